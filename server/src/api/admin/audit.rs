@@ -1,0 +1,60 @@
+//! `/v1/admin/audit`.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use crate::api::extract::{Administrator, Query};
+use crate::api::{Api, Problem};
+use crate::service::ServiceError;
+use crate::service::audit::{self, AuditEntry, ChainReport};
+
+/// A page of entries.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Entries {
+    entries: Vec<AuditEntry>,
+}
+
+/// Which entries.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// The number of the first.
+    sequence: Option<u64>,
+    /// How many, at most 1000.
+    limit: Option<u32>,
+}
+
+/// Entries in order, a page at a time.
+#[utoipa::path(
+    get, path = "/v1/admin/audit", tag = "admin", params(Page), security(("key" = [])),
+    responses((status = 200, body = Entries), (status = 400, body = Problem))
+)]
+pub(super) async fn export(
+    State(api): State<Api>,
+    _: Administrator,
+    Query(page): Query<Page>,
+) -> Result<axum::Json<Entries>, Problem> {
+    let limit = page.limit.unwrap_or(100);
+    if !(1..=1000).contains(&limit) {
+        return Err(Problem::invalid("limit", "must be 1 to 1000"));
+    }
+    let sequence = page.sequence.unwrap_or(1);
+    if i64::try_from(sequence).is_err() {
+        return Err(Problem::invalid("sequence", "is too large"));
+    }
+    Ok(axum::Json(Entries { entries: api.service.audit_page(sequence, limit)? }))
+}
+
+/// Walks along the whole chain and says whether it is intact.
+#[utoipa::path(
+    post, path = "/v1/admin/audit/verify", tag = "admin", security(("key" = [])),
+    responses((status = 200, body = ChainReport))
+)]
+pub(super) async fn verify(
+    State(api): State<Api>,
+    _: Administrator,
+) -> Result<axum::Json<ChainReport>, Problem> {
+    let report = api.service.store.read_much(audit::verify).await;
+    Ok(axum::Json(report.map_err(ServiceError::from)?))
+}

@@ -1,0 +1,32 @@
+//! The admin API: what `symbolon-server admin` does, one file per resource.
+
+mod applications;
+mod audit;
+mod clock;
+mod policy;
+mod tokens;
+mod users;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(users::list, users::add))
+        .routes(routes!(users::show, users::delete))
+        .routes(routes!(users::act))
+        .routes(routes!(tokens::list, tokens::add))
+        .routes(routes!(tokens::show, tokens::delete))
+        .routes(routes!(tokens::act))
+        .merge(tokens::import_routes())
+        .routes(routes!(applications::list, applications::add))
+        .routes(routes!(applications::remove))
+        .routes(routes!(applications::rotate))
+        .routes(routes!(policy::show, policy::change))
+        .routes(routes!(policy::show_of_group, policy::change_of_group))
+        .routes(routes!(audit::export))
+        .routes(routes!(audit::verify))
+        .routes(routes!(clock::accept))
+}

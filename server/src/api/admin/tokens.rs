@@ -1,0 +1,154 @@
+//! `/v1/admin/users/{name}/tokens` and `/v1/admin/tokens`.
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use symbolon_core::policy::ActivationMethod;
+use symbolon_core::text::{Name, Text};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use zeroize::Zeroizing;
+
+use crate::api::extract::{Administrator, Json, Path, Query, read_body};
+use crate::api::{Api, Problem};
+use crate::service::activation::TicketView;
+use crate::service::import::{self, ImportReport};
+use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket};
+
+/// One token.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct OneToken {
+    token: TokenView,
+    /// The ticket, where the action gave one out. It is shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<TicketView>,
+}
+
+/// All tokens of a user.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ManyTokens {
+    tokens: Vec<TokenView>,
+}
+
+/// What to do.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Act {
+    action: TokenAction,
+    /// For `activate` and `reactivate`: the ways to activate; those of the policy when left out.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    methods: Vec<ActivationMethod>,
+}
+
+/// How to import.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Import {
+    /// Only say what would happen.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Importing takes larger bodies than anything else.
+pub(super) fn import_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::max(import::LONGEST))
+}
+
+/// All tokens of a user, oldest first.
+#[utoipa::path(
+    get, path = "/v1/admin/users/{name}/tokens", tag = "admin", params(("name" = String, Path)),
+    security(("key" = [])), responses((status = 200, body = ManyTokens), (status = 404, body = Problem))
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    _: Administrator,
+    Path(name): Path<Name>,
+) -> Result<axum::Json<ManyTokens>, Problem> {
+    Ok(axum::Json(ManyTokens { tokens: api.service.tokens(&name)? }))
+}
+
+/// Hands out a token: adds it and gives out its ticket, which is shown this once.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{name}/tokens", tag = "admin", params(("name" = String, Path)),
+    request_body = NewToken, security(("key" = [])),
+    responses((status = 201, body = TokenWithTicket), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(super) async fn add(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(name): Path<Name>,
+    Json(new): Json<NewToken>,
+) -> Result<(StatusCode, axum::Json<TokenWithTicket>), Problem> {
+    Ok((StatusCode::CREATED, axum::Json(api.service.add_token(actor, name, new).await?)))
+}
+
+/// One token.
+#[utoipa::path(
+    get, path = "/v1/admin/tokens/{serial}", tag = "admin", params(("serial" = String, Path)),
+    security(("key" = [])), responses((status = 200, body = OneToken), (status = 404, body = Problem))
+)]
+pub(super) async fn show(
+    State(api): State<Api>,
+    _: Administrator,
+    Path(serial): Path<Text<64>>,
+) -> Result<axum::Json<OneToken>, Problem> {
+    Ok(axum::Json(OneToken { token: api.service.token(&serial)?, ticket: None }))
+}
+
+/// Does something with a token. What its state does not allow is refused, and what it does allow is said.
+#[utoipa::path(
+    post, path = "/v1/admin/tokens/{serial}/actions", tag = "admin", params(("serial" = String, Path)),
+    request_body = Act, security(("key" = [])),
+    responses((status = 200, body = OneToken), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(super) async fn act(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(serial): Path<Text<64>>,
+    Json(act): Json<Act>,
+) -> Result<axum::Json<OneToken>, Problem> {
+    match act.action {
+        TokenAction::Activate | TokenAction::Reactivate => {
+            let issued = api.service.reissue_ticket(actor, serial, act.action, act.methods).await?;
+            Ok(axum::Json(OneToken { token: issued.token, ticket: Some(issued.ticket) }))
+        }
+        TokenAction::Delete => Err(Problem::invalid("action", "to delete a token, send DELETE to its address")),
+        action => {
+            let token = api.service.act_on_token(actor, serial.clone(), action).await?;
+            let gone = || Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no token {serial}"));
+            Ok(axum::Json(OneToken { token: token.ok_or_else(gone)?, ticket: None }))
+        }
+    }
+}
+
+/// Removes a token.
+#[utoipa::path(
+    delete, path = "/v1/admin/tokens/{serial}", tag = "admin", params(("serial" = String, Path)),
+    security(("key" = [])), responses((status = 204), (status = 404, body = Problem))
+)]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(serial): Path<Text<64>>,
+) -> Result<StatusCode, Problem> {
+    api.service.act_on_token(actor, serial, TokenAction::Delete).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Imports tokens of other makers from CSV: all of them or none. With errors in the report nothing was imported.
+#[utoipa::path(
+    post, path = "/v1/admin/tokens/import", tag = "admin", params(Import), security(("key" = [])),
+    request_body(content = String, content_type = "text/csv"),
+    responses((status = 200, body = ImportReport), (status = 400, body = Problem), (status = 413, body = Problem))
+)]
+pub(super) async fn import(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Query(how): Query<Import>,
+    request: Request,
+) -> Result<axum::Json<ImportReport>, Problem> {
+    let body = Zeroizing::new(read_body(request, &api).await?.to_vec());
+    Ok(axum::Json(api.service.import_csv(actor, body, how.dry_run).await?))
+}

@@ -1,0 +1,118 @@
+//! `/v1/admin/users`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use symbolon_core::text::Name;
+
+use crate::api::extract::{Administrator, Json, Path, Query};
+use crate::api::{Api, Problem};
+use crate::service::users::{NewUser, UserAction, UserView};
+
+/// One user.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct OneUser {
+    user: UserView,
+}
+
+/// A page of users.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ManyUsers {
+    users: Vec<UserView>,
+}
+
+/// Which users.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// Part of the name or the address.
+    search: Option<String>,
+    /// The last name of the page before.
+    #[param(value_type = Option<String>)]
+    after: Option<Name>,
+    /// How many, at most 1000.
+    limit: Option<u32>,
+}
+
+/// What to do.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Act {
+    action: UserAction,
+}
+
+/// Users by name, a page at a time.
+#[utoipa::path(
+    get, path = "/v1/admin/users", tag = "admin", params(Page), security(("key" = [])),
+    responses((status = 200, body = ManyUsers), (status = 401, body = Problem), (status = 403, body = Problem))
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    _: Administrator,
+    Query(page): Query<Page>,
+) -> Result<axum::Json<ManyUsers>, Problem> {
+    let limit = page.limit.unwrap_or(100);
+    if !(1..=1000).contains(&limit) {
+        return Err(Problem::invalid("limit", "must be 1 to 1000"));
+    }
+    let users = api.service.users(page.search.as_deref(), page.after.as_ref(), limit)?;
+    Ok(axum::Json(ManyUsers { users }))
+}
+
+/// Adds a user.
+#[utoipa::path(
+    post, path = "/v1/admin/users", tag = "admin", request_body = NewUser, security(("key" = [])),
+    responses((status = 201, body = OneUser), (status = 400, body = Problem), (status = 409, body = Problem))
+)]
+pub(super) async fn add(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Json(new): Json<NewUser>,
+) -> Result<(StatusCode, axum::Json<OneUser>), Problem> {
+    let user = api.service.add_user(actor, new).await?;
+    Ok((StatusCode::CREATED, axum::Json(OneUser { user })))
+}
+
+/// One user.
+#[utoipa::path(
+    get, path = "/v1/admin/users/{name}", tag = "admin", params(("name" = String, Path)), security(("key" = [])),
+    responses((status = 200, body = OneUser), (status = 404, body = Problem))
+)]
+pub(super) async fn show(
+    State(api): State<Api>,
+    _: Administrator,
+    Path(name): Path<Name>,
+) -> Result<axum::Json<OneUser>, Problem> {
+    Ok(axum::Json(OneUser { user: api.service.user(&name)? }))
+}
+
+/// Enables, disables or unlocks a user.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{name}/actions", tag = "admin", params(("name" = String, Path)),
+    request_body = Act, security(("key" = [])),
+    responses((status = 200, body = OneUser), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(super) async fn act(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(name): Path<Name>,
+    Json(act): Json<Act>,
+) -> Result<axum::Json<OneUser>, Problem> {
+    let user = api.service.act_on_user(actor, name, act.action).await?;
+    Ok(axum::Json(OneUser { user }))
+}
+
+/// Removes a user and the user's tokens.
+#[utoipa::path(
+    delete, path = "/v1/admin/users/{name}", tag = "admin", params(("name" = String, Path)), security(("key" = [])),
+    responses((status = 204), (status = 404, body = Problem))
+)]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(name): Path<Name>,
+) -> Result<StatusCode, Problem> {
+    api.service.delete_user(actor, name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

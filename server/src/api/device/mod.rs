@@ -1,0 +1,17 @@
+//! The device API: the protocol of `core/docs/protocol.md` over HTTP.
+
+mod activation;
+mod contact;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(activation::start))
+        .routes(routes!(activation::finish))
+        .routes(routes!(activation::confirm))
+        .routes(routes!(contact::contact))
+}

@@ -1,0 +1,159 @@
+//! Reading requests: bodies, parts of the address, keys, and where a request comes from. What does not fit is a problem
+//! that names the field.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::{Api, Problem};
+use crate::service::Actor;
+use crate::storage::{Application, Scope};
+
+/// A JSON body, at most 64 KiB.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/json") {
+            let detail = "The body must be JSON, with Content-Type: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail));
+        }
+        let body = read_body(request, api).await?;
+        parse(&body).map(Self)
+    }
+}
+
+/// A whole body as bytes, within the limit of its route.
+pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, api).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than this address takes")
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "body", "The body could not be read"),
+    })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let field = error.path().to_string();
+        let inner = error.inner();
+        if inner.is_data() {
+            Problem::invalid(if field == "." { String::new() } else { field }, describe(inner))
+        } else {
+            Problem::new(StatusCode::BAD_REQUEST, "json", format!("The body is not JSON: {}", describe(inner)))
+        }
+    })?;
+    deserializer
+        .end()
+        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "json", "The body has more after its JSON value"))?;
+    Ok(parsed)
+}
+
+/// What serde says, without the value that was given: it may be a code.
+fn describe(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let given = ["invalid type: ", "invalid value: "].into_iter().find(|prefix| message.starts_with(prefix));
+    match (given, message.find(", expected ")) {
+        (Some(_), Some(at)) => message.get(at + 2..).unwrap_or_default().to_owned(),
+        _ => message,
+    }
+}
+
+/// Parameters of the path.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        axum::extract::Path::from_request_parts(parts, api)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|rejection| Problem::invalid("path", rejection.body_text()))
+    }
+}
+
+/// Parameters of the query; unknown ones are refused where their type says so.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        axum::extract::Query::from_request_parts(parts, api)
+            .await
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection| Problem::invalid("query", rejection.body_text()))
+    }
+}
+
+/// Where a request comes from: the peer, or what a trusted proxy says.
+pub(super) struct Address(pub(super) IpAddr);
+
+impl FromRequestParts<Api> for Address {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let forwarded = parts.headers.get_all("x-forwarded-for");
+        let hops = forwarded.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        let hops: Vec<&str> = hops.map(str::trim).collect();
+        Ok(Self(api.guards.origin(peer, &hops)))
+    }
+}
+
+/// An application that may verify.
+pub(super) struct Verifier(pub(super) Application);
+
+/// Whoever may administer through the API.
+pub(super) struct Administrator(pub(super) Actor);
+
+impl FromRequestParts<Api> for Verifier {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        authorize(parts, api, Scope::Verify).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Api> for Administrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let application = authorize(parts, api, Scope::Admin).await?;
+        Ok(Self(Actor::Application(application.name)))
+    }
+}
+
+/// Finds the application of a request's key, and checks that its key opens `scope`.
+async fn authorize(parts: &mut Parts, api: &Api, scope: Scope) -> Result<Application, Problem> {
+    let Address(address) = Address::from_request_parts(parts, api).await?;
+    api.guards.bad_keys.admit(&address)?;
+    let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key = given.and_then(|given| given.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+    let application = match key {
+        Some((_, key)) => api.service.authenticate(key.trim())?,
+        None => None,
+    };
+    let Some(application) = application else {
+        api.guards.bad_keys.failed(&address);
+        let detail = "An API key is needed: Authorization: Bearer KEY";
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail));
+    };
+    if !application.scopes.contains(&scope) {
+        let detail = format!("This API key does not have the scope {}", scope.name());
+        return Err(Problem::new(StatusCode::FORBIDDEN, "scope", detail));
+    }
+    Ok(application)
+}

@@ -1,0 +1,86 @@
+//! `admin`: what an administrator does from a shell, also while the server runs.
+
+mod applications;
+mod audit;
+mod policy;
+mod tokens;
+mod users;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::installation::open;
+use super::output::{Failure, Output};
+use crate::service::{Actor, Service};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: super::Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// People known to the server.
+    #[command(subcommand)]
+    User(users::Command),
+    /// Soft tokens, and imported ones of other makers.
+    #[command(subcommand)]
+    Token(tokens::Command),
+    /// Programs that have an API key.
+    #[command(subcommand)]
+    Application(applications::Command),
+    /// The settings of the soft token authenticator.
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// What happened, and whether the record of it is intact.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// The server's clock.
+    #[command(subcommand)]
+    Clock(ClockCommand),
+}
+
+#[derive(Subcommand)]
+enum ClockCommand {
+    /// Go on with the clock as it is, though it stands before what the server has stored.
+    Accept,
+}
+
+/// What was removed.
+#[derive(Serialize)]
+struct Deleted {
+    deleted: String,
+}
+
+impl Deleted {
+    fn show(&self) -> String {
+        format!("{} is deleted", self.deleted)
+    }
+}
+
+/// Who administers from a shell.
+const ACTOR: Actor = Actor::CommandLine;
+
+pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
+    let config = arguments.place.load()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
+    runtime.block_on(async {
+        let service = open(&config).await?;
+        match arguments.command {
+            Command::User(command) => users::run(command, &service, output).await,
+            Command::Token(command) => tokens::run(command, &service, output).await,
+            Command::Application(command) => applications::run(command, &service, output).await,
+            Command::Policy(command) => policy::run(command, &service, output).await,
+            Command::Audit(command) => audit::run(&command, &service, output),
+            Command::Clock(ClockCommand::Accept) => accept_clock(&service, output).await,
+        }
+    })
+}
+
+async fn accept_clock(service: &Service, output: &Output) -> Result<(), Failure> {
+    let time = service.accept_clock(ACTOR).await?;
+    output.answer(&serde_json::json!({ "time": time }), |_| format!("the server goes on from {time}"))
+}

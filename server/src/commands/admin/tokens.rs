@@ -1,0 +1,214 @@
+//! `admin token …`
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use serde::Serialize;
+use symbolon_core::policy::ActivationMethod;
+use symbolon_core::text::{Name, Text};
+use zeroize::Zeroizing;
+
+use super::{ACTOR, Deleted};
+use crate::commands::output::{Failure, Output};
+use crate::service::Service;
+use crate::service::import::ImportReport;
+use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket};
+
+type Serial = Text<64>;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Hand out a token: add it and show the ticket that activates it, this once.
+    Add {
+        /// The user's name.
+        user: Name,
+        /// A way to activate it; may be given more than once. Those of the policy when left out.
+        #[arg(long = "method", value_enum)]
+        methods: Vec<Method>,
+        /// What the user calls it.
+        #[arg(long)]
+        label: Option<Name>,
+    },
+    /// List a user's tokens.
+    List {
+        /// The user's name.
+        user: Name,
+    },
+    /// Show a token.
+    Show {
+        /// Its serial number, or its maker's.
+        serial: Serial,
+    },
+    /// Give out a ticket for a token that is new or whose ticket expired.
+    Activate {
+        /// Its serial number.
+        serial: Serial,
+        /// A way to activate it; may be given more than once.
+        #[arg(long = "method", value_enum)]
+        methods: Vec<Method>,
+    },
+    /// Give out another ticket; whatever held the token before is refused from now on.
+    Reactivate {
+        /// Its serial number.
+        serial: Serial,
+        /// A way to activate it; may be given more than once.
+        #[arg(long = "method", value_enum)]
+        methods: Vec<Method>,
+    },
+    /// Let a token's codes count again.
+    Enable {
+        /// Its serial number, or its maker's.
+        serial: Serial,
+    },
+    /// Refuse a token's codes.
+    Disable {
+        /// Its serial number, or its maker's.
+        serial: Serial,
+    },
+    /// End the lock that stops a token's codes: its own, and its user's.
+    Unlock {
+        /// Its serial number, or its maker's.
+        serial: Serial,
+    },
+    /// Remove a token. The audit stays.
+    Delete {
+        /// Its serial number, or its maker's.
+        serial: Serial,
+    },
+    /// Import tokens of other makers: all of a file or nothing.
+    ///
+    /// CSV columns: user,serial,secret_hex,type,algorithm,digits,period_or_counter; type is totp or hotp.
+    Import {
+        /// How the file is written.
+        #[arg(long, value_enum, default_value_t = Format::Csv)]
+        format: Format,
+        /// The file.
+        file: PathBuf,
+        /// Only say what would happen.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// A way to activate.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Method {
+    /// A link, or its QR.
+    Online,
+    /// A QR and a password that goes another way.
+    Offline,
+    /// Address, serial number and code, to be typed.
+    Classic,
+}
+
+impl From<Method> for ActivationMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Online => Self::Online,
+            Method::Offline => Self::Offline,
+            Method::Classic => Self::Classic,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Format {
+    /// Comma-separated values with a heading.
+    Csv,
+}
+
+#[derive(Serialize)]
+struct OneToken {
+    token: TokenView,
+}
+
+#[derive(Serialize)]
+struct ManyTokens {
+    tokens: Vec<TokenView>,
+}
+
+pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
+    let act = async |serial: Serial, action: TokenAction| match service.act_on_token(ACTOR, serial.clone(), action).await? {
+        Some(token) => output.answer(&OneToken { token }, |one| line(&one.token)),
+        None => output.answer(&Deleted { deleted: serial.into() }, Deleted::show),
+    };
+    let reissue = async |serial: Serial, action: TokenAction, methods: Vec<Method>| {
+        let methods = methods.into_iter().map(ActivationMethod::from).collect();
+        let issued = service.reissue_ticket(ACTOR, serial, action, methods).await?;
+        output.answer(&issued, ticket_lines)
+    };
+    match command {
+        Command::Add { user, methods, label } => {
+            let methods = methods.into_iter().map(ActivationMethod::from).collect();
+            let issued = service.add_token(ACTOR, user, NewToken { methods, label }).await?;
+            output.answer(&issued, ticket_lines)
+        }
+        Command::List { user } => {
+            let tokens = ManyTokens { tokens: service.tokens(&user)? };
+            output.answer(&tokens, |many| many.tokens.iter().map(line).collect::<Vec<_>>().join("\n"))
+        }
+        Command::Show { serial } => {
+            output.answer(&OneToken { token: service.token(&serial)? }, |one| line(&one.token))
+        }
+        Command::Activate { serial, methods } => reissue(serial, TokenAction::Activate, methods).await,
+        Command::Reactivate { serial, methods } => reissue(serial, TokenAction::Reactivate, methods).await,
+        Command::Enable { serial } => act(serial, TokenAction::Enable).await,
+        Command::Disable { serial } => act(serial, TokenAction::Disable).await,
+        Command::Unlock { serial } => act(serial, TokenAction::Unlock).await,
+        Command::Delete { serial } => act(serial, TokenAction::Delete).await,
+        Command::Import { format: Format::Csv, file, dry_run } => {
+            let bytes = std::fs::read(&file)
+                .map_err(|error| Failure::usage(format!("{} can't be read: {error}", file.display())))?;
+            let report = service.import_csv(ACTOR, Zeroizing::new(bytes), dry_run).await?;
+            output.answer(&report, import_lines)?;
+            match report.errors.len() {
+                0 => Ok(()),
+                bad => Err(Failure::bad_input(format!("{bad} bad lines; nothing was imported"))),
+            }
+        }
+    }
+}
+
+/// A token in a line.
+pub(super) fn line(token: &TokenView) -> String {
+    let label = token.label.as_ref().map_or(String::new(), |label| format!(" “{label}”"));
+    let device = token.device.as_ref().map_or(String::new(), |device| format!("  {}", device.model));
+    let until = token.locked_until.map_or(String::new(), |until| format!(" until {until}"));
+    let state = token.state.name();
+    format!("{}{label}  {}  {state}{until}{device}", token.serial, token.user)
+}
+
+fn ticket_lines(issued: &TokenWithTicket) -> String {
+    let ticket = &issued.ticket;
+    let mut lines = vec![line(&issued.token), format!("Use it before {}. It is shown this once.", ticket.expires_at)];
+    if let Some(online) = &ticket.online {
+        lines.push(format!("\nOpen this link on the phone, or scan it:\n  {}", online.link));
+        lines.push(qr(&online.qr));
+    }
+    if let Some(classic) = &ticket.classic {
+        lines.push("\nOr type into the app:".to_owned());
+        lines.push(format!("  address        {}", classic.address));
+        lines.push(format!("  serial number  {}", classic.serial));
+        lines.push(format!("  code           {}", classic.code));
+    }
+    lines.join("\n")
+}
+
+/// A QR in half blocks, two modules a character.
+fn qr(text: &str) -> String {
+    qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L)
+        .map(|code| code.render::<qrcode::render::unicode::Dense1x2>().build())
+        .unwrap_or_default()
+}
+
+fn import_lines(report: &ImportReport) -> String {
+    let mut lines: Vec<String> =
+        report.errors.iter().map(|error| format!("line {}: {}", error.line, error.message)).collect();
+    let what = format!("{} tokens and {} new users", report.tokens, report.users);
+    lines.push(match (report.errors.is_empty(), report.dry_run) {
+        (false, _) => "nothing was imported".to_owned(),
+        (true, true) => format!("would import {what}"),
+        (true, false) => format!("imported {what}"),
+    });
+    lines.join("\n")
+}

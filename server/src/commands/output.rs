@@ -1,0 +1,133 @@
+//! What commands print: one JSON document on standard output, or lines for people; everything else on standard error.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::config::ConfigError;
+use crate::service::ServiceError;
+use crate::storage::StorageError;
+
+/// Where a command's answer goes.
+pub(super) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(super) const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Shows an answer: its JSON, or `lines` for people.
+    pub(super) fn answer<T: Serialize>(&self, answer: &T, lines: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+        if self.json {
+            self.text(&serde_json::to_string(answer).map_err(Failure::internal)?)
+        } else {
+            self.text(lines(answer).trim_end())
+        }
+    }
+
+    /// Prints text on standard output. A reader that has gone is no failure.
+    pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::internal(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what failed, and gives the exit code.
+    pub(super) fn failure(&self, failure: &Failure) -> ExitCode {
+        if self.json && !failure.said {
+            let document = serde_json::json!({ "error": { "kind": failure.kind.name(), "message": failure.message } });
+            drop(self.text(&document.to_string()));
+        }
+        if !failure.message.is_empty() {
+            drop(writeln!(std::io::stderr(), "symbolon-server: {}", failure.message));
+        }
+        ExitCode::from(failure.kind as u8)
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    kind: Kind,
+    message: String,
+    /// Whether standard output has its document already.
+    said: bool,
+}
+
+/// The kinds of failure are the exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Refused = 1,
+    Usage = 2,
+    Internal = 4,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Usage => "usage",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn refused(message: impl ToString) -> Self {
+        Self { kind: Kind::Refused, message: message.to_string(), said: false }
+    }
+
+    /// Refused, and the answer on standard output has said why.
+    pub(super) fn already_said() -> Self {
+        Self { kind: Kind::Refused, message: String::new(), said: true }
+    }
+
+    /// Bad input, and the answer on standard output has said what is bad in it.
+    pub(super) fn bad_input(message: impl ToString) -> Self {
+        Self { kind: Kind::Usage, message: message.to_string(), said: true }
+    }
+
+    pub(super) fn usage(message: impl ToString) -> Self {
+        Self { kind: Kind::Usage, message: message.to_string(), said: false }
+    }
+
+    pub(super) fn internal(error: impl ToString) -> Self {
+        Self { kind: Kind::Internal, message: error.to_string(), said: false }
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Invalid { .. } => Self::usage(error),
+            ServiceError::Sealed | ServiceError::Storage(_) => Self::internal(error),
+            _ => Self::refused(error),
+        }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::MasterKey { .. } => Self::internal(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::internal(format!("{error:#}"))
+    }
+}

@@ -1,0 +1,204 @@
+//! `serve`: the server itself.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use clap::Args;
+use serde::Serialize;
+use symbolon_core::activation::ServerAddress;
+use symbolon_core::signed::KeyHash;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::installation::open;
+use super::output::{Failure, Output};
+use crate::api::{self, Api};
+use crate::config::{Config, LogFormat};
+use crate::metrics::Metrics;
+use crate::service::installation::{self, Announced, Authority};
+use crate::service::{ServerIdentity, Service};
+use crate::tls;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: super::Place,
+    /// Where to listen; a port of 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Serve http:// instead of https://. Refused for addresses that are not loopback.
+    #[arg(long)]
+    insecure_http: bool,
+}
+
+/// The line that says that the server is ready.
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    url: String,
+    tls_pin: Option<String>,
+    metrics: String,
+}
+
+/// How long requests that are under way may take after the server was told to stop.
+const GRACE: Duration = Duration::from_secs(20);
+
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    let mut config = arguments.place.load()?;
+    config.listen = arguments.listen.unwrap_or(config.listen);
+    if arguments.insecure_http && !config.listen.ip().is_loopback() {
+        return Err(Failure::usage(format!(
+            "--insecure-http is for loopback addresses only, and {} is none",
+            config.listen.ip()
+        )));
+    }
+    start_log(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
+    runtime.block_on(serve(config, arguments.insecure_http, output))
+}
+
+async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(), Failure> {
+    let listener = listen(config.listen)?;
+    let address = listener.local_addr().map_err(Failure::internal)?;
+    let metrics_listener = listen(config.metrics_listen)?;
+    let metrics_address = metrics_listener.local_addr().map_err(Failure::internal)?;
+
+    let mut service = open(&config).await?;
+    let scheme = if insecure_http { "http" } else { "https" };
+    let url = format!("{scheme}://{address}");
+    let authority = match (&config.tls, insecure_http) {
+        (None, false) => Some(own_authority(&service, &config).await?),
+        _ => None,
+    };
+    let pin = authority.as_ref().map(tls::pin).transpose()?;
+    let identity = identity(&config, &url, pin.clone())?;
+    installation::announce(&service.store, Announced { address: identity.address.clone(), tls: pin.clone() }).await?;
+    service.identity = Arc::new(identity);
+
+    let metrics = Metrics::new();
+    let app = api::router(Api::new(service.clone(), &config, metrics.clone()));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    let handle = Handle::new();
+    tokio::spawn(stop_on_signal(handle.clone()));
+    let metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
+    tokio::spawn(metrics_server.handle(handle.clone()).serve(metrics_routes(metrics).into_make_service()));
+
+    let ready = Ready {
+        ready: true,
+        url,
+        tls_pin: pin.map(|pin| format!("sha256/{}", data_encoding::BASE64.encode(pin.as_slice()))),
+        metrics: format!("http://{metrics_address}/metrics"),
+    };
+    let ready = serde_json::to_string(&ready).map_err(Failure::internal)?;
+    if insecure_http {
+        let server = axum_server::from_tcp(listener).map_err(Failure::internal)?;
+        output.text(&ready)?;
+        server.handle(handle).serve(app).await.map_err(Failure::internal)?;
+    } else {
+        let tls = match (&config.tls, &authority) {
+            (Some(files), _) => tls::from_files(files)?,
+            (None, Some(authority)) => tls::under_own_authority(authority, names(&config, address))?,
+            (None, None) => return Err(Failure::internal("there is neither a certificate nor an authority")),
+        };
+        let tls = RustlsConfig::from_config(tls);
+        tokio::spawn(renew(tls.clone(), config.clone(), authority, address));
+        let server = axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?;
+        output.text(&ready)?;
+        server.handle(handle).serve(app).await.map_err(Failure::internal)?;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address)
+        .map_err(|error| Failure::internal(format!("can't listen on {address}: {error}")))?;
+    listener.set_nonblocking(true).map_err(Failure::internal)?;
+    Ok(listener)
+}
+
+/// What phones are told: the configured address, or the one that the server listens on.
+fn identity(config: &Config, url: &str, tls: Option<KeyHash>) -> Result<ServerIdentity, Failure> {
+    let address = match &config.public_url {
+        Some(address) => Some(address.clone()),
+        // Not an address that a phone could use; tickets then need `public_url`.
+        None if config.listen.ip().is_unspecified() => None,
+        None => Some(url.parse::<ServerAddress>().map_err(Failure::internal)?),
+    };
+    Ok(ServerIdentity { issuer: config.issuer.clone(), address, tls })
+}
+
+/// The server's own TLS authority, made at the first start. Its certificate also lies in the data directory, for
+/// programs that are to trust it.
+async fn own_authority(service: &Service, config: &Config) -> Result<Authority, Failure> {
+    let authority = match installation::authority(&service.store, &service.keyring)? {
+        Some(authority) => authority,
+        None => {
+            let authority = tls::make_authority(config.issuer.as_str())?;
+            installation::keep_authority(&service.store, &service.keyring, &authority).await?;
+            authority
+        }
+    };
+    let path = config.data_dir.join("authority.pem");
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(authority.certificate.as_str()) {
+        std::fs::write(&path, &authority.certificate)
+            .map_err(|error| Failure::internal(format!("{} can't be written: {error}", path.display())))?;
+    }
+    Ok(authority)
+}
+
+fn names(config: &Config, address: SocketAddr) -> Vec<String> {
+    let public = config.public_url.as_ref().map(ServerAddress::name);
+    tls::names(address.ip(), public.as_deref())
+}
+
+/// Takes a fresh certificate each day: from the files, which may have changed, or from the server's own authority.
+async fn renew(tls: RustlsConfig, config: Config, authority: Option<Authority>, address: SocketAddr) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(86_400)).await;
+        let renewed = match (&config.tls, &authority) {
+            (Some(files), _) => tls::from_files(files),
+            (None, Some(authority)) => tls::under_own_authority(authority, names(&config, address)),
+            (None, None) => return,
+        };
+        match renewed {
+            Ok(renewed) => tls.reload_from_config(renewed),
+            Err(error) => tracing::error!(%error, "the certificate could not be renewed; the old one stays"),
+        }
+    }
+}
+
+fn metrics_routes(metrics: Metrics) -> Router {
+    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Router::new().route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, TYPE)], metrics.text()) }))
+}
+
+/// Ends the server when it is told to: no new connections, and those under way are finished.
+async fn stop_on_signal(handle: Handle<SocketAddr>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    handle.graceful_shutdown(Some(GRACE));
+}
+
+fn start_log(config: &Config) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
+        .map_err(|error| Failure::usage(format!("log.filter: {error}")))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.init(),
+    }
+    Ok(())
+}

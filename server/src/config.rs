@@ -1,0 +1,318 @@
+//! Configuration: a TOML file, then the environment, then the command line, each over the one before. Unknown keys are
+//! refused in all three, so that a typing error is found at the start and not in an audit.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use symbolon_core::activation::ServerAddress;
+use symbolon_core::secret::Secret;
+use symbolon_core::text::Name;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::service::keyring::MasterKey;
+
+/// Variables of the environment with this prefix set keys: `SYMBOLON_SERVER_LISTEN`, and with two underscores for a dot
+/// `SYMBOLON_SERVER_LIMITS__DEVICE_PER_SECOND`.
+pub const PREFIX: &str = "SYMBOLON_SERVER_";
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Where metrics are served; a port of 0 takes a free one. Never reachable from outside by default.
+    pub metrics_listen: SocketAddr,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The address that phones use, where it is not the one that the server listens on.
+    pub public_url: Option<ServerAddress>,
+    /// The organisation's name, which phones show.
+    pub issuer: Name,
+    /// A certificate of a public authority; without it the server makes an authority of its own.
+    pub tls: Option<TlsFiles>,
+    /// Where the master key is.
+    pub master_key: Option<MasterKeySource>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Limits on callers.
+    pub limits: Limits,
+    /// Logs.
+    pub log: Log,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            metrics_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: PathBuf::from("symbolon-data"),
+            public_url: None,
+            issuer: "Symbolon".parse().unwrap_or_else(|_| unreachable!("the default issuer is a name")),
+            tls: None,
+            master_key: None,
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+/// Files with a certificate chain and its key, both PEM.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Where the master key comes from: exactly one of these.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MasterKeySource {
+    /// A file with 32 bytes in base64; made when it is not there and no database is.
+    File(PathBuf),
+    /// A variable of the environment with the same.
+    Env(String),
+    /// A command that prints the same, and may ask a key service for it.
+    Command(Vec<String>),
+}
+
+/// Limits on what callers may do, before any rule is asked.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests a second to the device API from one address.
+    pub device_per_second: u32,
+    /// How many of them may come at once.
+    pub device_burst: u32,
+    /// Refused API keys a second from one address.
+    pub bad_keys_per_second: u32,
+    /// How many of them may come at once.
+    pub bad_keys_burst: u32,
+    /// Refused codes a second from one application.
+    pub refusals_per_second: u32,
+    /// How many of them may come at once.
+    pub refusals_burst: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            device_per_second: 50,
+            device_burst: 500,
+            bad_keys_per_second: 5,
+            bad_keys_burst: 100,
+            refusals_per_second: 100,
+            refusals_burst: 10_000,
+        }
+    }
+}
+
+/// Logs, on standard error.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// What is logged: a level (`info`), or directives such as `info,symbolon_server=debug`.
+    pub filter: String,
+    /// As JSON, or as text.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Json }
+    }
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("the configuration {path} can't be read: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A key or a value that does not belong there.
+    #[error("the configuration is not valid: {0}")]
+    Invalid(String),
+    /// The master key can't be had.
+    #[error("the master key can't be read from {place}: {problem}")]
+    MasterKey {
+        /// Where it should be.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads `file`, if there is one, and lays `environment` over it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut table = toml::Table::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::File { path: path.to_owned(), error })?;
+            table = text.parse().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))?;
+        }
+        for (name, value) in environment {
+            if let Some(key) = name.strip_prefix(PREFIX) {
+                set(&mut table, &key.to_ascii_lowercase(), &value)?;
+            }
+        }
+        table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))
+    }
+
+    /// Reads the master key; makes it in the data directory where nothing else is configured and `may_make` is set.
+    ///
+    /// # Errors
+    /// [`ConfigError::MasterKey`].
+    pub fn master_key(&self, may_make: bool) -> Result<MasterKey, ConfigError> {
+        let default = MasterKeySource::File(self.data_dir.join("master.key"));
+        let source = self.master_key.as_ref().unwrap_or(&default);
+        let failed = |problem: String| ConfigError::MasterKey { place: source.describe(), problem };
+        let text = match source {
+            MasterKeySource::File(path) => {
+                if may_make && !path.exists() {
+                    make_key_file(path).map_err(|error| failed(error.to_string()))?;
+                }
+                Zeroizing::new(std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?)
+            }
+            MasterKeySource::Env(name) => {
+                Zeroizing::new(std::env::var(name).map_err(|error| failed(error.to_string()))?)
+            }
+            MasterKeySource::Command(command) => {
+                let (program, arguments) = command.split_first().ok_or_else(|| failed("no command".into()))?;
+                let output = std::process::Command::new(program)
+                    .args(arguments)
+                    .stderr(std::process::Stdio::inherit())
+                    .output()
+                    .map_err(|error| failed(error.to_string()))?;
+                if !output.status.success() {
+                    return Err(failed(format!("the command ended with {}", output.status)));
+                }
+                Zeroizing::new(String::from_utf8(output.stdout).map_err(|_| failed("not base64".into()))?)
+            }
+        };
+        let mut bytes = data_encoding::BASE64
+            .decode(text.trim().as_bytes())
+            .map_err(|_| failed("it must be 32 bytes in base64".into()))?;
+        let key = Secret::from_slice(&bytes);
+        bytes.zeroize();
+        Ok(MasterKey::new(&key.ok_or_else(|| failed("it must be 32 bytes in base64".into()))?))
+    }
+}
+
+impl MasterKeySource {
+    fn describe(&self) -> String {
+        match self {
+            Self::File(path) => format!("the file {}", path.display()),
+            Self::Env(name) => format!("the environment's {name}"),
+            Self::Command(command) => {
+                format!("the command {}", command.first().map_or("", String::as_str))
+            }
+        }
+    }
+}
+
+/// Writes a new key to a file that only its owner can read.
+fn make_key_file(path: &Path) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let key = Secret::<32>::generate(&mut rand_core::OsRng);
+    let text = Zeroizing::new(data_encoding::BASE64.encode(key.expose()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+/// Sets a key of the environment; a value that is no TOML is taken as text.
+fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<(), ConfigError> {
+    let wrong = || ConfigError::Invalid(format!("{PREFIX}{}: not a key", key.to_ascii_uppercase()));
+    let (path, last) = match key.rsplit_once("__") {
+        Some((path, last)) => (Some(path), last),
+        None => (None, key),
+    };
+    let mut place = table;
+    for part in path.into_iter().flat_map(|path| path.split("__")) {
+        let next = place.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        place = next.as_table_mut().ok_or_else(wrong)?;
+    }
+    let parsed = format!("value = {value}").parse::<toml::Table>().ok().and_then(|mut parsed| parsed.remove("value"));
+    place.insert(last.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("symbolon.toml");
+        std::fs::write(&path, text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(Some(&path), environment)
+    }
+
+    #[test]
+    fn the_environment_lies_over_the_file() {
+        let environment = [
+            ("SYMBOLON_SERVER_LISTEN", "127.0.0.1:9443"),
+            ("SYMBOLON_SERVER_LIMITS__DEVICE_BURST", "7"),
+            ("SYMBOLON_SERVER_ISSUER", "Beispiel GmbH"),
+            ("SYMBOLON_HOME", "/nowhere"),
+        ];
+        let config = load("listen = '127.0.0.1:1'\nissuer = 'Example'\n", &environment).unwrap();
+        assert_eq!(config.listen.port(), 9443);
+        assert_eq!(config.limits.device_burst, 7);
+        assert_eq!(config.issuer.as_str(), "Beispiel GmbH");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_and_named() {
+        let message = load("lisen = '127.0.0.1:1'", &[]).unwrap_err().to_string();
+        assert!(message.contains("lisen"), "{message}");
+        let message = load("", &[("SYMBOLON_SERVER_LISEN", "x")]).unwrap_err().to_string();
+        assert!(message.contains("lisen"), "{message}");
+        let message = load("[limits]\ndevice = 1", &[]).unwrap_err().to_string();
+        assert!(message.contains("device"), "{message}");
+    }
+
+    #[test]
+    fn a_master_key_is_made_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        assert!(config.master_key(false).is_err());
+        config.master_key(true).unwrap();
+        let written = std::fs::read(directory.path().join("master.key")).unwrap();
+        config.master_key(true).unwrap();
+        assert_eq!(std::fs::read(directory.path().join("master.key")).unwrap(), written);
+    }
+}

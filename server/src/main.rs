@@ -1,0 +1,7 @@
+//! `symbolon-server`: see `commands`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    symbolon_server::commands::run()
+}

@@ -1,0 +1,61 @@
+//! Metrics, for Prometheus. No names of users, tokens or applications are in them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// What is counted.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    verifications: Family<Outcome, Counter<u64, AtomicU64>>,
+    activations: Family<Step, Counter<u64, AtomicU64>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Step {
+    step: &'static str,
+    result: &'static str,
+}
+
+impl Metrics {
+    /// All counters at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("symbolon");
+        let verifications = Family::default();
+        registry.register("verifications", "Codes verified, by result", verifications.clone());
+        let activations = Family::default();
+        registry.register("activation_messages", "Messages of activations, by step and result", activations.clone());
+        Self { registry: Arc::new(registry), verifications, activations }
+    }
+
+    /// Counts a verification: `accepted`, or the reason of the refusal.
+    pub fn verified(&self, result: &'static str) {
+        self.verifications.get_or_create(&Outcome { result }).inc();
+    }
+
+    /// Counts a message of an activation.
+    pub fn activation(&self, step: &'static str, taken: bool) {
+        let result = if taken { "taken" } else { "refused" };
+        self.activations.get_or_create(&Step { step, result }).inc();
+    }
+
+    /// The text that Prometheus reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string does not fail; without its end Prometheus would refuse the text anyway.
+        encode(&mut text, &self.registry).map(|()| text).unwrap_or_default()
+    }
+}

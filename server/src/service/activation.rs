@@ -1,0 +1,383 @@
+//! Activation: tickets, and the three exchanges by which a phone turns one into an active token.
+//!
+//! Until the password is proven, the answers to unknown, ended, expired, used and live tickets look alike, and each costs
+//! one durable write. After that a refusal says why.
+
+use jiff::{SignedDuration, Timestamp};
+use rand_core::{OsRng, RngCore};
+use serde::Serialize;
+use symbolon_core::activation::online::server::{Finished, Record, RefusedError, answer, confirmed_code, finish};
+use symbolon_core::activation::online::{
+    ConfirmReply, ConfirmRequest, Device, FinishReply, FinishRequest, Registration, StartReply, StartRequest,
+};
+use symbolon_core::activation::{ActivationPassword, Ticket};
+use symbolon_core::encoding::Bytes;
+use symbolon_core::integrity::Verdict;
+use symbolon_core::keys::sha256;
+use symbolon_core::otp::window::{Match, TimeState, judge};
+use symbolon_core::otp::{Code, Hash, OtpKey, Period, TimeStep};
+use symbolon_core::policy::{ActivationMethod, Policy};
+use symbolon_core::serial::SerialNumber;
+
+use super::audit::{self, Entry};
+use super::keyring::{Place, StoredKeys};
+use super::{Actor, Service, ServiceError, policies};
+use crate::storage::{
+    Counter, EnrolledDevice, Handshake, LockState, Snapshot, TicketRecord, Token, TokenState, Transaction, User,
+};
+
+/// A ticket ends after so many guesses at its password: 10⁻¹³ for 16 digits.
+const GUESSES: u32 = 1000;
+
+/// Messages 3 to 6 may be repeated so long after the ticket's expiry.
+const GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+/// So many handshakes of one ticket are kept: a phone that loses its power begins anew.
+const HANDSHAKES: u32 = 16;
+
+/// A ticket as it is shown, once.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct TicketView {
+    /// Until when it can be used.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// For a phone with a network that can open a link or read a QR.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub online: Option<OnlineTicket>,
+    /// To be typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classic: Option<ClassicTicket>,
+}
+
+/// An online ticket.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct OnlineTicket {
+    /// The link that opens the app. It is a secret.
+    pub link: String,
+    /// The text of the QR.
+    pub qr: String,
+}
+
+/// A ticket to be typed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ClassicTicket {
+    /// The server.
+    pub address: String,
+    /// The serial number.
+    #[schema(value_type = String)]
+    pub serial: SerialNumber,
+    /// The activation code. It is a secret.
+    pub code: String,
+}
+
+impl TicketRecord {
+    /// Whether a handshake can be begun with it.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at && self.guesses < GUESSES
+    }
+}
+
+/// Why a phone is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActivationError {
+    /// Wrong password, or no ticket that lives: nobody is told which.
+    #[error("the ticket is not valid: it was used, has expired, or the code is wrong")]
+    Refused,
+    /// The message is not one of this protocol.
+    #[error(transparent)]
+    Message(RefusedError),
+    /// The password was right, but the policy does not let this device in.
+    #[error("{0}")]
+    Policy(String),
+    /// The server could not do its part.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+impl From<crate::storage::StorageError> for ActivationError {
+    fn from(error: crate::storage::StorageError) -> Self {
+        Self::Service(error.into())
+    }
+}
+
+impl From<RefusedError> for ActivationError {
+    fn from(error: RefusedError) -> Self {
+        match error {
+            RefusedError::Ticket => Self::Refused,
+            error => Self::Message(error),
+        }
+    }
+}
+
+impl Service {
+    /// Makes a ticket for `token`, ends the one before it, and sets the token to activating.
+    pub(super) fn issue_ticket(
+        &self,
+        transaction: &dyn Transaction,
+        token: &mut Token,
+        user: &User,
+        methods: &[ActivationMethod],
+        now: Timestamp,
+    ) -> Result<TicketView, ServiceError> {
+        let policy = policies::effective(transaction, user.group.as_ref())?;
+        let named = if methods.is_empty() { policy.email_activation_methods.methods() } else { methods };
+        if named.contains(&ActivationMethod::Offline) {
+            return Err(ServiceError::invalid("methods", "this server gives out online and classic tickets"));
+        }
+        let server = self.identity.address.clone().ok_or_else(|| {
+            ServiceError::invalid(
+                "public_url",
+                "no address is known that phones could use: start the server once, or set public_url",
+            )
+        })?;
+        let length = policy.online_activation_password_length.get() as usize;
+        let password = ActivationPassword::generate(&mut OsRng, length);
+        let record = self
+            .keyring
+            .handshake()
+            .setup
+            .record(&mut OsRng, token.serial, self.keyring.public_identity(), &password)
+            .map_err(|_| ServiceError::Sealed)?;
+        let expires_at = now + SignedDuration::from_secs(i64::from(policy.activation_lifetime.get()));
+        token.state = TokenState::Activating;
+        transaction.update_token(token)?;
+        transaction.put_ticket(&TicketRecord {
+            token: token.id,
+            number: OsRng.next_u64() >> 1,
+            record: self.keyring.seal(Place::TicketRecord(token.serial), &record),
+            expires_at,
+            guesses: 0,
+        })?;
+        let classic = named.contains(&ActivationMethod::Classic).then(|| ClassicTicket {
+            address: server.to_string(),
+            serial: token.serial,
+            code: password.grouped(),
+        });
+        let ticket = Ticket {
+            server,
+            serial: token.serial,
+            password,
+            identity: Some(self.keyring.public_identity().hash()),
+            tls: self.identity.tls.clone(),
+        };
+        let online = named
+            .contains(&ActivationMethod::Online)
+            .then(|| OnlineTicket { link: ticket.link(), qr: ticket.link() });
+        Ok(TicketView { expires_at, online, classic })
+    }
+
+    /// Message 1: counts the guess, durably, and only then answers.
+    ///
+    /// # Errors
+    /// [`ActivationError::Message`] for messages that are none; never because of the ticket.
+    pub async fn start_activation(&self, request: StartRequest) -> Result<StartReply, ActivationError> {
+        let now = self.clock.now();
+        let serial = request.serial;
+        let live = self
+            .store
+            .write(move |transaction| {
+                audit::check_clock(transaction, now)?;
+                match live_ticket(transaction, serial, now)? {
+                    Some(ticket) => {
+                        transaction.count_guess(ticket.token, 1)?;
+                        Ok::<_, ServiceError>(Some(ticket))
+                    }
+                    None => {
+                        transaction.count_stray_guess()?;
+                        Ok(None)
+                    }
+                }
+            })
+            .await?;
+        let opened = match &live {
+            None => None,
+            Some(ticket) => Some(self.keyring.open_sealed(Place::TicketRecord(serial), &ticket.record)?),
+        };
+        let record = opened
+            .as_ref()
+            .zip(live.as_ref())
+            .map(|(opaque, ticket)| Record { opaque: opaque.expose(), ticket: ticket.number });
+        Ok(answer(&mut OsRng, self.keyring.handshake(), record, &request, now)?)
+    }
+
+    /// Message 3: checks the password's proof, the policy and the device, and stores what a confirmation will enrol.
+    ///
+    /// # Errors
+    /// [`ActivationError`]; a wrong password and a dead ticket look alike.
+    pub async fn finish_activation(&self, request: FinishRequest) -> Result<FinishReply, ActivationError> {
+        let now = self.clock.now();
+        let finished = finish(self.keyring.handshake(), &request, now)?;
+        let encoded = serde_json::to_vec(&request).map_err(|_| ActivationError::Refused)?;
+        let hash = sha256(&encoded);
+        let device = finished.device(&request);
+        let service = self.clone();
+        self.store.write(move |transaction| service.enrol(transaction, finished, device, hash, now)).await
+    }
+
+    fn enrol(
+        &self,
+        transaction: &dyn Transaction,
+        finished: Finished,
+        device: Result<Device, RefusedError>,
+        request: [u8; 32],
+        now: Timestamp,
+    ) -> Result<FinishReply, ActivationError> {
+        audit::check_clock(transaction, now)?;
+        if let Some(earlier) = transaction.handshake(&finished.session)? {
+            return if earlier.request == request && now < earlier.expires_at {
+                read_reply(&earlier.reply)
+            } else {
+                Err(ActivationError::Refused)
+            };
+        }
+        let serial = finished.serial;
+        let token = transaction.token_by_serial(serial)?.ok_or(ActivationError::Refused)?;
+        let ticket = transaction.ticket(token.id)?.ok_or(ActivationError::Refused)?;
+        let user = transaction.user(token.user)?.ok_or(ActivationError::Refused)?;
+        let expires_at = ticket.expires_at + GRACE;
+        // A handshake that was begun with an earlier ticket of the token ends with that ticket.
+        if token.state != TokenState::Activating || ticket.number != finished.ticket || now >= expires_at {
+            return Err(ActivationError::Refused);
+        }
+        let device = device?;
+        let policy = policies::effective(transaction, user.group.as_ref())?;
+        refuse_by_policy(&policy, &device)?;
+        let hash = policy.hash;
+        let digits = policy.code_length.digits();
+        let keys = StoredKeys::activated(&finished.token_keys(hash));
+        let session = finished.session.clone();
+        let reply = finished.reply(&Registration {
+            serial,
+            issuer: self.identity.issuer.clone(),
+            account: user.name,
+            label: token.label,
+            hash,
+            digits,
+            period: Period::STANDARD,
+            policy: policy.for_phone(),
+            policy_version: policies::version(transaction)?,
+            tls: self.identity.tls.clone(),
+            time: now,
+        })?;
+        let handshake = Handshake {
+            session,
+            token: token.id,
+            request,
+            reply: reply.sealed.as_slice().to_vec(),
+            hash,
+            digits,
+            keys: self.keyring.seal(Place::HandshakeKeys(serial), keys.as_bytes()),
+            device: EnrolledDevice { key: device.key, description: device.description },
+            expires_at,
+            confirmed_at: None,
+        };
+        transaction.sweep_handshakes(now)?;
+        transaction.insert_handshake(&handshake, HANDSHAKES)?;
+        // The password was right, so the question that led here was no guess.
+        transaction.count_guess(token.id, -1)?;
+        Ok(reply)
+    }
+
+    /// Message 5: the phone has stored the token; its first code makes the token active, and ends the ticket.
+    ///
+    /// # Errors
+    /// [`ActivationError::Refused`] when the handshake, the signature or the code does not fit.
+    pub async fn confirm_activation(&self, request: ConfirmRequest) -> Result<ConfirmReply, ActivationError> {
+        let now = self.clock.now();
+        let service = self.clone();
+        self.store.write(move |transaction| service.confirm(transaction, &request, now)).await
+    }
+
+    fn confirm(
+        &self,
+        transaction: &dyn Transaction,
+        request: &ConfirmRequest,
+        now: Timestamp,
+    ) -> Result<ConfirmReply, ActivationError> {
+        audit::check_clock(transaction, now)?;
+        let handshake = transaction.handshake(&request.session)?.ok_or(ActivationError::Refused)?;
+        let mut token = transaction.token(handshake.token)?.ok_or(ActivationError::Refused)?;
+        let user = transaction.user(token.user)?.ok_or(ActivationError::Refused)?;
+        let serial = token.serial;
+        let code = confirmed_code(request, serial, self.keyring.public_identity(), &handshake.device.key)
+            .map_err(|_| ActivationError::Refused)?;
+        if let Some(activated_at) = handshake.confirmed_at {
+            return Ok(ConfirmReply { serial, activated_at });
+        }
+        if token.state != TokenState::Activating || now >= handshake.expires_at {
+            return Err(ActivationError::Refused);
+        }
+        let policy = policies::effective(transaction, user.group.as_ref())?;
+        let keys = self.keyring.open_sealed(Place::HandshakeKeys(serial), &handshake.keys)?;
+        let state = first_code(&StoredKeys::read(&keys)?, &handshake, &code, &policy, now)?;
+        token.state = TokenState::Active;
+        token.counter = Counter::Time { period: Period::STANDARD, state };
+        token.hash = handshake.hash;
+        token.digits = handshake.digits;
+        token.keys = self.keyring.seal(Place::TokenKeys(serial), keys.expose());
+        token.lock = LockState::default();
+        token.activated_at = Some(now);
+        let device = &handshake.device.description;
+        let entry = Entry::new("token.activated")
+            .user(&user.name)
+            .token(serial)
+            .detail("platform", device.platform.as_str())
+            .detail("model", device.model.as_str());
+        token.device = Some(handshake.device);
+        transaction.update_token(&token)?;
+        transaction.delete_ticket(token.id)?;
+        transaction.confirm_handshake(&handshake.session, token.id, now)?;
+        entry.append(transaction, &Actor::Device, now)?;
+        Ok(ConfirmReply { serial, activated_at: now })
+    }
+}
+
+/// The ticket of `serial`, if a handshake can be begun with it.
+fn live_ticket(
+    snapshot: &dyn Snapshot,
+    serial: SerialNumber,
+    now: Timestamp,
+) -> Result<Option<TicketRecord>, ServiceError> {
+    let Some(token) = snapshot.token_by_serial(serial)? else { return Ok(None) };
+    if token.state != TokenState::Activating {
+        return Ok(None);
+    }
+    Ok(snapshot.ticket(token.id)?.filter(|ticket| ticket.is_live(now)))
+}
+
+fn read_reply(sealed: &[u8]) -> Result<FinishReply, ActivationError> {
+    let sealed = Bytes::new(sealed).map_err(|_| ActivationError::Refused)?;
+    Ok(FinishReply { sealed })
+}
+
+fn refuse_by_policy(policy: &Policy, device: &Device) -> Result<(), ActivationError> {
+    if let Verdict::Refused(reasons) = device.description.signals.clone().verdict(policy.allow_unsecure_device) {
+        let reasons: Vec<String> = reasons.iter().map(|reason| reason.to_string()).collect();
+        return Err(ActivationError::Policy(format!("this device can't hold a token here: {}", reasons.join("; "))));
+    }
+    if policy.require_attestation {
+        return Err(ActivationError::Policy(
+            "this organisation takes phones only whose hardware vouches for their keys".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Judges the first code by the rule of every code; answers the token's first state.
+fn first_code(
+    keys: &StoredKeys,
+    handshake: &Handshake,
+    code: &Code,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<TimeState, ActivationError> {
+    let hash: Hash = handshake.hash;
+    let key = OtpKey::prepare(hash, keys.code.expose());
+    let step = TimeStep::at(now, Period::STANDARD);
+    let window = policy.max_time_steps.get();
+    match judge(&key, handshake.digits, code, step, &TimeState::NEW, window, window) {
+        Match::Accepted(accepted) => Ok(TimeState::reset(accepted, step)),
+        _ => Err(ActivationError::Refused),
+    }
+}

@@ -1,0 +1,264 @@
+//! The audit: what happened, who did it, and a chain of hashes that shows when an entry was changed, removed or moved.
+//!
+//! An entry is written in the transaction of what it tells of, so there is none without the other.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use symbolon_core::frame::FrameWriter;
+use symbolon_core::keys::sha256;
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::text::Name;
+
+use super::{Service, ServiceError};
+use crate::storage::{Snapshot, StorageError, StoredEntry, Transaction};
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// `symbolon-server admin` on the machine itself.
+    CommandLine,
+    /// An application, by the name that an administrator gave it.
+    Application(Name),
+    /// A phone.
+    Device,
+    /// The server, by itself.
+    Server,
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::CommandLine => f.write_str("command line"),
+            Self::Application(name) => write!(f, "application {name}"),
+            Self::Device => f.write_str("device"),
+            Self::Server => f.write_str("server"),
+        }
+    }
+}
+
+/// An entry before it is written. No secret and no code ever goes into one.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    action: &'static str,
+    user: Option<Name>,
+    token: Option<SerialNumber>,
+    details: BTreeMap<&'static str, serde_json::Value>,
+}
+
+impl Entry {
+    /// An entry about `action`, written `what.happened`.
+    #[must_use]
+    pub fn new(action: &'static str) -> Self {
+        Self { action, user: None, token: None, details: BTreeMap::new() }
+    }
+
+    /// Whose.
+    #[must_use]
+    pub fn user(mut self, name: &Name) -> Self {
+        self.user = Some(name.clone());
+        self
+    }
+
+    /// Of which token.
+    #[must_use]
+    pub fn token(mut self, serial: SerialNumber) -> Self {
+        self.token = Some(serial);
+        self
+    }
+
+    /// Another fact.
+    #[must_use]
+    pub fn detail(mut self, key: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.details.insert(key, value.into());
+        self
+    }
+
+    /// Writes the entry at the end of the chain.
+    ///
+    /// # Errors
+    /// [`ServiceError::ClockBehind`] when `now` lies before the latest entry: nothing may be decided then.
+    pub fn append(self, transaction: &dyn Transaction, actor: &Actor, now: Timestamp) -> Result<(), ServiceError> {
+        check_clock(transaction, now)?;
+        self.append_at(transaction, actor, now)
+    }
+
+    fn append_at(self, transaction: &dyn Transaction, actor: &Actor, now: Timestamp) -> Result<(), ServiceError> {
+        let (before, previous) =
+            transaction.audit_head()?.map_or((0, [0; 32]), |head| (head.sequence, head.hash));
+        let sequence = before + 1;
+        let entry = AuditEntry {
+            sequence,
+            time: now,
+            actor: actor.to_string(),
+            action: self.action.to_owned(),
+            user: self.user.map(String::from),
+            token: self.token,
+            details: self.details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        };
+        let entry = serde_json::to_string(&entry).map_err(|error| StorageError::Failed(error.to_string()))?;
+        let hash = chain(&previous, &entry);
+        Ok(transaction.append_entry(&StoredEntry { sequence, time: now, entry, hash })?)
+    }
+}
+
+/// An entry as it is exported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AuditEntry {
+    /// Counts from one.
+    pub sequence: u64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub time: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What, as `what.happened`.
+    pub action: String,
+    /// Whose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Of which token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub token: Option<SerialNumber>,
+    /// The rest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = Object)]
+    pub details: BTreeMap<String, serde_json::Value>,
+}
+
+/// The hash of an entry: over the hash before it and the entry's own bytes.
+fn chain(previous: &[u8; 32], entry: &str) -> [u8; 32] {
+    let frame = FrameWriter::with_capacity(entry.len() + 64)
+        .field(b"symbolon/1/audit")
+        .field(previous)
+        .field(entry.as_bytes());
+    sha256(frame.as_bytes())
+}
+
+/// A clock may be so much behind the latest entry: other machines' clocks, and small corrections.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Refuses to decide anything when the clock has jumped back: codes that were used would count again.
+///
+/// # Errors
+/// [`ServiceError::ClockBehind`].
+pub fn check_clock(snapshot: &dyn Snapshot, now: Timestamp) -> Result<(), ServiceError> {
+    match snapshot.audit_head()? {
+        Some(head) if now + TOLERANCE < head.time => Err(ServiceError::ClockBehind { now, stored: head.time }),
+        _ => Ok(()),
+    }
+}
+
+/// What a walk along the chain found.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ChainReport {
+    /// Whether every entry is where and what it was.
+    pub intact: bool,
+    /// How many entries are there.
+    pub entries: u64,
+    /// The number and the hash of the last entry, to be kept elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<ChainHead>,
+    /// The first bad entry, and what is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broken: Option<ChainBreak>,
+}
+
+/// The last entry of an intact chain.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ChainHead {
+    /// Its number.
+    pub sequence: u64,
+    /// Its hash in hexadecimal.
+    pub hash: String,
+}
+
+/// Where a chain breaks.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ChainBreak {
+    /// The number of the first bad entry.
+    pub sequence: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Entries are read in portions of this size.
+const PORTION: u32 = 2000;
+
+/// Walks along the whole chain.
+///
+/// # Errors
+/// The store's.
+pub fn verify(snapshot: &dyn Snapshot) -> Result<ChainReport, StorageError> {
+    let mut previous = [0; 32];
+    let mut expected = 1;
+    loop {
+        let portion = snapshot.audit_entries(expected, PORTION)?;
+        for stored in &portion {
+            if let Some(reason) = fault(stored, expected, &previous) {
+                let broken = Some(ChainBreak { sequence: expected, reason: reason.to_owned() });
+                return Ok(ChainReport { intact: false, entries: expected - 1, head: None, broken });
+            }
+            previous = stored.hash;
+            expected += 1;
+        }
+        if portion.len() < PORTION as usize {
+            let entries = expected - 1;
+            let hash = data_encoding::HEXLOWER.encode(&previous);
+            let head = (entries > 0).then_some(ChainHead { sequence: entries, hash });
+            return Ok(ChainReport { intact: true, entries, head, broken: None });
+        }
+    }
+}
+
+fn fault(stored: &StoredEntry, expected: u64, previous: &[u8; 32]) -> Option<&'static str> {
+    if stored.sequence != expected {
+        return Some("the entry is missing");
+    }
+    if chain(previous, &stored.entry) != stored.hash {
+        return Some("the entry was changed, or entries were removed or moved before it");
+    }
+    match serde_json::from_str::<AuditEntry>(&stored.entry) {
+        Ok(entry) if entry.sequence == expected && entry.time == stored.time => None,
+        _ => Some("the entry's number or time was changed"),
+    }
+}
+
+impl Service {
+    /// Entries from `sequence` on, at most `limit`, within `from` and `to`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn audit_page(&self, sequence: u64, limit: u32) -> Result<Vec<AuditEntry>, ServiceError> {
+        self.store.read(|snapshot| {
+            let stored = snapshot.audit_entries(sequence, limit)?;
+            stored
+                .iter()
+                .map(|stored| {
+                    serde_json::from_str(&stored.entry).map_err(|_| StorageError::Damaged("audit entry").into())
+                })
+                .collect()
+        })
+    }
+
+    /// Takes the clock as it is, though it lies before the latest entry.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn accept_clock(&self, actor: Actor) -> Result<Timestamp, ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let entry = Entry::new("clock.accepted");
+                let entry = match transaction.audit_head()? {
+                    Some(head) => entry.detail("latest_entry", head.time.to_string()),
+                    None => entry,
+                };
+                entry.append_at(transaction, &actor, now)?;
+                Ok(now)
+            })
+            .await
+    }
+}

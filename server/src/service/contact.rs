@@ -1,0 +1,42 @@
+//! A phone's contact: it asks for the time and the policy, and gets both signed.
+
+use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
+use symbolon_core::signed;
+
+use super::activation::ActivationError;
+use super::{Service, ServiceError, policies};
+use crate::storage::{StorageError, TokenState};
+
+impl Service {
+    /// Answers a phone's question, which its device key must have signed.
+    ///
+    /// # Errors
+    /// [`ActivationError::Refused`] for tokens that are not here, and for signatures that do not fit: alike.
+    pub fn contact(&self, request: &ContactRequest) -> Result<ContactReply, ActivationError> {
+        let now = self.clock.now();
+        self.store.read(|snapshot| {
+            let token = snapshot.token_by_serial(request.serial)?.ok_or(ActivationError::Refused)?;
+            let device = token.device.as_ref().ok_or(ActivationError::Refused)?;
+            let question: Question =
+                signed::verify(&request.question, &device.key).map_err(|_| ActivationError::Refused)?;
+            let identity = self.keyring.public_identity().hash();
+            if question.aud != identity || question.serial != token.serial || token.state != TokenState::Active {
+                return Err(ActivationError::Refused);
+            }
+            let user = snapshot.user(token.user)?.ok_or(ActivationError::Refused)?;
+            let policy = policies::effective(snapshot, user.group.as_ref())?;
+            let answer = Answer {
+                aud: token.serial,
+                nonce: question.nonce,
+                time: now,
+                policy: policy.for_phone(),
+                policy_version: policies::version(snapshot)?,
+                issuer: self.identity.issuer.clone(),
+                label: token.label,
+            };
+            let answer = self.keyring.identity().sign_object(&answer);
+            let answer = answer.map_err(|error| ServiceError::from(StorageError::Failed(error.to_string())))?;
+            Ok(ContactReply { answer })
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! The installation's own keys: the master key outside the database, the data key under it, and what that seals.
+
+use rand_core::OsRng;
+use symbolon_core::activation::online::server::{ServerKeys, Setup};
+use symbolon_core::frame::{FrameReader, FrameWriter};
+use symbolon_core::keys::{FactorKey, Label, SealingKey, TokenKeys};
+use symbolon_core::secret::{Secret, SecretBytes};
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::signed::{PublicKey, SigningKey};
+
+use super::ServiceError;
+use crate::storage::{Store, Transaction};
+
+/// Seals the data key and nothing else; lives outside the database.
+#[derive(Debug)]
+pub struct MasterKey(SealingKey);
+
+impl MasterKey {
+    /// The key from its 32 bytes.
+    #[must_use]
+    pub fn new(bytes: &Secret<32>) -> Self {
+        Self(SealingKey::derive(bytes, Label::ServerMaster))
+    }
+}
+
+/// The keys of a running installation.
+pub struct Keyring {
+    rows: SealingKey,
+    handshake: SealingKey,
+    setup: Setup,
+    identity: SigningKey,
+    public: PublicKey,
+}
+
+/// What a sealed value belongs to: it opens nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// A value of the installation.
+    Meta(&'static str),
+    /// The secrets of a token.
+    TokenKeys(SerialNumber),
+    /// The OPAQUE record of a token's ticket.
+    TicketRecord(SerialNumber),
+    /// The secrets that a handshake will give to a token.
+    HandshakeKeys(SerialNumber),
+}
+
+impl Place {
+    fn associated_data(self) -> FrameWriter {
+        let frame = FrameWriter::default().field(b"symbolon/1/row");
+        match self {
+            Self::Meta(key) => frame.field(b"meta").field(key.as_bytes()),
+            Self::TokenKeys(serial) => frame.field(b"token").field(serial.digits().as_bytes()),
+            Self::TicketRecord(serial) => frame.field(b"ticket").field(serial.digits().as_bytes()),
+            Self::HandshakeKeys(serial) => frame.field(b"handshake").field(serial.digits().as_bytes()),
+        }
+    }
+}
+
+const DATA_KEY: &str = "data_key";
+const OPAQUE: &str = "opaque";
+const IDENTITY: &str = "identity";
+
+impl Keyring {
+    /// Opens the installation's keys, and makes them in an empty database.
+    ///
+    /// # Errors
+    /// [`ServiceError::Sealed`] when the master key is not the one that the database was made with.
+    pub async fn open(store: &Store, master: MasterKey) -> Result<Self, ServiceError> {
+        let existing = store.read(|snapshot| Ok::<_, ServiceError>(snapshot.meta(DATA_KEY)?))?;
+        match existing {
+            Some(sealed) => store.read(|snapshot| {
+                let data = open_data_key(&master, &sealed)?;
+                let rows = SealingKey::derive(&data, Label::ServerRow);
+                let read = |key| -> Result<SecretBytes, ServiceError> {
+                    let sealed = snapshot.meta(key)?.ok_or(ServiceError::Sealed)?;
+                    rows.open(Place::Meta(key).associated_data().as_bytes(), &sealed).map_err(|_| ServiceError::Sealed)
+                };
+                let setup = Setup::from_bytes(&read(OPAQUE)?).map_err(|_| ServiceError::Sealed)?;
+                let identity = Secret::from_slice(read(IDENTITY)?.expose())
+                    .and_then(|secret| SigningKey::from_secret(&secret))
+                    .ok_or(ServiceError::Sealed)?;
+                Ok(Self::new(&data, rows, setup, identity))
+            }),
+            None => store.write(move |transaction| Self::make(transaction, &master)).await,
+        }
+    }
+
+    fn make(transaction: &dyn Transaction, master: &MasterKey) -> Result<Self, ServiceError> {
+        let data = Secret::generate(&mut OsRng);
+        let rows = SealingKey::derive(&data, Label::ServerRow);
+        let setup = Setup::generate(&mut OsRng);
+        let identity = SigningKey::generate(&mut OsRng);
+        let sealed = master.0.seal(&mut OsRng, Place::Meta(DATA_KEY).associated_data().as_bytes(), data.expose());
+        transaction.set_meta(DATA_KEY, &sealed)?;
+        let keyring = Self::new(&data, rows, setup, identity);
+        transaction.set_meta(OPAQUE, &keyring.seal(Place::Meta(OPAQUE), keyring.setup.to_bytes().expose()))?;
+        let identity = keyring.identity.to_secret();
+        transaction.set_meta(IDENTITY, &keyring.seal(Place::Meta(IDENTITY), identity.expose()))?;
+        Ok(keyring)
+    }
+
+    fn new(data: &Secret<32>, rows: SealingKey, setup: Setup, identity: SigningKey) -> Self {
+        let handshake = SealingKey::derive(data, Label::ServerHandshake);
+        Self { rows, handshake, setup, public: identity.public_key(), identity }
+    }
+
+    /// What a handshake needs.
+    #[must_use]
+    pub fn handshake(&self) -> ServerKeys<'_> {
+        ServerKeys { setup: &self.setup, handshake: &self.handshake, identity: &self.public }
+    }
+
+    /// The identity key, which signs what phones believe.
+    #[must_use]
+    pub fn identity(&self) -> &SigningKey {
+        &self.identity
+    }
+
+    /// Its public half, which tickets pin.
+    #[must_use]
+    pub fn public_identity(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Seals `plain` for one place.
+    #[must_use]
+    pub fn seal(&self, place: Place, plain: &[u8]) -> Vec<u8> {
+        self.rows.seal(&mut OsRng, place.associated_data().as_bytes(), plain)
+    }
+
+    /// Opens what was sealed for one place.
+    ///
+    /// # Errors
+    /// [`ServiceError::Sealed`] when it was sealed for another place, or changed.
+    pub fn open_sealed(&self, place: Place, sealed: &[u8]) -> Result<SecretBytes, ServiceError> {
+        self.rows.open(place.associated_data().as_bytes(), sealed).map_err(|_| ServiceError::Sealed)
+    }
+}
+
+fn open_data_key(master: &MasterKey, sealed: &[u8]) -> Result<Secret<32>, ServiceError> {
+    let plain = master
+        .0
+        .open(Place::Meta(DATA_KEY).associated_data().as_bytes(), sealed)
+        .map_err(|_| ServiceError::Sealed)?;
+    Secret::from_slice(plain.expose()).ok_or(ServiceError::Sealed)
+}
+
+/// A token's secrets as the server keeps them: sealed as fields in this order, the code key first.
+#[derive(Debug)]
+pub struct StoredKeys {
+    /// Makes codes.
+    pub code: SecretBytes,
+    /// The rest, which imported tokens don't have.
+    pub activated: Option<ActivatedKeys>,
+}
+
+/// What only a token that was activated here has.
+#[derive(Debug)]
+pub struct ActivatedKeys {
+    /// Answers challenges.
+    pub challenge_response: Secret<32>,
+    /// Proves that the PIN opened the vault.
+    pub factor_pin: FactorKey,
+    /// The parent of later factor keys.
+    pub factor_later: Secret<32>,
+    /// Makes unlock codes.
+    pub unlock: Secret<32>,
+}
+
+impl StoredKeys {
+    /// The plain bytes to seal for an imported token.
+    #[must_use]
+    pub fn imported(code: &SecretBytes) -> FrameWriter {
+        FrameWriter::with_capacity(128).field(code.expose())
+    }
+
+    /// The plain bytes to seal for an activated token.
+    #[must_use]
+    pub fn activated(keys: &TokenKeys) -> FrameWriter {
+        FrameWriter::with_capacity(256)
+            .field(keys.code.expose())
+            .field(keys.challenge_response.expose())
+            .field(keys.factor_pin.secret().expose())
+            .field(keys.factor_later.expose())
+            .field(keys.unlock.expose())
+    }
+
+    /// Reads what was unsealed.
+    ///
+    /// # Errors
+    /// [`ServiceError::Sealed`] when it is something else.
+    pub fn read(plain: &SecretBytes) -> Result<Self, ServiceError> {
+        let mut reader = FrameReader::new(plain.expose());
+        let damaged = |_| ServiceError::Sealed;
+        let code = SecretBytes::from_slice(reader.field().map_err(damaged)?);
+        if reader.is_empty() {
+            return Ok(Self { code, activated: None });
+        }
+        let mut next = || reader.array().map(|bytes| Secret::take(&mut bytes.clone())).map_err(damaged);
+        let activated = ActivatedKeys {
+            challenge_response: next()?,
+            factor_pin: FactorKey::from_secret(next()?),
+            factor_later: next()?,
+            unlock: next()?,
+        };
+        reader.finish().map_err(damaged)?;
+        Ok(Self { code, activated: Some(activated) })
+    }
+}

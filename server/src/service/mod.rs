@@ -1,0 +1,145 @@
+//! The rules: who may do what, which code counts, what a ticket opens. No SQL and no HTTP; time and randomness come in
+//! as parameters of the service, so that a test decides both.
+
+pub mod activation;
+pub mod applications;
+pub mod audit;
+pub mod contact;
+pub mod import;
+pub mod installation;
+pub mod keyring;
+pub mod lockout;
+pub mod policies;
+pub mod tokens;
+pub mod users;
+pub mod verification;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use symbolon_core::activation::ServerAddress;
+use symbolon_core::serial::SerialNumberError;
+use symbolon_core::text::Name;
+
+use crate::storage::{Store, StorageError};
+pub use audit::Actor;
+pub use keyring::Keyring;
+
+/// Where the services get the time.
+pub trait Clock: Send + Sync + 'static {
+    /// The time, in whole milliseconds.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+/// The services over one installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    /// Everything that is kept.
+    pub store: Store,
+    /// The installation's own keys.
+    pub keyring: Arc<Keyring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What tickets say of this server.
+    pub identity: Arc<ServerIdentity>,
+}
+
+/// What tickets and activated tokens are told of this server.
+#[derive(Debug, Clone)]
+pub struct ServerIdentity {
+    /// The organisation's name.
+    pub issuer: Name,
+    /// The address that phones use; `None` when no server has run yet and none is configured.
+    pub address: Option<ServerAddress>,
+    /// The hash of the TLS authority's key, where it is the server's own.
+    pub tls: Option<symbolon_core::signed::KeyHash>,
+}
+
+/// Why a service did not do what it was asked. The texts are for whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// A value that is not what its field takes.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// The field, as the API and the command line name it.
+        field: String,
+        /// What it takes.
+        message: String,
+    },
+    /// No such user, token or application.
+    #[error("there is no {kind} {name}")]
+    NotFound {
+        /// `user`, `token`, `application` or `group`.
+        kind: &'static str,
+        /// How it was named.
+        name: String,
+    },
+    /// It is there already.
+    #[error("there is a {kind} {name} already")]
+    Exists {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The state of a token or user does not allow the action.
+    #[error("{subject} is {state}: {action} is not possible; possible: {}", possible.join(", "))]
+    State {
+        /// The token or user.
+        subject: String,
+        /// Its state.
+        state: &'static str,
+        /// What was asked.
+        action: &'static str,
+        /// What could be asked instead.
+        possible: Vec<&'static str>,
+    },
+    /// The policy does not allow it.
+    #[error("{0}")]
+    Policy(String),
+    /// The clock is behind what the server has stored.
+    #[error(
+        "the clock stands at {now}, before {stored}, when this server last wrote: set the clock, or accept it with \
+         `symbolon-server admin clock accept`"
+    )]
+    ClockBehind {
+        /// What the clock says.
+        now: Timestamp,
+        /// The time of the latest entry of the audit.
+        stored: Timestamp,
+    },
+    /// Something that was sealed here can't be opened.
+    #[error("a stored secret can't be opened: the database and the master key do not belong together")]
+    Sealed,
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl ServiceError {
+    /// A field that does not hold what it should.
+    pub fn invalid(field: impl Into<String>, message: impl ToString) -> Self {
+        Self::Invalid { field: field.into(), message: message.to_string() }
+    }
+
+    /// Something that is not there.
+    pub fn not_found(kind: &'static str, name: impl ToString) -> Self {
+        Self::NotFound { kind, name: name.to_string() }
+    }
+}
+
+impl From<SerialNumberError> for ServiceError {
+    fn from(error: SerialNumberError) -> Self {
+        Self::invalid("serial", error)
+    }
+}

@@ -1,0 +1,463 @@
+//! Tokens: handing them out, and what can be done with one in which state.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use symbolon_core::otp::window::TimeState;
+use symbolon_core::otp::{Hash, Period};
+use symbolon_core::policy::ActivationMethod;
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::text::{Name, Text};
+
+use super::activation::TicketView;
+use super::audit::Entry;
+use super::{Actor, Service, ServiceError, policies, users};
+use crate::storage::{
+    Counter, LockState, Origin, Snapshot, Token, TokenId, TokenState, Transaction, User,
+};
+
+/// A token as the admin API and the commands show one.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct TokenView {
+    /// Its serial number.
+    #[schema(value_type = String, example = "12345-67890")]
+    pub serial: SerialNumber,
+    /// The maker's own, for imported tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub maker_serial: Option<Text<64>>,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    pub user: Name,
+    /// What the user calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub label: Option<Name>,
+    /// How far it is.
+    pub state: State,
+    /// Where its secret came from.
+    #[schema(value_type = String, example = "activated")]
+    pub origin: Origin,
+    /// `totp` or `hotp`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// `sha1`, `sha256` or `sha512`.
+    #[schema(value_type = String, example = "sha256")]
+    pub hash: Hash,
+    /// The length of its codes.
+    pub digits: u8,
+    /// The length of its time steps in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<u16>,
+    /// By how many time steps its clock is ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<i64>,
+    /// When a lock ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub locked_until: Option<Timestamp>,
+    /// When its ticket expires, or did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ticket_expires_at: Option<Timestamp>,
+    /// The device that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceView>,
+    /// When it was added.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it became active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub activated_at: Option<Timestamp>,
+    /// When a code of it was last accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// The device of a token, as it described itself at the activation.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct DeviceView {
+    /// `android`, `ios` or `desktop`.
+    pub platform: String,
+    /// Maker and model.
+    pub model: String,
+    /// Name and version of the app.
+    pub app: String,
+    /// Where it says that its key lives.
+    pub key_protection: String,
+    /// Signs of tampering that it reported.
+    #[schema(value_type = Vec<String>)]
+    pub signals: symbolon_core::integrity::Signals,
+}
+
+/// How far a token is, as people see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Assigned, without a live ticket.
+    New,
+    /// A ticket is out.
+    Activating,
+    /// The ticket was not used in time.
+    Expired,
+    /// Its codes count.
+    Active,
+    /// Too many codes were wrong.
+    Locked,
+    /// Switched off.
+    Disabled,
+}
+
+impl State {
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Activating => "activating",
+            Self::Expired => "expired",
+            Self::Active => "active",
+            Self::Locked => "locked",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What can be done with a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenAction {
+    /// Give out a ticket for a token that has none that lives.
+    Activate,
+    /// Give out a ticket; whatever held the token before is refused from now on.
+    Reactivate,
+    /// Let its codes count again.
+    Enable,
+    /// Refuse its codes.
+    Disable,
+    /// End the lock that stops its codes: its own, and its user's.
+    Unlock,
+    /// Remove it.
+    Delete,
+}
+
+impl TokenAction {
+    const ALL: [Self; 6] =
+        [Self::Activate, Self::Reactivate, Self::Enable, Self::Disable, Self::Unlock, Self::Delete];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::Reactivate => "reactivate",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::Unlock => "unlock",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The table of state × action.
+    #[must_use]
+    pub const fn is_possible(self, state: State, origin: Origin) -> bool {
+        let activated_here = matches!(origin, Origin::Activated);
+        match self {
+            Self::Activate => matches!(state, State::New | State::Expired) && activated_here,
+            Self::Reactivate => !matches!(state, State::New) && activated_here,
+            Self::Enable => matches!(state, State::Disabled),
+            Self::Disable => matches!(state, State::Active | State::Locked),
+            Self::Unlock => matches!(state, State::Locked),
+            Self::Delete => true,
+        }
+    }
+}
+
+/// The token with this serial number: the one given here, or the maker's.
+///
+/// # Errors
+/// The store's.
+pub fn by_any_serial(snapshot: &dyn Snapshot, serial: &Text<64>) -> Result<Option<Token>, ServiceError> {
+    if let Ok(number) = serial.as_str().parse::<SerialNumber>()
+        && let Some(token) = snapshot.token_by_serial(number)?
+    {
+        return Ok(Some(token));
+    }
+    Ok(snapshot.token_by_maker_serial(serial.as_str())?)
+}
+
+fn find(snapshot: &dyn Snapshot, serial: &Text<64>) -> Result<(Token, User), ServiceError> {
+    let missing = || ServiceError::not_found("token", serial);
+    let token = by_any_serial(snapshot, serial)?.ok_or_else(missing)?;
+    let user = snapshot.user(token.user)?.ok_or_else(missing)?;
+    Ok((token, user))
+}
+
+/// The state of a token as people see it at `now`.
+fn state(snapshot: &dyn Snapshot, token: &Token, user: &User, now: Timestamp) -> Result<State, ServiceError> {
+    Ok(match token.state {
+        TokenState::New => State::New,
+        TokenState::Disabled => State::Disabled,
+        TokenState::Activating => match snapshot.ticket(token.id)? {
+            Some(ticket) if ticket.is_live(now) => State::Activating,
+            _ => State::Expired,
+        },
+        TokenState::Active if token.lock.lock.holds(now) || user.lock.lock.holds(now) => State::Locked,
+        TokenState::Active => State::Active,
+    })
+}
+
+/// Shows a token.
+///
+/// # Errors
+/// The store's.
+pub fn view(snapshot: &dyn Snapshot, token: Token, user: &User, now: Timestamp) -> Result<TokenView, ServiceError> {
+    let state = state(snapshot, &token, user, now)?;
+    let (kind, period, drift) = match token.counter {
+        Counter::Time { period, state } => ("totp", Some(period.seconds()), Some(state.drift)),
+        Counter::Event { .. } => ("hotp", None, None),
+    };
+    let locks = [token.lock.lock, user.lock.lock];
+    let locked_until = locks.iter().filter(|lock| lock.holds(now)).filter_map(|lock| lock.ends_at()).max();
+    let ticket = snapshot.ticket(token.id)?;
+    Ok(TokenView {
+        serial: token.serial,
+        maker_serial: token.maker_serial,
+        user: user.name.clone(),
+        label: token.label,
+        state,
+        origin: token.origin,
+        kind,
+        hash: token.hash,
+        digits: token.digits.get(),
+        period,
+        drift: drift.filter(|_| token.state == TokenState::Active),
+        locked_until: locked_until.filter(|_| state == State::Locked),
+        ticket_expires_at: ticket.map(|ticket| ticket.expires_at),
+        device: token.device.map(|device| DeviceView {
+            platform: device.description.platform.into(),
+            model: device.description.model.into(),
+            app: device.description.app.into(),
+            key_protection: device.description.key_protection.into(),
+            signals: device.description.signals,
+        }),
+        created_at: token.created_at,
+        activated_at: token.activated_at,
+        last_used_at: token.last_used_at,
+    })
+}
+
+/// What is needed to hand out a token.
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// The ways to activate it; those of the policy when left out.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub methods: Vec<ActivationMethod>,
+    /// What the user calls it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub label: Option<Name>,
+}
+
+/// A token with the ticket that activates it, which is shown this once.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct TokenWithTicket {
+    /// The token.
+    pub token: TokenView,
+    /// The ticket.
+    pub ticket: TicketView,
+}
+
+/// A token's serial number that no other has.
+pub(super) fn free_serial(transaction: &dyn Transaction) -> Result<SerialNumber, ServiceError> {
+    loop {
+        let serial = SerialNumber::generate(&mut rand_core::OsRng);
+        if transaction.token_by_serial(serial)?.is_none() {
+            return Ok(serial);
+        }
+    }
+}
+
+/// Adds a token for `user`, if the policy lets the user have another.
+pub(super) fn add(
+    transaction: &dyn Transaction,
+    user: &User,
+    label: Option<Name>,
+    now: Timestamp,
+) -> Result<Token, ServiceError> {
+    let policy = policies::effective(transaction, user.group.as_ref())?;
+    let allowed = policy.tokens_per_user.get() as usize;
+    if transaction.tokens_of(user.id)?.len() >= allowed {
+        return Err(ServiceError::Policy(format!(
+            "user {} has {allowed} tokens, as many as the policy allows: delete one, or raise tokens_per_user",
+            user.name
+        )));
+    }
+    let mut token = Token {
+        id: TokenId(0),
+        serial: free_serial(transaction)?,
+        maker_serial: None,
+        user: user.id,
+        label,
+        state: TokenState::New,
+        origin: Origin::Activated,
+        counter: Counter::Time { period: Period::STANDARD, state: TimeState::NEW },
+        hash: policy.hash,
+        digits: policy.code_length.digits(),
+        keys: Vec::new(),
+        spent: Vec::new(),
+        lock: LockState::default(),
+        device: None,
+        created_at: now,
+        activated_at: None,
+        last_used_at: None,
+    };
+    token.id = transaction.insert_token(&token)?;
+    Ok(token)
+}
+
+impl Service {
+    /// Adds a token for a user and gives out its ticket.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], [`ServiceError::Policy`] when the user has as many as the policy allows.
+    pub async fn add_token(&self, actor: Actor, user: Name, new: NewToken) -> Result<TokenWithTicket, ServiceError> {
+        let now = self.clock.now();
+        let service = self.clone();
+        self.store
+            .write(move |transaction| {
+                let user = users::find(transaction, &user)?;
+                let mut token = add(transaction, &user, new.label, now)?;
+                let ticket = service.issue_ticket(transaction, &mut token, &user, &new.methods, now)?;
+                Entry::new("token.added").user(&user.name).token(token.serial).append(transaction, &actor, now)?;
+                Ok(TokenWithTicket { token: view(transaction, token, &user, now)?, ticket })
+            })
+            .await
+    }
+
+    /// All tokens of a user, oldest first.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub fn tokens(&self, user: &Name) -> Result<Vec<TokenView>, ServiceError> {
+        let now = self.clock.now();
+        self.store.read(|snapshot| {
+            let user = users::find(snapshot, user)?;
+            snapshot.tokens_of(user.id)?.into_iter().map(|token| view(snapshot, token, &user, now)).collect()
+        })
+    }
+
+    /// One token, by its serial number or its maker's.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub fn token(&self, serial: &Text<64>) -> Result<TokenView, ServiceError> {
+        let now = self.clock.now();
+        self.store.read(|snapshot| {
+            let (token, user) = find(snapshot, serial)?;
+            view(snapshot, token, &user, now)
+        })
+    }
+
+    /// Gives out another ticket: for a token without a live one ([`TokenAction::Activate`]), or in the place of
+    /// whatever there is ([`TokenAction::Reactivate`]).
+    ///
+    /// # Errors
+    /// [`ServiceError::State`] when the token's state does not allow it.
+    pub async fn reissue_ticket(
+        &self,
+        actor: Actor,
+        serial: Text<64>,
+        action: TokenAction,
+        methods: Vec<ActivationMethod>,
+    ) -> Result<TokenWithTicket, ServiceError> {
+        let now = self.clock.now();
+        let service = self.clone();
+        self.store
+            .write(move |transaction| {
+                let (mut token, user) = find(transaction, &serial)?;
+                allow(transaction, &token, &user, action, now)?;
+                // The old half is refused from this commit on: its keys are gone.
+                token.keys.clear();
+                token.device = None;
+                token.activated_at = None;
+                token.spent.clear();
+                token.lock = LockState { failures: 0, ..token.lock };
+                let ticket = service.issue_ticket(transaction, &mut token, &user, &methods, now)?;
+                let event = if action == TokenAction::Activate { "token.ticket_issued" } else { "token.reactivated" };
+                Entry::new(event).user(&user.name).token(token.serial).append(transaction, &actor, now)?;
+                Ok(TokenWithTicket { token: view(transaction, token, &user, now)?, ticket })
+            })
+            .await
+    }
+
+    /// Does something with a token; `None` when it is gone afterwards.
+    ///
+    /// # Errors
+    /// [`ServiceError::State`] when the token's state does not allow it.
+    pub async fn act_on_token(
+        &self,
+        actor: Actor,
+        serial: Text<64>,
+        action: TokenAction,
+    ) -> Result<Option<TokenView>, ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let (mut token, user) = find(transaction, &serial)?;
+                allow(transaction, &token, &user, action, now)?;
+                let event = match action {
+                    TokenAction::Activate | TokenAction::Reactivate => {
+                        return Err(ServiceError::invalid("action", "this action gives out a ticket"));
+                    }
+                    TokenAction::Enable => {
+                        token.state = TokenState::Active;
+                        "token.enabled"
+                    }
+                    TokenAction::Disable => {
+                        token.state = TokenState::Disabled;
+                        "token.disabled"
+                    }
+                    TokenAction::Unlock => {
+                        token.lock = LockState::default();
+                        transaction.set_user_lock(user.id, &LockState::default())?;
+                        "token.unlocked"
+                    }
+                    TokenAction::Delete => "token.deleted",
+                };
+                let shown = if action == TokenAction::Delete {
+                    transaction.delete_token(token.id)?;
+                    None
+                } else {
+                    transaction.update_token(&token)?;
+                    let (token, user) = find(transaction, &serial)?;
+                    Some(view(transaction, token, &user, now)?)
+                };
+                Entry::new(event).user(&user.name).token(token.serial).append(transaction, &actor, now)?;
+                Ok(shown)
+            })
+            .await
+    }
+}
+
+/// Refuses an action that the token's state does not allow, and says which ones it does.
+fn allow(
+    snapshot: &dyn Snapshot,
+    token: &Token,
+    user: &User,
+    action: TokenAction,
+    now: Timestamp,
+) -> Result<(), ServiceError> {
+    let state = state(snapshot, token, user, now)?;
+    if action.is_possible(state, token.origin) {
+        return Ok(());
+    }
+    let possible = TokenAction::ALL.into_iter().filter(|action| action.is_possible(state, token.origin));
+    Err(ServiceError::State {
+        subject: format!("token {}", token.serial),
+        state: state.name(),
+        action: action.name(),
+        possible: possible.map(TokenAction::name).collect(),
+    })
+}

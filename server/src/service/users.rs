@@ -1,0 +1,254 @@
+//! Users: the people whom the server knows.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use symbolon_core::text::Name;
+
+use super::audit::Entry;
+use super::{Actor, Service, ServiceError};
+use crate::storage::{Email, LockState, Snapshot, Transaction, User, UserId};
+
+/// What is needed to add a user.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// The name by which applications know the user; unique.
+    #[schema(value_type = String, max_length = 100)]
+    pub name: Name,
+    /// Where mail goes.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "email")]
+    pub email: Option<Email>,
+    /// The group whose policy applies.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub group: Option<Name>,
+}
+
+/// A user as the admin API and the commands show one.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct UserView {
+    /// The name.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// The address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub email: Option<Email>,
+    /// The group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub group: Option<Name>,
+    /// `active`, `locked` or `disabled`.
+    pub state: UserState,
+    /// When a lock ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub locked_until: Option<Timestamp>,
+    /// How many tokens the user has.
+    pub tokens: usize,
+    /// When the user was added.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// What a user's codes are worth just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UserState {
+    /// They count.
+    Active,
+    /// Too many were wrong.
+    Locked,
+    /// An administrator has switched the user off.
+    Disabled,
+}
+
+/// What can be done with a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UserAction {
+    /// Let the user in again.
+    Enable,
+    /// Refuse the codes of all the user's tokens.
+    Disable,
+    /// End the lock of the user and of all the user's tokens.
+    Unlock,
+}
+
+impl UserAction {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::Unlock => "unlock",
+        }
+    }
+}
+
+impl User {
+    /// The state at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> UserState {
+        match self.enabled {
+            false => UserState::Disabled,
+            true if self.lock.lock.holds(now) => UserState::Locked,
+            true => UserState::Active,
+        }
+    }
+}
+
+/// Finds a user.
+///
+/// # Errors
+/// [`ServiceError::NotFound`].
+pub fn find(snapshot: &dyn Snapshot, name: &Name) -> Result<User, ServiceError> {
+    snapshot.user_by_name(name)?.ok_or_else(|| ServiceError::not_found("user", name))
+}
+
+fn view(snapshot: &dyn Snapshot, user: User, now: Timestamp) -> Result<UserView, ServiceError> {
+    let tokens = snapshot.tokens_of(user.id)?.len();
+    let state = user.state(now);
+    let locked_until = user.lock.lock.ends_at().filter(|_| state == UserState::Locked);
+    Ok(UserView {
+        name: user.name,
+        email: user.email,
+        group: user.group,
+        state,
+        locked_until,
+        tokens,
+        created_at: user.created_at,
+    })
+}
+
+/// Adds a user in a transaction that does more.
+pub(super) fn add(
+    transaction: &dyn Transaction,
+    actor: &Actor,
+    now: Timestamp,
+    new: NewUser,
+) -> Result<User, ServiceError> {
+    if transaction.user_by_name(&new.name)?.is_some() {
+        return Err(ServiceError::Exists { kind: "user", name: new.name.into() });
+    }
+    let mut user = User {
+        id: UserId(0),
+        name: new.name,
+        email: new.email,
+        group: new.group,
+        enabled: true,
+        created_at: now,
+        lock: LockState::default(),
+    };
+    user.id = transaction.insert_user(&user)?;
+    Entry::new("user.added").user(&user.name).append(transaction, actor, now)?;
+    Ok(user)
+}
+
+impl Service {
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// [`ServiceError::Exists`].
+    pub async fn add_user(&self, actor: Actor, new: NewUser) -> Result<UserView, ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let user = add(transaction, &actor, now, new)?;
+                view(transaction, user, now)
+            })
+            .await
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub fn user(&self, name: &Name) -> Result<UserView, ServiceError> {
+        let now = self.clock.now();
+        self.store.read(|snapshot| view(snapshot, find(snapshot, name)?, now))
+    }
+
+    /// Users by name, after `after`, whose name or address contains `search`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn users(
+        &self,
+        search: Option<&str>,
+        after: Option<&Name>,
+        limit: u32,
+    ) -> Result<Vec<UserView>, ServiceError> {
+        let now = self.clock.now();
+        self.store.read(|snapshot| {
+            let users = snapshot.users(search, after, limit)?;
+            users.into_iter().map(|user| view(snapshot, user, now)).collect()
+        })
+    }
+
+    /// Does something with a user.
+    ///
+    /// # Errors
+    /// [`ServiceError::State`] when the user's state does not allow it.
+    pub async fn act_on_user(&self, actor: Actor, name: Name, action: UserAction) -> Result<UserView, ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let mut user = find(transaction, &name)?;
+                let tokens = transaction.tokens_of(user.id)?;
+                let locked = user.lock.lock.holds(now) || tokens.iter().any(|token| token.lock.lock.holds(now));
+                let possible: &[UserAction] = match (user.enabled, locked) {
+                    (true, false) => &[UserAction::Disable],
+                    (true, true) => &[UserAction::Disable, UserAction::Unlock],
+                    (false, false) => &[UserAction::Enable],
+                    (false, true) => &[UserAction::Enable, UserAction::Unlock],
+                };
+                if !possible.contains(&action) {
+                    return Err(ServiceError::State {
+                        subject: format!("user {name}"),
+                        state: if user.enabled { "active" } else { "disabled" },
+                        action: action.name(),
+                        possible: possible.iter().map(|action| action.name()).collect(),
+                    });
+                }
+                let entry = match action {
+                    UserAction::Enable => {
+                        user.enabled = true;
+                        "user.enabled"
+                    }
+                    UserAction::Disable => {
+                        user.enabled = false;
+                        "user.disabled"
+                    }
+                    UserAction::Unlock => {
+                        user.lock = LockState::default();
+                        for token in tokens {
+                            transaction.set_token_lock(token.id, &LockState::default(), &token.spent)?;
+                        }
+                        "user.unlocked"
+                    }
+                };
+                transaction.update_user(&user)?;
+                Entry::new(entry).user(&user.name).append(transaction, &actor, now)?;
+                view(transaction, user, now)
+            })
+            .await
+    }
+
+    /// Removes a user and the user's tokens. The audit keeps what it has.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub async fn delete_user(&self, actor: Actor, name: Name) -> Result<(), ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let user = find(transaction, &name)?;
+                let tokens: Vec<String> =
+                    transaction.tokens_of(user.id)?.iter().map(|token| token.serial.to_string()).collect();
+                transaction.delete_user(user.id)?;
+                Entry::new("user.deleted").user(&name).detail("tokens", tokens).append(transaction, &actor, now)
+            })
+            .await
+    }
+}

@@ -1,0 +1,316 @@
+//! Verification: is this a code of that user's, and was it not used?
+//!
+//! One read finds the tokens; the codes are compared outside of any transaction; one small transaction decides. In it
+//! a step is taken by a conditional update, so that of many requests with the same code one wins, and the counters and
+//! the audit entry are written with the decision.
+
+use jiff::Timestamp;
+use symbolon_core::otp::window::{Match, judge, judge_event};
+use symbolon_core::otp::{Code, OtpKey, TimeStep};
+use symbolon_core::policy::{LockoutScope, Policy};
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::text::{Name, Text};
+
+use super::audit::Entry;
+use super::keyring::{Place, StoredKeys};
+use super::{Actor, Service, ServiceError, audit, policies};
+use crate::storage::{Counter, LockState, Snapshot, Token, TokenState, Transaction, User};
+
+/// Whose code it is said to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// Any token of this user.
+    User(Name),
+    /// This token, by its serial number or its maker's.
+    Token(Text<64>),
+}
+
+/// The answer to a verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The code was right, and now it is used.
+    Accepted {
+        /// Whose token it was.
+        token: SerialNumber,
+        /// Whose.
+        user: Name,
+    },
+    /// The code does not count.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// When to try again, where a lock ends by itself.
+        retry_at: Option<Timestamp>,
+    },
+}
+
+/// Why a code does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No token shows it anywhere near now.
+    WrongCode,
+    /// It was accepted before, or one after it was.
+    Replayed,
+    /// A token shows it, but its clock or counter has gone astray: reset the token.
+    OutsideWindow,
+    /// Too many codes were wrong.
+    Locked,
+    /// There is no token to compare with.
+    NoActiveToken,
+}
+
+impl Reason {
+    /// The name in the API, the audit and the metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WrongCode => "wrong_code",
+            Self::Replayed => "replayed",
+            Self::OutsideWindow => "outside_window",
+            Self::Locked => "locked",
+            Self::NoActiveToken => "no_active_token",
+        }
+    }
+}
+
+/// How many steps of one token are remembered as told. The slow count ends guessing at as many failures.
+const SPENT: usize = 128;
+
+/// What the code is to one of the tokens.
+struct Candidate {
+    token: Token,
+    found: Found,
+}
+
+#[derive(Clone, Copy)]
+enum Found {
+    Step(Match<TimeStep>),
+    Event(Match<u64>),
+}
+
+impl Found {
+    /// The reason for which this is no success, the most telling first; `None` when it may be one.
+    fn refusal(self) -> Option<Reason> {
+        match self {
+            Self::Step(Match::Accepted(_)) | Self::Event(Match::Accepted(_)) => None,
+            Self::Step(Match::Replayed(_)) | Self::Event(Match::Replayed(_)) => Some(Reason::Replayed),
+            Self::Step(Match::OutsideWindow(_)) | Self::Event(Match::OutsideWindow(_)) => Some(Reason::OutsideWindow),
+            Self::Step(Match::Wrong) | Self::Event(Match::Wrong) => Some(Reason::WrongCode),
+        }
+    }
+}
+
+impl Service {
+    /// Verifies a code. The answer is durable before it is given.
+    ///
+    /// # Errors
+    /// [`ServiceError::ClockBehind`] and the store's; never when a code is wrong.
+    pub async fn verify(&self, actor: Actor, subject: Subject, code: Code) -> Result<Verdict, ServiceError> {
+        let now = self.clock.now();
+        let read = self.store.read(|snapshot| {
+            let Some((user, tokens)) = candidates(snapshot, &subject)? else { return Ok(None) };
+            let policy = policies::effective(snapshot, user.group.as_ref())?;
+            Ok::<_, ServiceError>(Some((user, tokens, policy)))
+        })?;
+        let Some((user, tokens, policy)) = read else {
+            return self.refuse_unknown(actor, subject, now).await;
+        };
+        // A locked user's code is not even compared: the time it takes must tell nothing.
+        let locked = user.lock.lock.holds(now);
+        let mut found = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            if locked || token.lock.lock.holds(now) {
+                found.push(Candidate { token, found: Found::Step(Match::Wrong) });
+            } else {
+                let judged = self.judge(&token, &code, &policy, now)?;
+                found.push(Candidate { token, found: judged });
+            }
+        }
+        self.store.write(move |transaction| decide(transaction, &actor, &user, found, &policy, now)).await
+    }
+
+    fn judge(&self, token: &Token, code: &Code, policy: &Policy, now: Timestamp) -> Result<Found, ServiceError> {
+        let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
+        let keys = StoredKeys::read(&plain)?;
+        let key = OtpKey::prepare(token.hash, keys.code.expose());
+        Ok(match token.counter {
+            Counter::Time { period, state } => {
+                let window = policy.max_time_steps.get();
+                let reset = policy.max_reset_time_steps.get();
+                let step = TimeStep::at(now, period);
+                let judged = judge(&key, token.digits, code, step, &state, window, reset);
+                Found::Step(match judged {
+                    Match::Accepted(step) if token.spent.contains(&step) => Match::Replayed(step),
+                    judged => judged,
+                })
+            }
+            Counter::Event { next } => Found::Event(judge_event(
+                &key,
+                token.digits,
+                code,
+                next,
+                policy.max_event_window.get(),
+                policy.max_reset_event_window.get(),
+            )),
+        })
+    }
+
+    async fn refuse_unknown(&self, actor: Actor, subject: Subject, now: Timestamp) -> Result<Verdict, ServiceError> {
+        self.store
+            .write(move |transaction| {
+                let entry = match &subject {
+                    Subject::User(name) => Entry::new("code.refused").user(name),
+                    Subject::Token(serial) => Entry::new("code.refused").detail("named", serial.as_str()),
+                };
+                let reason = Reason::NoActiveToken;
+                entry.detail("reason", reason.name()).append(transaction, &actor, now)?;
+                Ok(Verdict::Refused { reason, retry_at: None })
+            })
+            .await
+    }
+}
+
+/// The user and the active tokens among which the code may be; `None` when there are none.
+fn candidates(snapshot: &dyn Snapshot, subject: &Subject) -> Result<Option<(User, Vec<Token>)>, ServiceError> {
+    let (user, mut tokens) = match subject {
+        Subject::User(name) => {
+            let Some(user) = snapshot.user_by_name(name)? else { return Ok(None) };
+            let tokens = snapshot.tokens_of(user.id)?;
+            (user, tokens)
+        }
+        Subject::Token(serial) => {
+            let Some(token) = super::tokens::by_any_serial(snapshot, serial)? else { return Ok(None) };
+            let Some(user) = snapshot.user(token.user)? else { return Ok(None) };
+            (user, vec![token])
+        }
+    };
+    tokens.retain(|token| token.state == TokenState::Active);
+    Ok((user.enabled && !tokens.is_empty()).then_some((user, tokens)))
+}
+
+fn decide(
+    transaction: &dyn Transaction,
+    actor: &Actor,
+    user: &User,
+    candidates: Vec<Candidate>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Verdict, ServiceError> {
+    audit::check_clock(transaction, now)?;
+    // Locks as they are now: other decisions may have come first.
+    let user_lock = transaction.user(user.id)?.map(|user| user.lock).unwrap_or_default();
+    let mut open = Vec::with_capacity(candidates.len());
+    let mut ends = Vec::new();
+    for candidate in candidates {
+        let Some(token) = transaction.token(candidate.token.id)? else { continue };
+        let holding = [user_lock.lock, token.lock.lock].into_iter().find(|lock| lock.holds(now));
+        match holding {
+            Some(lock) => ends.push(lock.ends_at()),
+            None => open.push(Candidate { token, found: candidate.found }),
+        }
+    }
+    let refused = |reason: Reason, retry_at: Option<Timestamp>, token: Option<SerialNumber>| {
+        let mut entry = Entry::new("code.refused").user(&user.name).detail("reason", reason.name());
+        if let Some(serial) = token {
+            entry = entry.token(serial);
+        }
+        entry.append(transaction, actor, now)?;
+        Ok(Verdict::Refused { reason, retry_at })
+    };
+    if open.is_empty() {
+        // Only locked ones are left; the earliest to open is worth waiting for.
+        let reason = if ends.is_empty() { Reason::NoActiveToken } else { Reason::Locked };
+        return refused(reason, ends.into_iter().flatten().min(), None);
+    }
+    for candidate in &open {
+        if accept(transaction, candidate, policy, now)? {
+            if user_lock != user_lock.succeeded() {
+                transaction.set_user_lock(user.id, &user_lock.succeeded())?;
+            }
+            let serial = candidate.token.serial;
+            Entry::new("code.accepted").user(&user.name).token(serial).append(transaction, actor, now)?;
+            return Ok(Verdict::Accepted { token: serial, user: user.name.clone() });
+        }
+    }
+    let telling = |reason| open.iter().find(|candidate| candidate.found.refusal().unwrap_or(Reason::Replayed) == reason);
+    // Whoever repeats a code that was right is not guessing; it is refused, and not counted.
+    if let Some(candidate) = telling(Reason::Replayed) {
+        return refused(Reason::Replayed, None, Some(candidate.token.serial));
+    }
+    let locked = count_failure(transaction, actor, user, user_lock, &open, policy, now)?;
+    match telling(Reason::OutsideWindow) {
+        Some(candidate) => refused(Reason::OutsideWindow, locked, Some(candidate.token.serial)),
+        None => refused(Reason::WrongCode, locked, None),
+    }
+}
+
+/// Takes the step or event of a code that fits; false when it does not fit, or somebody was quicker.
+fn accept(
+    transaction: &dyn Transaction,
+    candidate: &Candidate,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<bool, ServiceError> {
+    let token = &candidate.token;
+    let lock = token.lock.succeeded();
+    Ok(match (candidate.found, token.counter) {
+        (Found::Step(Match::Accepted(step)), Counter::Time { period, state }) => {
+            let after = state.accepted(step, TimeStep::at(now, period), policy.max_time_steps.get());
+            transaction.accept_step(token.id, step, after.drift, &lock, now)?
+        }
+        (Found::Event(Match::Accepted(counter)), Counter::Event { .. }) => {
+            transaction.accept_event(token.id, counter, &lock, now)?
+        }
+        _ => false,
+    })
+}
+
+/// Counts a wrong code on the user, or on each token that was tried; answers when a lock that this led to ends.
+fn count_failure(
+    transaction: &dyn Transaction,
+    actor: &Actor,
+    user: &User,
+    user_lock: LockState,
+    tried: &[Candidate],
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, ServiceError> {
+    let mut ends = None;
+    let mut locked = |lock: LockState, token: Option<SerialNumber>| -> Result<(), ServiceError> {
+        if lock.lock.holds(now) {
+            ends = ends.max(lock.lock.ends_at());
+            let entry = match token {
+                None => Entry::new("user.locked").user(&user.name),
+                Some(serial) => Entry::new("token.locked").user(&user.name).token(serial),
+            };
+            let until = lock.lock.ends_at().map_or_else(|| "unlocked by a person".into(), |end| end.to_string());
+            entry.detail("until", until).append(transaction, actor, now)?;
+        }
+        Ok(())
+    };
+    if policy.lockout_scope == LockoutScope::User {
+        let lock = user_lock.failed(now, policy);
+        transaction.set_user_lock(user.id, &lock)?;
+        locked(lock, None)?;
+    }
+    for Candidate { token, found } in tried {
+        let mut spent = token.spent.clone();
+        // The answer names this code as one of the token's, so it must not open anything when its time comes.
+        if let (Found::Step(Match::OutsideWindow(step)), Counter::Time { period, .. }) = (found, token.counter) {
+            spent.retain(|spent| *spent > TimeStep::at(now, period));
+            spent.push(*step);
+            let excess = spent.len().saturating_sub(SPENT);
+            spent.drain(..excess);
+        }
+        let by_token = policy.lockout_scope == LockoutScope::Token;
+        let lock = if by_token { token.lock.failed(now, policy) } else { token.lock };
+        if by_token || spent != token.spent {
+            transaction.set_token_lock(token.id, &lock, &spent)?;
+        }
+        if by_token {
+            locked(lock, Some(token.serial))?;
+        }
+    }
+    Ok(ends)
+}

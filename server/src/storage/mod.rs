@@ -1,0 +1,40 @@
+//! What the server keeps, and the traits behind which it is kept: models, transactions, one store.
+//!
+//! The rules are in `service`; nothing here decides. A transaction is a closure: it runs on the store's own thread, sees
+//! one state, and either all of it is durable when the caller hears of it, or none of it happened. Transactions that
+//! arrive together share one commit, so that the price of durability is shared too.
+
+mod models;
+pub mod sqlite;
+mod store;
+mod traits;
+
+pub use models::*;
+pub use store::{Acknowledge, Backend, Finished, Job, Store};
+pub use traits::*;
+
+/// Why the store could not do its part. Nothing was written then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// The disk is full.
+    #[error("the disk is full: free some space; nothing was written")]
+    Full,
+    /// The database can't be written to.
+    #[error("the database is read-only: check the data directory's permissions and mount")]
+    ReadOnly,
+    /// Another process holds the database for too long.
+    #[error("the database is busy: another process holds it")]
+    Busy,
+    /// What was to be added exists already.
+    #[error("it exists already")]
+    Exists,
+    /// A row that can't be read as what it should be.
+    #[error("the database holds a damaged {0}")]
+    Damaged(&'static str),
+    /// The database was written by a later version.
+    #[error("the database was written by a later version of symbolon-server (schema {0}); use that version")]
+    Later(i64),
+    /// Anything else: the text is for the log, never for a caller.
+    #[error("the database failed: {0}")]
+    Failed(String),
+}

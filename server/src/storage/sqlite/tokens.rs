@@ -1,0 +1,228 @@
+//! Tokens in SQLite.
+
+use jiff::Timestamp;
+use rusqlite::{Row, named_params, params};
+use symbolon_core::otp::window::TimeState;
+use symbolon_core::otp::{Digits, Period, TimeStep};
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::signed::PublicKey;
+use symbolon_core::text::{Name, Text};
+
+use super::row::{lock_column, lock_state, millis, optional_text, optional_time, parsed, time};
+use super::Open;
+use crate::storage::{
+    Counter, EnrolledDevice, LockState, Origin, StorageError, Token, TokenId, TokenState, Tokens, UserId, WriteTokens};
+
+type Result<T> = std::result::Result<T, StorageError>;
+
+const DAMAGED: StorageError = StorageError::Damaged("token");
+
+fn read(row: &Row<'_>) -> Result<Token> {
+    let period: Option<u16> = row.get("period")?;
+    let counter = match period {
+        Some(seconds) => Counter::Time {
+            period: Period::from_seconds(seconds).ok_or(DAMAGED)?,
+            state: TimeState {
+                last: row.get::<_, Option<i64>>("last_step")?.map(TimeStep::from_number),
+                drift: row.get("drift")?,
+                drift_at_reset: row.get("drift_at_reset")?,
+            },
+        },
+        None => Counter::Event { next: row.get::<_, Option<i64>>("next_event")?.ok_or(DAMAGED)?.cast_unsigned() },
+    };
+    let device = match row.get::<_, Option<Vec<u8>>>("device_key")? {
+        None => None,
+        Some(key) => Some(read_device(&key, row.get_ref("device")?.as_str().map_err(|_| DAMAGED)?)?),
+    };
+    Ok(Token {
+        id: TokenId(row.get("id")?),
+        serial: SerialNumber::from_number(row.get("serial")?).ok_or(DAMAGED)?,
+        maker_serial: optional_text(row, "maker_serial")?,
+        user: UserId(row.get("user_id")?),
+        label: optional_text(row, "label")?,
+        state: state_from(row.get_ref("state")?.as_str().map_err(|_| DAMAGED)?)?,
+        origin: match row.get_ref("origin")?.as_str() {
+            Ok("activated") => Origin::Activated,
+            Ok("imported") => Origin::Imported,
+            _ => return Err(DAMAGED),
+        },
+        counter,
+        hash: parsed(row, "hash")?,
+        digits: Digits::new(row.get("digits")?).ok_or(DAMAGED)?,
+        keys: row.get("sealed_keys")?,
+        spent: read_steps(row.get("spent")?)?,
+        lock: lock_state(row)?,
+        device,
+        created_at: time(row.get("created_at")?)?,
+        activated_at: optional_time(row.get("activated_at")?)?,
+        last_used_at: optional_time(row.get("last_used_at")?)?,
+    })
+}
+
+/// A device as two columns: its key, and JSON of what it said of itself.
+pub(super) fn read_device(key: &[u8], description: &str) -> Result<EnrolledDevice> {
+    Ok(EnrolledDevice {
+        key: PublicKey::from_sec1(key).map_err(|_| DAMAGED)?,
+        description: serde_json::from_str(description).map_err(|_| DAMAGED)?,
+    })
+}
+
+pub(super) fn device_columns(device: &EnrolledDevice) -> Result<(Vec<u8>, String)> {
+    let description = serde_json::to_string(&device.description).map_err(|_| DAMAGED)?;
+    Ok((device.key.to_sec1().as_slice().to_vec(), description))
+}
+
+const STATES: [(TokenState, &str); 4] = [
+    (TokenState::New, "new"),
+    (TokenState::Activating, "activating"),
+    (TokenState::Active, "active"),
+    (TokenState::Disabled, "disabled"),
+];
+
+fn state_from(text: &str) -> Result<TokenState> {
+    STATES.iter().find(|(_, name)| *name == text).map(|(state, _)| *state).ok_or(DAMAGED)
+}
+
+fn state_column(state: TokenState) -> &'static str {
+    STATES.iter().find(|(known, _)| *known == state).map_or("", |(_, name)| name)
+}
+
+/// Steps as eight bytes each; none at all for most tokens.
+fn read_steps(bytes: Option<Vec<u8>>) -> Result<Vec<TimeStep>> {
+    let bytes = bytes.unwrap_or_default();
+    let (steps, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(DAMAGED);
+    }
+    Ok(steps.iter().map(|step| TimeStep::from_number(i64::from_be_bytes(*step))).collect())
+}
+
+fn steps_column(steps: &[TimeStep]) -> Option<Vec<u8>> {
+    (!steps.is_empty()).then(|| steps.iter().flat_map(|step| step.number().to_be_bytes()).collect())
+}
+
+impl Tokens for Open<'_> {
+    fn token_by_serial(&self, serial: SerialNumber) -> Result<Option<Token>> {
+        self.one("SELECT * FROM token WHERE serial = ?", [serial.to_number()], read)
+    }
+
+    fn token_by_maker_serial(&self, serial: &str) -> Result<Option<Token>> {
+        self.one("SELECT * FROM token WHERE maker_serial = ?", [serial], read)
+    }
+
+    fn token(&self, id: TokenId) -> Result<Option<Token>> {
+        self.one("SELECT * FROM token WHERE id = ?", [id.0], read)
+    }
+
+    fn tokens_of(&self, user: UserId) -> Result<Vec<Token>> {
+        self.many("SELECT * FROM token WHERE user_id = ? ORDER BY id", [user.0], read)
+    }
+}
+
+impl WriteTokens for Open<'_> {
+    fn insert_token(&self, token: &Token) -> Result<TokenId> {
+        self.execute(
+            "INSERT INTO token (serial, user_id, state, origin, hash, digits, sealed_keys, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                token.serial.to_number(),
+                token.user.0,
+                state_column(token.state),
+                match token.origin {
+                    Origin::Activated => "activated",
+                    Origin::Imported => "imported",
+                },
+                token.hash.name(),
+                token.digits.get(),
+                token.keys,
+                millis(token.created_at),
+            ],
+        )?;
+        let id = TokenId(self.connection.last_insert_rowid());
+        self.update_token(&Token { id, ..token.clone() })?;
+        Ok(id)
+    }
+
+    fn update_token(&self, token: &Token) -> Result<()> {
+        let (period, state, next) = match token.counter {
+            Counter::Time { period, state } => (Some(period.seconds()), state, None),
+            Counter::Event { next } => (None, TimeState::NEW, Some(next.cast_signed())),
+        };
+        let (device_key, device) = token.device.as_ref().map(device_columns).transpose()?.unzip();
+        self.execute(
+            "UPDATE token SET maker_serial = :maker_serial, label = :label, state = :state, period = :period,
+             last_step = :last_step, drift = :drift, drift_at_reset = :drift_at_reset, next_event = :next_event,
+             hash = :hash, digits = :digits, sealed_keys = :keys, device_key = :device_key, device = :device,
+             activated_at = :activated_at, last_used_at = :last_used_at WHERE id = :id",
+            named_params! {
+                ":maker_serial": token.maker_serial.as_ref().map(Text::as_str),
+                ":label": token.label.as_ref().map(Name::as_str),
+                ":state": state_column(token.state),
+                ":period": period,
+                ":last_step": state.last.map(TimeStep::number),
+                ":drift": state.drift,
+                ":drift_at_reset": state.drift_at_reset,
+                ":next_event": next,
+                ":hash": token.hash.name(),
+                ":digits": token.digits.get(),
+                ":keys": token.keys,
+                ":device_key": device_key,
+                ":device": device,
+                ":activated_at": token.activated_at.map(millis),
+                ":last_used_at": token.last_used_at.map(millis),
+                ":id": token.id.0,
+            },
+        )?;
+        self.set_token_lock(token.id, &token.lock, &token.spent)
+    }
+
+    fn set_token_lock(&self, id: TokenId, lock: &LockState, spent: &[TimeStep]) -> Result<()> {
+        self.execute(
+            "UPDATE token SET failures = :failures, locked_until = :until, locks = :locks,
+             slow_failures = :slow, slow_since = :since, spent = :spent WHERE id = :id",
+            named_params! {
+                ":failures": lock.failures, ":until": lock_column(lock.lock), ":locks": lock.locks,
+                ":slow": lock.slow_failures, ":since": lock.slow_since.map(millis), ":spent": steps_column(spent),
+                ":id": id.0,
+            },
+        )
+        .map(drop)
+    }
+
+    fn accept_step(
+        &self,
+        id: TokenId,
+        step: TimeStep,
+        drift: i64,
+        lock: &LockState,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let taken = self.execute(
+            "UPDATE token SET last_step = :step, drift = :drift, last_used_at = :now, failures = :failures,
+             locked_until = :until, locks = :locks
+             WHERE id = :id AND state = 'active' AND (last_step IS NULL OR last_step < :step)",
+            named_params! {
+                ":step": step.number(), ":drift": drift, ":now": millis(now), ":failures": lock.failures,
+                ":until": lock_column(lock.lock), ":locks": lock.locks, ":id": id.0,
+            },
+        )?;
+        Ok(taken == 1)
+    }
+
+    fn accept_event(&self, id: TokenId, counter: u64, lock: &LockState, now: Timestamp) -> Result<bool> {
+        let Some(next) = counter.checked_add(1) else { return Ok(false) };
+        let taken = self.execute(
+            "UPDATE token SET next_event = :next, last_used_at = :now, failures = :failures, locked_until = :until,
+             locks = :locks WHERE id = :id AND state = 'active' AND next_event < :next",
+            named_params! {
+                ":next": next.cast_signed(), ":now": millis(now), ":failures": lock.failures,
+                ":until": lock_column(lock.lock), ":locks": lock.locks, ":id": id.0,
+            },
+        )?;
+        Ok(taken == 1)
+    }
+
+    fn delete_token(&self, id: TokenId) -> Result<()> {
+        self.execute("DELETE FROM token WHERE id = ?", [id.0]).map(drop)
+    }
+}

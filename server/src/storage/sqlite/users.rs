@@ -1,0 +1,99 @@
+//! Users in SQLite.
+
+use rusqlite::{Row, named_params, params};
+use symbolon_core::text::Name;
+
+use super::row::{lock_column, lock_state, millis, optional_text, parsed, time};
+use super::Open;
+use crate::storage::{LockState, StorageError, User, UserId, Users, WriteUsers};
+
+type Result<T> = std::result::Result<T, StorageError>;
+
+fn read(row: &Row<'_>) -> Result<User> {
+    let email: Option<String> = row.get("email")?;
+    Ok(User {
+        id: UserId(row.get("id")?),
+        name: parsed(row, "name")?,
+        email: email.map(|email| email.parse().map_err(|_| StorageError::Damaged("e-mail address"))).transpose()?,
+        group: optional_text(row, "group_name")?,
+        enabled: row.get("enabled")?,
+        created_at: time(row.get("created_at")?)?,
+        lock: lock_state(row)?,
+    })
+}
+
+impl Users for Open<'_> {
+    fn user_by_name(&self, name: &Name) -> Result<Option<User>> {
+        self.one("SELECT * FROM user WHERE name = ?", [name.as_str()], read)
+    }
+
+    fn user(&self, id: UserId) -> Result<Option<User>> {
+        self.one("SELECT * FROM user WHERE id = ?", [id.0], read)
+    }
+
+    fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>> {
+        let after = after.map_or("", Name::as_str);
+        match search {
+            None => self.many(
+                "SELECT * FROM user WHERE name > ? ORDER BY name LIMIT ?",
+                params![after, limit],
+                read,
+            ),
+            Some(search) => {
+                let escaped = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+                self.many(
+                    "SELECT * FROM user WHERE name > ?1 AND (name LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\')
+                     ORDER BY name LIMIT ?3",
+                    params![after, format!("%{escaped}%"), limit],
+                    read,
+                )
+            }
+        }
+    }
+}
+
+impl WriteUsers for Open<'_> {
+    fn insert_user(&self, user: &User) -> Result<UserId> {
+        self.execute(
+            "INSERT INTO user (name, email, group_name, enabled, created_at) VALUES (?, ?, ?, ?, ?)",
+            params![
+                user.name.as_str(),
+                user.email.as_ref().map(crate::storage::Email::as_str),
+                user.group.as_ref().map(Name::as_str),
+                user.enabled,
+                millis(user.created_at)
+            ],
+        )?;
+        Ok(UserId(self.connection.last_insert_rowid()))
+    }
+
+    fn update_user(&self, user: &User) -> Result<()> {
+        self.execute(
+            "UPDATE user SET name = ?, email = ?, group_name = ?, enabled = ? WHERE id = ?",
+            params![
+                user.name.as_str(),
+                user.email.as_ref().map(crate::storage::Email::as_str),
+                user.group.as_ref().map(Name::as_str),
+                user.enabled,
+                user.id.0
+            ],
+        )?;
+        self.set_user_lock(user.id, &user.lock)
+    }
+
+    fn set_user_lock(&self, id: UserId, lock: &LockState) -> Result<()> {
+        self.execute(
+            "UPDATE user SET failures = :failures, locked_until = :until, locks = :locks,
+             slow_failures = :slow, slow_since = :since WHERE id = :id",
+            named_params! {
+                ":failures": lock.failures, ":until": lock_column(lock.lock), ":locks": lock.locks,
+                ":slow": lock.slow_failures, ":since": lock.slow_since.map(millis), ":id": id.0,
+            },
+        )
+        .map(drop)
+    }
+
+    fn delete_user(&self, id: UserId) -> Result<()> {
+        self.execute("DELETE FROM user WHERE id = ?", [id.0]).map(drop)
+    }
+}

@@ -1,0 +1,107 @@
+//! The store: transactions as closures over whichever database lies behind.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{Snapshot, StorageError, Transaction};
+
+/// A database: SQLite, and later others.
+pub trait Backend: Send + Sync + 'static {
+    /// Runs `work` on one consistent state, on this thread. Some microseconds where it reads single rows.
+    ///
+    /// # Errors
+    /// [`StorageError`] when no state can be had; what `work` meets is its own affair.
+    fn read(&self, work: &mut dyn FnMut(&dyn Snapshot)) -> Result<(), StorageError>;
+
+    /// Queues `job` for the writer.
+    ///
+    /// # Errors
+    /// Gives the job back when the queue is full or the writer has ended.
+    fn submit(&self, job: Job) -> Result<(), StorageError>;
+}
+
+/// A transaction on its way to the writer, which calls it with the open transaction, or with why there is none.
+pub type Job = Box<dyn FnOnce(Result<&dyn Transaction, StorageError>) -> Finished + Send>;
+
+/// Called once the writes are durable, or with the reason why they are not.
+pub type Acknowledge = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
+
+/// A transaction that has run and waits for its commit.
+pub struct Finished {
+    /// Whether its writes are to be kept.
+    pub keep: bool,
+    /// Tells whoever asked for it.
+    pub acknowledge: Acknowledge,
+}
+
+/// The store that services work with.
+#[derive(Clone)]
+pub struct Store(Arc<dyn Backend>);
+
+impl Store {
+    /// A store over `backend`.
+    pub fn new(backend: impl Backend) -> Self {
+        Self(Arc::new(backend))
+    }
+
+    /// Reads single rows from one consistent state, on the caller's thread: a hop to another costs more than the read.
+    ///
+    /// # Errors
+    /// What `work` answers, or the store's own.
+    pub fn read<T, E>(&self, work: impl FnOnce(&dyn Snapshot) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<StorageError>,
+    {
+        let mut work = Some(work);
+        let mut result = None;
+        self.0.read(&mut |snapshot| result = work.take().map(|work| work(snapshot)))?;
+        result.unwrap_or_else(|| Err(StorageError::Failed("the read did not run".into()).into()))
+    }
+
+    /// Reads much, on a thread where that holds up nobody.
+    ///
+    /// # Errors
+    /// What `work` answers, or the store's own.
+    pub async fn read_much<T, E>(
+        &self,
+        work: impl FnOnce(&dyn Snapshot) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let store = self.clone();
+        let joined = tokio::task::spawn_blocking(move || store.read(work)).await;
+        joined.unwrap_or_else(|failed| Err(StorageError::Failed(failed.to_string()).into()))
+    }
+
+    /// Runs `work` as a transaction and answers when what it wrote is durable. When it answers an error, nothing of it
+    /// is kept.
+    ///
+    /// # Errors
+    /// What `work` answers, or the store's own.
+    pub async fn write<T, E>(
+        &self,
+        work: impl FnOnce(&dyn Transaction) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |transaction| {
+            let result = transaction.map_err(E::from).and_then(work);
+            Finished {
+                keep: result.is_ok(),
+                acknowledge: Box::new(move |committed| {
+                    let answer = result.and_then(|value| committed.map(|()| value).map_err(E::from));
+                    // Nobody listens when the caller has gone; what was written stays.
+                    drop(sender.send(answer));
+                }),
+            }
+        });
+        self.0.submit(job)?;
+        receiver.await.unwrap_or_else(|_| Err(StorageError::Failed("the writer has ended".into()).into()))
+    }
+}

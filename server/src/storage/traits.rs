@@ -1,0 +1,177 @@
+//! What a transaction can do. Every method is one statement or a few; none decides.
+
+use jiff::Timestamp;
+use symbolon_core::activation::online::SessionId;
+use symbolon_core::otp::TimeStep;
+use symbolon_core::policy::PolicyPatch;
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::text::Name;
+
+use super::{
+    Application, ApplicationId, AuditHead, Handshake, LockState, StorageError, StoredEntry, StoredPolicy, TicketRecord,
+    Token, TokenId, User, UserId,
+};
+
+type Result<T> = std::result::Result<T, StorageError>;
+
+/// Named values of the installation itself: its keys (sealed), its address.
+pub trait Meta {
+    /// The value, if it was set.
+    fn meta(&self, key: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// Users, read.
+pub trait Users {
+    /// The user with this name.
+    fn user_by_name(&self, name: &Name) -> Result<Option<User>>;
+    /// The user of this row.
+    fn user(&self, id: UserId) -> Result<Option<User>>;
+    /// Users whose name or address contains `search`, by name, after `after`, at most `limit`.
+    fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>>;
+}
+
+/// Tokens, read.
+pub trait Tokens {
+    /// The token with this serial number.
+    fn token_by_serial(&self, serial: SerialNumber) -> Result<Option<Token>>;
+    /// The token with this serial number of its maker.
+    fn token_by_maker_serial(&self, serial: &str) -> Result<Option<Token>>;
+    /// The token of this row.
+    fn token(&self, id: TokenId) -> Result<Option<Token>>;
+    /// All tokens of a user, oldest first.
+    fn tokens_of(&self, user: UserId) -> Result<Vec<Token>>;
+}
+
+/// Tickets and handshakes, read.
+pub trait Activations {
+    /// The ticket of a token.
+    fn ticket(&self, token: TokenId) -> Result<Option<TicketRecord>>;
+    /// A handshake whose phone knew the password.
+    fn handshake(&self, session: &SessionId) -> Result<Option<Handshake>>;
+}
+
+/// Applications, read.
+pub trait Applications {
+    /// The application whose key has this hash.
+    fn application_by_key(&self, key_hash: &[u8; 32]) -> Result<Option<Application>>;
+    /// The application with this name.
+    fn application_by_name(&self, name: &Name) -> Result<Option<Application>>;
+    /// All applications, by name.
+    fn applications(&self) -> Result<Vec<Application>>;
+}
+
+/// Policies, read.
+pub trait Policies {
+    /// What was changed for everyone, or for a group.
+    fn policy(&self, group: Option<&Name>) -> Result<StoredPolicy>;
+    /// What was changed for each group that has a policy of its own.
+    fn group_policies(&self) -> Result<Vec<(Name, PolicyPatch)>>;
+    /// The version of the latest change of any policy.
+    fn policy_version(&self) -> Result<u64>;
+}
+
+/// The audit, read.
+pub trait Audit {
+    /// The end of the chain; `None` when it is empty.
+    fn audit_head(&self) -> Result<Option<AuditHead>>;
+    /// Entries in order, from `sequence` on, at most `limit`.
+    fn audit_entries(&self, sequence: u64, limit: u32) -> Result<Vec<StoredEntry>>;
+}
+
+/// One consistent state of everything.
+pub trait Snapshot: Meta + Users + Tokens + Activations + Applications + Policies + Audit {}
+
+impl<T: Meta + Users + Tokens + Activations + Applications + Policies + Audit> Snapshot for T {}
+
+/// Values of the installation, written.
+pub trait WriteMeta {
+    /// Sets a value.
+    fn set_meta(&self, key: &str, value: &[u8]) -> Result<()>;
+}
+
+/// Users, written.
+pub trait WriteUsers {
+    /// Adds a user; `id` is given anew and answered.
+    fn insert_user(&self, user: &User) -> Result<UserId>;
+    /// Writes all fields of a user.
+    fn update_user(&self, user: &User) -> Result<()>;
+    /// Writes a user's failures.
+    fn set_user_lock(&self, id: UserId, lock: &LockState) -> Result<()>;
+    /// Removes a user and the user's tokens.
+    fn delete_user(&self, id: UserId) -> Result<()>;
+}
+
+/// Tokens, written.
+pub trait WriteTokens {
+    /// Adds a token; `id` is given anew and answered.
+    fn insert_token(&self, token: &Token) -> Result<TokenId>;
+    /// Writes all fields of a token.
+    fn update_token(&self, token: &Token) -> Result<()>;
+    /// Writes a token's failures and what was told of it.
+    fn set_token_lock(&self, id: TokenId, lock: &LockState, spent: &[TimeStep]) -> Result<()>;
+    /// Takes `step` for the token if it is active and has taken none as late: the rule that a code counts once is this
+    /// one conditional update. Whether it was taken.
+    fn accept_step(&self, id: TokenId, step: TimeStep, drift: i64, lock: &LockState, now: Timestamp) -> Result<bool>;
+    /// Takes the event `counter` for the token if it is active and stands at it or before; then it stands after it.
+    fn accept_event(&self, id: TokenId, counter: u64, lock: &LockState, now: Timestamp) -> Result<bool>;
+    /// Removes a token with its ticket and handshakes.
+    fn delete_token(&self, id: TokenId) -> Result<()>;
+}
+
+/// Tickets and handshakes, written.
+pub trait WriteActivations {
+    /// Puts a ticket in the place of the token's earlier one, if there was one; handshakes of that one end.
+    fn put_ticket(&self, ticket: &TicketRecord) -> Result<()>;
+    /// Counts a guess at a token's ticket; `by` is one, or minus one when it is given back.
+    fn count_guess(&self, token: TokenId, by: i32) -> Result<()>;
+    /// Counts a guess at no ticket: the same work for a serial number that nobody activates.
+    fn count_stray_guess(&self) -> Result<()>;
+    /// Ends a token's ticket.
+    fn delete_ticket(&self, token: TokenId) -> Result<()>;
+    /// Adds a handshake and drops the token's oldest beyond `keep`; false when its session exists.
+    fn insert_handshake(&self, handshake: &Handshake, keep: u32) -> Result<bool>;
+    /// Marks the handshake that made its token active, and drops the token's others.
+    fn confirm_handshake(&self, session: &SessionId, token: TokenId, now: Timestamp) -> Result<()>;
+    /// Drops handshakes that ended before `now`.
+    fn sweep_handshakes(&self, now: Timestamp) -> Result<()>;
+}
+
+/// Applications, written.
+pub trait WriteApplications {
+    /// Adds an application; `id` is given anew and answered.
+    fn insert_application(&self, application: &Application) -> Result<ApplicationId>;
+    /// Gives an application another key.
+    fn set_application_key(&self, id: ApplicationId, key_hash: &[u8; 32]) -> Result<()>;
+    /// Removes an application.
+    fn delete_application(&self, id: ApplicationId) -> Result<()>;
+}
+
+/// Policies, written.
+pub trait WritePolicies {
+    /// Writes what is changed for everyone, or for a group, under a new version, which is answered.
+    fn set_policy(&self, group: Option<&Name>, patch: &PolicyPatch) -> Result<u64>;
+}
+
+/// The audit, written.
+pub trait WriteAudit {
+    /// Appends an entry.
+    fn append_entry(&self, entry: &StoredEntry) -> Result<()>;
+}
+
+/// A transaction that changes things. It has the database to itself: what it read has not changed when it writes.
+pub trait Transaction:
+    Snapshot + WriteMeta + WriteUsers + WriteTokens + WriteActivations + WriteApplications + WritePolicies + WriteAudit
+{
+}
+
+impl<T> Transaction for T where
+    T: Snapshot
+        + WriteMeta
+        + WriteUsers
+        + WriteTokens
+        + WriteActivations
+        + WriteApplications
+        + WritePolicies
+        + WriteAudit
+{
+}
