@@ -43,6 +43,10 @@ pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, Prob
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde would also fill a structure from an array, by position.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "json", "The body is not a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();
@@ -59,9 +63,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(parsed)
 }
 
-/// What serde says, without the value that was given: it may be a code.
+/// What serde says, without the value that was given, which may be a code, and without a place that the field names.
 fn describe(error: &serde_json::Error) -> String {
-    let message = error.to_string();
+    let mut message = error.to_string();
+    if error.is_data() && let Some(at) = message.rfind(" at line ") {
+        message.truncate(at);
+    }
     let given = ["invalid type: ", "invalid value: "].into_iter().find(|prefix| message.starts_with(prefix));
     match (given, message.find(", expected ")) {
         (Some(_), Some(at)) => message.get(at + 2..).unwrap_or_default().to_owned(),

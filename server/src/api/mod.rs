@@ -93,7 +93,6 @@ const LONGEST: Duration = Duration::from_secs(60);
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes with what surrounds them.
-#[must_use]
 pub fn router(api: Api) -> Router {
     let (router, document) = routes().split_for_parts();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();

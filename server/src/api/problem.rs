@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::service::ServiceError;
 use crate::service::activation::ActivationError;
@@ -17,10 +17,11 @@ use crate::storage::StorageError;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Problem {
     /// What kind of error this is; stable.
-    #[serde(rename = "type")]
-    kind: String,
+    #[serde(rename = "type", serialize_with = "write_kind")]
+    #[schema(value_type = String, example = "/problems/invalid")]
+    kind: &'static str,
     /// The HTTP status in words.
-    title: String,
+    title: &'static str,
     /// The HTTP status.
     status: u16,
     /// What happened, for people.
@@ -32,7 +33,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     possible: Vec<&'static str>,
     #[serde(skip)]
-    retry_after: Option<u64>,
+    retry_after: Option<u32>,
 }
 
 /// A field that is wrong.
@@ -47,10 +48,10 @@ pub(crate) struct FieldError {
 impl Problem {
     /// A problem of a `kind` that stays.
     #[must_use]
-    pub fn new(status: StatusCode, kind: &str, detail: impl ToString) -> Self {
+    pub fn new(status: StatusCode, kind: &'static str, detail: impl ToString) -> Self {
         Self {
-            kind: format!("/problems/{kind}"),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            kind,
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.to_string(),
             errors: Vec::new(),
@@ -70,7 +71,7 @@ impl Problem {
     /// Says when to try again, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds.max(1));
+        self.retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
         self
     }
 
@@ -79,6 +80,11 @@ impl Problem {
         tracing::error!(%error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The server could not do this; its log says why")
     }
+}
+
+/// Kinds are written as relative references, `/problems/…`.
+fn write_kind<S: Serializer>(kind: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("/problems/{kind}"))
 }
 
 impl IntoResponse for Problem {

@@ -194,10 +194,11 @@ fn ticket_lines(issued: &TokenWithTicket) -> String {
     lines.join("\n")
 }
 
-/// A QR in half blocks, two modules a character.
+/// A QR in half blocks, two modules a character. Light modules are drawn, since most terminals are dark.
 fn qr(text: &str) -> String {
+    use qrcode::render::unicode::Dense1x2;
     qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L)
-        .map(|code| code.render::<qrcode::render::unicode::Dense1x2>().build())
+        .map(|code| code.render().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build())
         .unwrap_or_default()
 }
 

@@ -38,7 +38,8 @@ impl Sqlite {
     /// # Errors
     /// [`StorageError`] when the file can't be opened, or is of a later version.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        make_private(path)?;
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut connection)?;
@@ -63,6 +64,18 @@ impl Backend for Sqlite {
 
     fn submit(&self, job: Job) -> Result<(), StorageError> {
         self.writer.submit(job)
+    }
+}
+
+/// Makes the file readable for its owner only, where it is not there yet; SQLite gives its other files the same mode.
+fn make_private(path: &Path) -> Result<(), StorageError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(StorageError::Failed(error.to_string())),
+        _ => Ok(()),
     }
 }
 
