@@ -50,6 +50,12 @@ impl ServerAddress {
         format!("{self}{path}")
     }
 
+    /// The host without its port, as a certificate names it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned()
+    }
+
     /// The host, and the port where it is not the usual one: what a person compares.
     #[must_use]
     pub fn host(&self) -> String {

@@ -194,10 +194,10 @@ impl Service {
             None => None,
             Some(ticket) => Some(self.keyring.open_sealed(Place::TicketRecord(serial), &ticket.record)?),
         };
-        let record = opened
-            .as_ref()
-            .zip(live.as_ref())
-            .map(|(opaque, ticket)| Record { opaque: opaque.expose(), ticket: ticket.number });
+        let record = Record {
+            opaque: opened.as_ref().map_or(self.keyring.decoy(), |record| record.expose()),
+            ticket: live.map_or(0, |ticket| ticket.number),
+        };
         Ok(answer(&mut OsRng, self.keyring.handshake(), record, &request, now)?)
     }
 
@@ -212,9 +212,10 @@ impl Service {
         let hash = sha256(&encoded);
         let device = finished.device(&request);
         let service = self.clone();
-        self.store.write(move |transaction| service.enrol(transaction, finished, device, hash, now)).await
+        self.store.write(move |transaction| service.enrol(transaction, finished, device, hash, now)).await?
     }
 
+    /// The inner error is a refusal whose transaction is kept: it is in the audit.
     fn enrol(
         &self,
         transaction: &dyn Transaction,
@@ -222,11 +223,11 @@ impl Service {
         device: Result<Device, RefusedError>,
         request: [u8; 32],
         now: Timestamp,
-    ) -> Result<FinishReply, ActivationError> {
+    ) -> Result<Result<FinishReply, ActivationError>, ActivationError> {
         audit::check_clock(transaction, now)?;
         if let Some(earlier) = transaction.handshake(&finished.session)? {
             return if earlier.request == request && now < earlier.expires_at {
-                read_reply(&earlier.reply)
+                read_reply(&earlier.reply).map(Ok)
             } else {
                 Err(ActivationError::Refused)
             };
@@ -240,9 +241,18 @@ impl Service {
         if token.state != TokenState::Activating || ticket.number != finished.ticket || now >= expires_at {
             return Err(ActivationError::Refused);
         }
-        let device = device?;
         let policy = policies::effective(transaction, user.group.as_ref())?;
-        refuse_by_policy(&policy, &device)?;
+        let device = match device.map_err(ActivationError::from).and_then(|device| refuse_by_policy(&policy, device)) {
+            Ok(device) => device,
+            Err(refusal) => {
+                Entry::new("activation.refused")
+                    .user(&user.name)
+                    .token(serial)
+                    .detail("reason", refusal.to_string())
+                    .append(transaction, &Actor::Device, now)?;
+                return Ok(Err(refusal));
+            }
+        };
         let hash = policy.hash;
         let digits = policy.code_length.digits();
         let keys = StoredKeys::activated(&finished.token_keys(hash));
@@ -274,9 +284,10 @@ impl Service {
         };
         transaction.sweep_handshakes(now)?;
         transaction.insert_handshake(&handshake, HANDSHAKES)?;
-        // The password was right, so the question that led here was no guess.
+        // The password was right, so the question that led here was no guess. It is given back once for each session
+        // that is stored, and not for one that policy refuses: its message could be replayed to win guesses.
         transaction.count_guess(token.id, -1)?;
-        Ok(reply)
+        Ok(Ok(reply))
     }
 
     /// Message 5: the phone has stored the token; its first code makes the token active, and ends the ticket.
@@ -351,7 +362,8 @@ fn read_reply(sealed: &[u8]) -> Result<FinishReply, ActivationError> {
     Ok(FinishReply { sealed })
 }
 
-fn refuse_by_policy(policy: &Policy, device: &Device) -> Result<(), ActivationError> {
+/// Lets a device pass that the policy takes.
+fn refuse_by_policy(policy: &Policy, device: Device) -> Result<Device, ActivationError> {
     if let Verdict::Refused(reasons) = device.description.signals.clone().verdict(policy.allow_unsecure_device) {
         let reasons: Vec<String> = reasons.iter().map(|reason| reason.to_string()).collect();
         return Err(ActivationError::Policy(format!("this device can't hold a token here: {}", reasons.join("; "))));
@@ -361,7 +373,7 @@ fn refuse_by_policy(policy: &Policy, device: &Device) -> Result<(), ActivationEr
             "this organisation takes phones only whose hardware vouches for their keys".into(),
         ));
     }
-    Ok(())
+    Ok(device)
 }
 
 /// Judges the first code by the rule of every code; answers the token's first state.

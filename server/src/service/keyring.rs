@@ -1,6 +1,7 @@
 //! The installation's own keys: the master key outside the database, the data key under it, and what that seals.
 
 use rand_core::OsRng;
+use symbolon_core::activation::ActivationPassword;
 use symbolon_core::activation::online::server::{ServerKeys, Setup};
 use symbolon_core::frame::{FrameReader, FrameWriter};
 use symbolon_core::keys::{FactorKey, Label, SealingKey, TokenKeys};
@@ -30,6 +31,7 @@ pub struct Keyring {
     setup: Setup,
     identity: SigningKey,
     public: PublicKey,
+    decoy: Vec<u8>,
 }
 
 /// What a sealed value belongs to: it opens nowhere else.
@@ -60,6 +62,7 @@ impl Place {
 const DATA_KEY: &str = "data_key";
 const OPAQUE: &str = "opaque";
 const IDENTITY: &str = "identity";
+const DECOY: &str = "decoy";
 
 impl Keyring {
     /// Opens the installation's keys, and makes them in an empty database.
@@ -80,7 +83,8 @@ impl Keyring {
                 let identity = Secret::from_slice(read(IDENTITY)?.expose())
                     .and_then(|secret| SigningKey::from_secret(&secret))
                     .ok_or(ServiceError::Sealed)?;
-                Ok(Self::new(&data, rows, setup, identity))
+                let decoy = read(DECOY)?.expose().to_vec();
+                Ok(Self::new(&data, rows, setup, identity, decoy))
             }),
             None => store.write(move |transaction| Self::make(transaction, &master)).await,
         }
@@ -93,22 +97,33 @@ impl Keyring {
         let identity = SigningKey::generate(&mut OsRng);
         let sealed = master.0.seal(&mut OsRng, Place::Meta(DATA_KEY).associated_data().as_bytes(), data.expose());
         transaction.set_meta(DATA_KEY, &sealed)?;
-        let keyring = Self::new(&data, rows, setup, identity);
+        // The password of the decoy is forgotten here.
+        let serial = SerialNumber::generate(&mut OsRng);
+        let password = ActivationPassword::generate(&mut OsRng, *ActivationPassword::LENGTHS.end());
+        let decoy = setup.record(&mut OsRng, serial, &identity.public_key(), &password);
+        let keyring = Self::new(&data, rows, setup, identity, decoy.map_err(|_| ServiceError::Sealed)?);
+        transaction.set_meta(DECOY, &keyring.seal(Place::Meta(DECOY), &keyring.decoy))?;
         transaction.set_meta(OPAQUE, &keyring.seal(Place::Meta(OPAQUE), keyring.setup.to_bytes().expose()))?;
         let identity = keyring.identity.to_secret();
         transaction.set_meta(IDENTITY, &keyring.seal(Place::Meta(IDENTITY), identity.expose()))?;
         Ok(keyring)
     }
 
-    fn new(data: &Secret<32>, rows: SealingKey, setup: Setup, identity: SigningKey) -> Self {
+    fn new(data: &Secret<32>, rows: SealingKey, setup: Setup, identity: SigningKey, decoy: Vec<u8>) -> Self {
         let handshake = SealingKey::derive(data, Label::ServerHandshake);
-        Self { rows, handshake, setup, public: identity.public_key(), identity }
+        Self { rows, handshake, setup, public: identity.public_key(), identity, decoy }
     }
 
     /// What a handshake needs.
     #[must_use]
     pub fn handshake(&self) -> ServerKeys<'_> {
         ServerKeys { setup: &self.setup, handshake: &self.handshake, identity: &self.public }
+    }
+
+    /// The OPAQUE record that stands in for tickets that do not live: nobody knows its password.
+    #[must_use]
+    pub fn decoy(&self) -> &[u8] {
+        &self.decoy
     }
 
     /// The identity key, which signs what phones believe.

@@ -124,15 +124,17 @@ const STATE_LIFETIME: u64 = 600_000;
 
 /// Answers message 1.
 ///
-/// `record` is the ticket's; `None` for serial numbers that are unknown, ended, expired or used, and then the answer is
-/// a fake one that can't be told from a real one.
+/// For serial numbers that are unknown, ended, expired or used, `record` is a decoy: a record of a password that nobody
+/// knows, made once for the installation. The same code then does the same work, and the answer can't be told from a real
+/// one (RFC 9807, 10.9).
 ///
 /// # Errors
-/// [`RefusedError::Version`] and [`RefusedError::Message`], neither of which depends on the record.
+/// [`RefusedError::Version`] and [`RefusedError::Message`], neither of which depends on the record, unless the record is
+/// damaged.
 pub fn answer(
     mut rng: &mut dyn CryptoRngCore,
     keys: ServerKeys<'_>,
-    record: Option<Record<'_>>,
+    record: Record<'_>,
     request: &StartRequest,
     now: Timestamp,
 ) -> Result<StartReply, RefusedError> {
@@ -149,8 +151,7 @@ pub fn answer(
     let ke1 = request.ke1.as_slice();
     let credential_request =
         CredentialRequest::<Suite>::deserialize(ke1).map_err(|_| RefusedError::Message("ke1"))?;
-    let ticket = record.map_or(0, |record| record.ticket);
-    let record = record.and_then(|record| ServerRegistration::<Suite>::deserialize(record.opaque).ok());
+    let registration = ServerRegistration::<Suite>::deserialize(record.opaque).map_err(|_| RefusedError::Ticket)?;
 
     let mut message = ml_kem::B32::default();
     rng.fill_bytes(&mut message);
@@ -166,13 +167,13 @@ pub fn answer(
     let parameters = ServerLoginParameters { context: Some(&context), identifiers: parties.identifiers() };
     let serial = request.serial.digits();
     let login =
-        ServerLogin::start(&mut rng, &keys.setup.0, record, credential_request, serial.as_bytes(), parameters)
+        ServerLogin::start(&mut rng, &keys.setup.0, Some(registration), credential_request, serial.as_bytes(), parameters)
             .map_err(|_| RefusedError::Message("ke1"))?;
     let ke2 = login.message.serialize();
     let state = FrameWriter::with_capacity(1024)
         .number(time_number(now))
         .number(request.serial.to_number())
-        .number(ticket)
+        .number(record.ticket)
         .field(&context)
         .field(ke1)
         .field(&ke2)
