@@ -136,6 +136,23 @@ pub fn judge_event(
     ahead(window, reset_window.max(window)).find(fits).map_or(Match::Wrong, Match::OutsideWindow)
 }
 
+/// Finds two consecutive codes of an event-based token within `reset_window` from `next` on; answers the counter of the
+/// second.
+#[must_use]
+pub fn find_consecutive_events(
+    key: &OtpKey,
+    digits: Digits,
+    codes: (&Code, &Code),
+    next: u64,
+    reset_window: u32,
+) -> Option<u64> {
+    let end = next.saturating_add(u64::from(reset_window));
+    let pair = (next..end).map(|first| (first, first.saturating_add(1)));
+    pair.filter(|(first, _)| key.hotp(*first, digits) == *codes.0)
+        .map(|(_, second)| second)
+        .find(|second| key.hotp(*second, digits) == *codes.1)
+}
+
 /// Steps at the distances `from` to `to` around `centre`, nearest first, the past before the future.
 fn outward(centre: TimeStep, from: u32, to: u32) -> impl Iterator<Item = TimeStep> {
     (from..=to).flat_map(move |distance| {
@@ -223,6 +240,16 @@ mod tests {
             };
             prop_assert_eq!(judge_event(&key(), DIGITS, &code, next, window, reset), wanted);
         }
+    }
+
+    #[test]
+    fn two_consecutive_events_reset() {
+        let codes = (key().hotp(150, DIGITS), key().hotp(151, DIGITS));
+        let found = |next, window| find_consecutive_events(&key(), DIGITS, (&codes.0, &codes.1), next, window);
+        assert_eq!(found(100, 80), Some(151));
+        assert_eq!(found(100, 50), None);
+        assert_eq!(found(151, 80), None);
+        assert_eq!(find_consecutive_events(&key(), DIGITS, (&codes.1, &codes.0), 100, 80), None);
     }
 
     #[test]

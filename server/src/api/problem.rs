@@ -112,7 +112,7 @@ impl From<ServiceError> for Problem {
             ServiceError::State { possible, .. } => {
                 Self { possible, ..Self::new(StatusCode::CONFLICT, "state", detail) }
             }
-            ServiceError::Policy(_) => Self::new(StatusCode::CONFLICT, "policy", detail),
+            ServiceError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
             ServiceError::ClockBehind { .. } => {
                 tracing::error!(%detail, "the clock is behind");
                 let detail = "The server's clock stands before what it has stored; it decides nothing until that is mended";

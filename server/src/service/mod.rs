@@ -104,9 +104,9 @@ pub enum ServiceError {
         /// What could be asked instead.
         possible: Vec<&'static str>,
     },
-    /// The policy does not allow it.
+    /// A rule says no; the text says which, and what to do.
     #[error("{0}")]
-    Policy(String),
+    Refused(String),
     /// The clock is behind what the server has stored.
     #[error(
         "the clock stands at {now}, before {stored}, when this server last wrote: set the clock, or accept it with \

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use symbolon_core::otp::window::TimeState;
-use symbolon_core::otp::{Hash, Period};
+use symbolon_core::otp::window::{TimeState, find_consecutive, find_consecutive_events};
+use symbolon_core::otp::{Code, Hash, Period, TimeStep};
 use symbolon_core::policy::ActivationMethod;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
@@ -138,13 +138,22 @@ pub enum TokenAction {
     Disable,
     /// End the lock that stops its codes: its own, and its user's.
     Unlock,
+    /// Re-synchronise it with two consecutive codes.
+    Reset,
     /// Remove it.
     Delete,
 }
 
 impl TokenAction {
-    const ALL: [Self; 6] =
-        [Self::Activate, Self::Reactivate, Self::Enable, Self::Disable, Self::Unlock, Self::Delete];
+    const ALL: [Self; 7] = [
+        Self::Activate,
+        Self::Reactivate,
+        Self::Enable,
+        Self::Disable,
+        Self::Unlock,
+        Self::Reset,
+        Self::Delete,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -153,6 +162,7 @@ impl TokenAction {
             Self::Enable => "enable",
             Self::Disable => "disable",
             Self::Unlock => "unlock",
+            Self::Reset => "reset",
             Self::Delete => "delete",
         }
     }
@@ -167,6 +177,7 @@ impl TokenAction {
             Self::Enable => matches!(state, State::Disabled),
             Self::Disable => matches!(state, State::Active | State::Locked),
             Self::Unlock => matches!(state, State::Locked),
+            Self::Reset => matches!(state, State::Active | State::Locked),
             Self::Delete => true,
         }
     }
@@ -289,7 +300,7 @@ pub(super) fn add(
     let policy = policies::effective(transaction, user.group.as_ref())?;
     let allowed = policy.tokens_per_user.get() as usize;
     if transaction.tokens_of(user.id)?.len() >= allowed {
-        return Err(ServiceError::Policy(format!(
+        return Err(ServiceError::Refused(format!(
             "user {} has {allowed} tokens, as many as the policy allows: delete one, or raise tokens_per_user",
             user.name
         )));
@@ -321,7 +332,7 @@ impl Service {
     /// Adds a token for a user and gives out its ticket.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`], [`ServiceError::Policy`] when the user has as many as the policy allows.
+    /// [`ServiceError::NotFound`], [`ServiceError::Refused`] when the user has as many as the policy allows.
     pub async fn add_token(&self, actor: Actor, user: Name, new: NewToken) -> Result<TokenWithTicket, ServiceError> {
         let now = self.clock.now();
         let service = self.clone();
@@ -411,6 +422,7 @@ impl Service {
                     TokenAction::Activate | TokenAction::Reactivate => {
                         return Err(ServiceError::invalid("action", "this action gives out a ticket"));
                     }
+                    TokenAction::Reset => return Err(ServiceError::invalid("codes", "two consecutive codes are needed")),
                     TokenAction::Enable => {
                         token.state = TokenState::Active;
                         "token.enabled"
@@ -436,6 +448,55 @@ impl Service {
                 };
                 Entry::new(event).user(&user.name).token(token.serial).append(transaction, &actor, now)?;
                 Ok(shown)
+            })
+            .await
+    }
+}
+
+impl Service {
+    /// Re-synchronises a token with two consecutive codes, neither of them used, within the reset window. What drift the
+    /// token had before is forgotten. A wrong pair is refused and changes nothing.
+    ///
+    /// # Errors
+    /// [`ServiceError::State`]; [`ServiceError::Refused`] when the codes are no such pair.
+    pub async fn reset_token(
+        &self,
+        actor: Actor,
+        serial: Text<64>,
+        codes: (Code, Code),
+    ) -> Result<TokenView, ServiceError> {
+        let now = self.clock.now();
+        let service = self.clone();
+        self.store
+            .write(move |transaction| {
+                let (mut token, user) = find(transaction, &serial)?;
+                allow(transaction, &token, &user, TokenAction::Reset, now)?;
+                let policy = policies::effective(transaction, user.group.as_ref())?;
+                let key = service.code_key(&token)?;
+                let codes = (&codes.0, &codes.1);
+                let counter = match token.counter {
+                    Counter::Time { period, state } => {
+                        let step = TimeStep::at(now, period);
+                        let window = policy.max_reset_time_steps.get();
+                        find_consecutive(&key, token.digits, codes, step, &state, window)
+                            .map(|second| Counter::Time { period, state: TimeState::reset(second, step) })
+                    }
+                    Counter::Event { next } => {
+                        let window = policy.max_reset_event_window.get();
+                        find_consecutive_events(&key, token.digits, codes, next, window)
+                            .map(|second| Counter::Event { next: second.saturating_add(1) })
+                    }
+                };
+                token.counter = counter.ok_or_else(|| {
+                    ServiceError::Refused(format!(
+                        "these are not two consecutive unused codes of token {} within the reset window",
+                        token.serial
+                    ))
+                })?;
+                token.spent.clear();
+                transaction.update_token(&token)?;
+                Entry::new("token.reset").user(&user.name).token(token.serial).append(transaction, &actor, now)?;
+                view(transaction, token, &user, now)
             })
             .await
     }

@@ -131,9 +131,7 @@ impl Service {
     }
 
     fn judge(&self, token: &Token, code: &Code, policy: &Policy, now: Timestamp) -> Result<Found, ServiceError> {
-        let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
-        let keys = StoredKeys::read(&plain)?;
-        let key = OtpKey::prepare(token.hash, keys.code.expose());
+        let key = self.code_key(token)?;
         Ok(match token.counter {
             Counter::Time { period, state } => {
                 let window = policy.max_time_steps.get();
@@ -154,6 +152,12 @@ impl Service {
                 policy.max_reset_event_window.get(),
             )),
         })
+    }
+
+    /// The key of a token's codes, ready for use.
+    pub(super) fn code_key(&self, token: &Token) -> Result<OtpKey, ServiceError> {
+        let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
+        Ok(OtpKey::prepare(token.hash, StoredKeys::read(&plain)?.code.expose()))
     }
 
     async fn refuse_unknown(&self, actor: Actor, subject: Subject, now: Timestamp) -> Result<Verdict, ServiceError> {

@@ -3,6 +3,7 @@
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use symbolon_core::otp::Code;
 use symbolon_core::policy::ActivationMethod;
 use symbolon_core::text::{Name, Text};
 use utoipa_axum::router::OpenApiRouter;
@@ -39,6 +40,10 @@ pub(super) struct Act {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     methods: Vec<ActivationMethod>,
+    /// For `reset`: two consecutive codes.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    codes: Vec<Zeroizing<String>>,
 }
 
 /// How to import.
@@ -114,6 +119,11 @@ pub(super) async fn act(
             let issued = api.service.reissue_ticket(actor, serial, act.action, act.methods).await?;
             Ok(axum::Json(OneToken { token: issued.token, ticket: Some(issued.ticket) }))
         }
+        TokenAction::Reset => {
+            let codes = two_codes(&act.codes).map_err(|message| Problem::invalid("codes", message))?;
+            let token = api.service.reset_token(actor, serial, codes).await?;
+            Ok(axum::Json(OneToken { token, ticket: None }))
+        }
         TokenAction::Delete => Err(Problem::invalid("action", "to delete a token, send DELETE to its address")),
         action => {
             let token = api.service.act_on_token(actor, serial.clone(), action).await?;
@@ -121,6 +131,12 @@ pub(super) async fn act(
             Ok(axum::Json(OneToken { token: token.ok_or_else(gone)?, ticket: None }))
         }
     }
+}
+
+fn two_codes(codes: &[Zeroizing<String>]) -> Result<(Code, Code), String> {
+    let [first, second] = codes else { return Err("two consecutive codes are needed".into()) };
+    let parse = |code: &Zeroizing<String>| code.parse::<Code>().map_err(|error| error.to_string());
+    Ok((parse(first)?, parse(second)?))
 }
 
 /// Removes a token.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
+use symbolon_core::otp::Code;
 use symbolon_core::policy::ActivationMethod;
 use symbolon_core::text::{Name, Text};
 use zeroize::Zeroizing;
@@ -69,6 +70,15 @@ pub(super) enum Command {
     Unlock {
         /// Its serial number, or its maker's.
         serial: Serial,
+    },
+    /// Re-synchronise a token with two consecutive codes that it shows.
+    Reset {
+        /// Its serial number, or its maker's.
+        serial: Serial,
+        /// The first code.
+        first: Code,
+        /// The one that it shows next.
+        second: Code,
     },
     /// Remove a token. The audit stays.
     Delete {
@@ -155,6 +165,10 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
         Command::Enable { serial } => act(serial, TokenAction::Enable).await,
         Command::Disable { serial } => act(serial, TokenAction::Disable).await,
         Command::Unlock { serial } => act(serial, TokenAction::Unlock).await,
+        Command::Reset { serial, first, second } => {
+            let token = service.reset_token(ACTOR, serial, (first, second)).await?;
+            output.answer(&OneToken { token }, |one| line(&one.token))
+        }
         Command::Delete { serial } => act(serial, TokenAction::Delete).await,
         Command::Import { format: Format::Csv, file, dry_run } => {
             let bytes = std::fs::read(&file)
