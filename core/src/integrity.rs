@@ -1,178 +1,246 @@
-//! Signs of tampering that a device reports of itself, and the verdict on them.
+//! What a device says of itself: signs of tampering, and the verdict on them by policy.
 //!
-//! They are hints: a device that was tampered with well enough reports nothing. What a server can believe is hardware
-//! attestation. They stop the careless cases, and they stop them before anything is unlocked.
+//! Signals are hints and no proof: an attacker who owns the device decides what it says. They keep an honest person
+//! from using a token where its secrets are at risk; what a server believes is the attestation of the hardware.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::iter::Copied;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-/// One sign of tampering.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
+/// One sign of tampering. In JSON its name in snake_case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
 pub enum Signal {
-    /// A program that gives root rights.
+    /// A program that gives root rights (Android).
     SuBinary,
-    /// The system is signed with keys that anyone has.
+    /// A system that is signed with the public test keys (Android).
     TestKeys,
-    /// A debugger is attached.
+    /// A debugger is attached to the app.
     Debugger,
-    /// Not a device but a program that imitates one.
+    /// An emulator or simulator.
     Emulator,
-    /// A library that changes what other programs do.
+    /// A library that rewrites running apps, such as Frida or Xposed.
     HookingLibrary,
-    /// The device starts systems that its maker did not sign.
+    /// A boot loader that starts any system (Android).
     UnlockedBootloader,
-    /// Files that only a jail-break leaves.
-    JailBreakFiles,
-    /// The app can reach what a sandbox should keep from it.
+    /// Files that a jail-break leaves behind (iOS).
+    JailbreakFiles,
+    /// The app could write outside its own files (iOS).
     LeakySandbox,
-    /// The app is not signed by who should have signed it.
+    /// The app is not signed by its maker.
     ResignedApp,
-    /// A sign that a later version reports; counted like the others.
-    Other(String),
+    /// A sign that this version does not know, from a newer app: it counts as one all the same.
+    Unknown,
 }
 
 impl Signal {
-    const KNOWN: [(Self, &'static str); 9] = [
-        (Self::SuBinary, "su_binary"),
-        (Self::TestKeys, "test_keys"),
-        (Self::Debugger, "debugger"),
-        (Self::Emulator, "emulator"),
-        (Self::HookingLibrary, "hooking_library"),
-        (Self::UnlockedBootloader, "unlocked_bootloader"),
-        (Self::JailBreakFiles, "jail_break_files"),
-        (Self::LeakySandbox, "leaky_sandbox"),
-        (Self::ResignedApp, "resigned_app"),
+    const ALL: [Self; 10] = [
+        Self::SuBinary,
+        Self::TestKeys,
+        Self::Debugger,
+        Self::Emulator,
+        Self::HookingLibrary,
+        Self::UnlockedBootloader,
+        Self::JailbreakFiles,
+        Self::LeakySandbox,
+        Self::ResignedApp,
+        Self::Unknown,
     ];
 
-    /// The name in messages.
+    /// The name, as in JSON.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Other(name) => name,
-            known => Self::KNOWN.iter().find(|(signal, _)| signal == known).map_or("", |(_, name)| name),
+            Self::SuBinary => "su_binary",
+            Self::TestKeys => "test_keys",
+            Self::Debugger => "debugger",
+            Self::Emulator => "emulator",
+            Self::HookingLibrary => "hooking_library",
+            Self::UnlockedBootloader => "unlocked_bootloader",
+            Self::JailbreakFiles => "jailbreak_files",
+            Self::LeakySandbox => "leaky_sandbox",
+            Self::ResignedApp => "resigned_app",
+            Self::Unknown => "unknown",
         }
     }
 
-    /// Names have 1 to 64 lower-case letters, digits and underscores.
-    fn parse(name: &str) -> Option<Self> {
-        if let Some((signal, _)) = Self::KNOWN.iter().find(|(_, known)| *known == name) {
-            return Some(signal.clone());
+    /// What it means, for the person who holds the device: a clause that can follow a colon.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::SuBinary => "this device is rooted, so other apps can read this one's secrets",
+            Self::TestKeys => "the operating system was not made by the device's maker: it is signed with test keys",
+            Self::Debugger => "a debugger is watching the app; stop it and start the app again",
+            Self::Emulator => "this is an emulator and not a real device",
+            Self::HookingLibrary => "a program that changes other apps while they run is active on this device",
+            Self::UnlockedBootloader => {
+                "the boot loader is unlocked, so the operating system can be replaced unnoticed"
+            }
+            Self::JailbreakFiles => "this device is jail-broken, so other apps can read this one's secrets",
+            Self::LeakySandbox => "apps on this device are not kept apart from each other, as after a jail-break",
+            Self::ResignedApp => "this copy of the app does not come from its maker; install the original",
+            Self::Unknown => "the app has found a sign of tampering",
         }
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        ((1..=64).contains(&name.len()) && name.bytes().all(plain)).then(|| Self::Other(name.to_owned()))
     }
 }
 
 impl fmt::Display for Signal {
-    /// A sentence for the person who holds the device.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SuBinary => "apps on it can get root rights",
-            Self::TestKeys => "its system is not signed by its maker",
-            Self::Debugger => "a debugger is attached to the app",
-            Self::Emulator => "it is an emulator, not a device",
-            Self::HookingLibrary => "a program on it changes how apps work",
-            Self::UnlockedBootloader => "its bootloader is unlocked",
-            Self::JailBreakFiles => "it is jail-broken",
-            Self::LeakySandbox => "apps on it are not kept apart",
-            Self::ResignedApp => "the app was changed after its maker signed it",
-            Self::Other(_) => "it shows a sign of tampering that this version has no words for",
-        })
+        f.write_str(self.sentence())
     }
 }
 
-/// The signs that a device reports: at most 32, each once, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Signals(Vec<Signal>);
+impl From<Signal> for String {
+    fn from(signal: Signal) -> Self {
+        signal.name().to_owned()
+    }
+}
 
-const MOST: usize = 32;
+impl From<String> for Signal {
+    fn from(name: String) -> Self {
+        Self::ALL.into_iter().find(|signal| signal.name() == name).unwrap_or(Self::Unknown)
+    }
+}
+
+/// The signals of a device; each is in it once. In JSON a list of at most [`Signals::MAX`] names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "Vec<Signal>", try_from = "Vec<Signal>")]
+pub struct Signals(BTreeSet<Signal>);
+
+/// A list of more signals than there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than {} signals", Signals::MAX)]
+pub struct SignalsError;
 
 impl Signals {
-    /// Collects signs; those beyond the bound are left out, since one is as bad as many.
+    /// How many names a list may have. Newer apps know more of them than this version.
+    pub const MAX: usize = 64;
+
+    /// Whether nothing suspicious was seen.
     #[must_use]
-    pub fn new(signals: impl IntoIterator<Item = Signal>) -> Self {
-        let mut signals: Vec<Signal> = signals.into_iter().collect();
-        signals.sort();
-        signals.dedup();
-        signals.truncate(MOST);
-        Self(signals)
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// The signs.
-    #[must_use]
-    pub fn as_slice(&self) -> &[Signal] {
-        &self.0
+    /// The signals, always in the same order.
+    pub fn iter(&self) -> Copied<std::collections::btree_set::Iter<'_, Signal>> {
+        self.0.iter().copied()
     }
 
-    /// What follows from the signs where the policy allows unsecure devices, or does not.
-    #[must_use]
-    pub fn verdict(&self, allow_unsecure_device: bool) -> Verdict {
-        match (self.0.is_empty(), allow_unsecure_device) {
+    /// What the policy makes of them.
+    pub fn verdict(self, allow_unsecure_device: bool) -> Verdict {
+        match (self.is_empty(), allow_unsecure_device) {
             (true, _) => Verdict::Secure,
-            (false, true) => Verdict::Allowed(self.0.clone()),
-            (false, false) => Verdict::Refused(self.0.clone()),
+            (false, true) => Verdict::Allowed(self),
+            (false, false) => Verdict::Refused(self),
         }
     }
 }
 
-/// What follows from a device's signs.
+impl FromIterator<Signal> for Signals {
+    fn from_iter<I: IntoIterator<Item = Signal>>(signals: I) -> Self {
+        Self(signals.into_iter().collect())
+    }
+}
+
+impl<'a> IntoIterator for &'a Signals {
+    type Item = Signal;
+    type IntoIter = Copied<std::collections::btree_set::Iter<'a, Signal>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<Signals> for Vec<Signal> {
+    fn from(signals: Signals) -> Self {
+        signals.iter().collect()
+    }
+}
+
+impl TryFrom<Vec<Signal>> for Signals {
+    type Error = SignalsError;
+
+    fn try_from(signals: Vec<Signal>) -> Result<Self, SignalsError> {
+        if signals.len() > Self::MAX { Err(SignalsError) } else { Ok(signals.into_iter().collect()) }
+    }
+}
+
+/// Whether a token may be used on a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub enum Verdict {
-    /// It reports none.
+    /// Nothing suspicious was seen.
     Secure,
-    /// It reports some, and the policy lets it in all the same.
-    Allowed(Vec<Signal>),
-    /// It reports some, and may not unlock anything.
-    Refused(Vec<Signal>),
-}
-
-impl Serialize for Signals {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Signal::name))
-    }
-}
-
-impl<'de> Deserialize<'de> for Signals {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let names = Vec::<String>::deserialize(deserializer)?;
-        if names.len() > MOST {
-            return Err(serde::de::Error::custom(format!("at most {MOST} signals")));
-        }
-        let signals: Option<Vec<Signal>> = names.iter().map(|name| Signal::parse(name)).collect();
-        signals.map(Self::new).ok_or_else(|| {
-            serde::de::Error::custom("a signal's name has 1 to 64 lower-case letters, digits and underscores")
-        })
-    }
+    /// An unsecure device, which the policy allows. The server is told.
+    Allowed(Signals),
+    /// An unsecure device, which the policy does not allow: nothing is unlocked.
+    Refused(Signals),
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn signals_are_read_as_they_are_written() {
-        let all = Signals::new(Signal::KNOWN.map(|(signal, _)| signal));
-        let json = serde_json::to_string(&all).unwrap();
-        assert_eq!(serde_json::from_str::<Signals>(&json).unwrap(), all);
+    proptest! {
+        #[test]
+        fn a_set_is_read_as_it_is_written(chosen in proptest::collection::vec(0..Signal::ALL.len(), 0..20)) {
+            let signals: Signals = chosen.into_iter().map(|index| Signal::ALL[index]).collect();
+            let json = serde_json::to_string(&signals).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Signals>(&json).unwrap(), signals);
+        }
+
+        #[test]
+        fn any_list_of_names_is_read_or_refused(names: Vec<String>) {
+            let json = serde_json::to_string(&names).unwrap();
+            let read = serde_json::from_str::<Signals>(&json);
+            prop_assert_eq!(read.is_ok(), names.len() <= Signals::MAX);
+            // Whatever a name means, it is never taken for a sound device.
+            prop_assert!(read.is_err() || read.unwrap().is_empty() == names.is_empty());
+        }
     }
 
     #[test]
-    fn a_sign_that_is_not_known_counts_like_the_others() {
-        let signals: Signals = serde_json::from_str(r#"["quantum_gremlin","quantum_gremlin"]"#).unwrap();
-        assert_eq!(signals.as_slice(), [Signal::Other("quantum_gremlin".into())]);
-        assert!(matches!(signals.verdict(false), Verdict::Refused(_)));
-        assert!(matches!(signals.verdict(true), Verdict::Allowed(_)));
+    fn names_and_sentences_differ() {
+        let names: BTreeSet<_> = Signal::ALL.into_iter().map(Signal::name).collect();
+        let sentences: BTreeSet<_> = Signal::ALL.into_iter().map(Signal::sentence).collect();
+        assert_eq!((names.len(), sentences.len()), (Signal::ALL.len(), Signal::ALL.len()));
+    }
+
+    #[test]
+    fn names_are_part_of_the_protocol() {
+        let signals: Signals = Signal::ALL.into_iter().collect();
+        assert_eq!(
+            serde_json::to_string(&signals).unwrap(),
+            r#"["su_binary","test_keys","debugger","emulator","hooking_library","unlocked_bootloader","jailbreak_files","leaky_sandbox","resigned_app","unknown"]"#
+        );
+    }
+
+    #[test]
+    fn a_signal_from_a_newer_app_counts() {
+        let signals: Signals =
+            serde_json::from_str(r#"["quantum_probe","debugger","quantum_probe","another"]"#).unwrap();
+        assert_eq!(signals, [Signal::Debugger, Signal::Unknown].into_iter().collect());
+        assert!(matches!(signals.verdict(false), Verdict::Refused(reasons) if reasons.iter().count() == 2));
+    }
+
+    #[test]
+    fn the_policy_decides() {
+        let rooted: Signals = [Signal::SuBinary].into_iter().collect();
         assert_eq!(Signals::default().verdict(false), Verdict::Secure);
+        assert_eq!(Signals::default().verdict(true), Verdict::Secure);
+        assert_eq!(rooted.clone().verdict(true), Verdict::Allowed(rooted.clone()));
+        assert_eq!(rooted.clone().verdict(false), Verdict::Refused(rooted));
     }
 
     #[test]
-    fn other_texts_are_refused() {
-        for json in [r#"["Su"]"#, r#"[""]"#, r#"["a b"]"#, r#"[1]"#, "{}"] {
+    fn other_json_is_refused() {
+        for json in ["{}", "\"debugger\"", "[1]", "[null]", "[[\"debugger\"]]"] {
             assert!(serde_json::from_str::<Signals>(json).is_err(), "{json}");
         }
-        let many = serde_json::to_string(&vec!["debugger"; MOST + 1]).unwrap();
-        assert!(serde_json::from_str::<Signals>(&many).is_err());
     }
 }

@@ -33,8 +33,16 @@ pub enum Label {
     FactorLater,
     /// The first secret from which a forgotten PIN's unlock code is made.
     Unlock,
+    /// The key that makes the unlock code of one unlock secret.
+    UnlockCode,
+    /// The PIN factor key that comes with opening a vault by its unlock code.
+    UnlockFactor,
+    /// The unlock secret that follows another.
+    UnlockNext,
     /// The key of the vault's PIN slot.
     VaultPin,
+    /// The key of the vault's unlock slot.
+    VaultUnlock,
     /// The key of the vault's body.
     VaultBody,
     /// The server's key for the state of handshakes that it hands to phones to keep.
@@ -58,7 +66,11 @@ impl Label {
             Self::FactorPin => "symbolon/1/factor/pin",
             Self::FactorLater => "symbolon/1/factor/later",
             Self::Unlock => "symbolon/1/unlock",
+            Self::UnlockCode => "symbolon/1/unlock/code",
+            Self::UnlockFactor => "symbolon/1/unlock/factor",
+            Self::UnlockNext => "symbolon/1/unlock/next",
             Self::VaultPin => "symbolon/1/vault/pin",
+            Self::VaultUnlock => "symbolon/1/vault/unlock",
             Self::VaultBody => "symbolon/1/vault/body",
             Self::ServerHandshake => "symbolon/1/server/handshake",
             Self::ServerMaster => "symbolon/1/server/master",

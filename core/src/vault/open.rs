@@ -1,0 +1,286 @@
+//! A vault that is open: a session with the token's keys, and every change of the vault.
+//!
+//! A change answers with the new file and the session as it then is ([`Rewritten`]). The file is written beside the old
+//! one, flushed and renamed into place, and only then is the session used again; so after a power loss, or when the
+//! disk or the hardware fails, the old file still opens as before.
+
+use std::fmt;
+
+use rand_core::CryptoRngCore;
+
+use super::contents::{CodeFormat, Contents};
+use super::header::UpdateError;
+use super::pin::ChosenPin;
+use super::sealed::seal_file;
+use super::slot::{Lock, PinLock, Slot, Slots, UnlockLock};
+use super::stretching::{Cost, Stretching};
+use super::unlock::UnlockChallenge;
+use super::{Header, VaultError};
+use crate::keys::{FactorKey, TokenKeys};
+use crate::otp::OtpKey;
+use crate::secret::{Secret, SecretBytes};
+
+/// A vault that no file holds yet: it must be given a PIN or the device's key first.
+#[derive(Debug)]
+#[must_use]
+pub struct NewVault(OpenVault);
+
+impl NewVault {
+    /// A vault for a token that was just activated, under a new random vault key.
+    pub fn generate(header: Header, format: CodeFormat, keys: TokenKeys, rng: &mut dyn CryptoRngCore) -> Self {
+        Self(OpenVault {
+            header,
+            slots: Slots::default(),
+            key: Secret::generate(rng),
+            pin_factor: None,
+            contents: Contents::new(format, keys),
+        })
+    }
+
+    /// Has the vault opened by a PIN. Takes Argon2's time and memory.
+    pub fn with_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> PinSetting {
+        self.0.set_pin(pin, cost, rng)
+    }
+
+    /// Has the vault opened by the device's key alone.
+    ///
+    /// # Errors
+    /// [`VaultError::PinRequired`] when the policy asks for a PIN.
+    pub fn with_device(self) -> Result<DeviceSetting, VaultError> {
+        if self.0.header.policy.pin_required { Err(VaultError::PinRequired) } else { Ok(DeviceSetting(self.0)) }
+    }
+}
+
+/// An open vault: a session with the token's keys, which are wiped when it is dropped.
+pub struct OpenVault {
+    pub(super) header: Header,
+    pub(super) slots: Slots,
+    pub(super) key: Secret<32>,
+    pub(super) pin_factor: Option<FactorKey>,
+    pub(super) contents: Contents,
+}
+
+/// A change of a vault. `file` must be on disk for good before `vault` is used; when it can't be written, both are
+/// dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Rewritten {
+    /// The session as it goes on.
+    pub vault: OpenVault,
+    /// The whole new file.
+    pub file: Vec<u8>,
+}
+
+impl OpenVault {
+    /// What the vault says of itself; proven, now that it is open.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How the token makes its codes.
+    #[must_use]
+    pub fn code_format(&self) -> CodeFormat {
+        self.contents.format
+    }
+
+    /// The key of time-based codes, ready for use.
+    #[must_use]
+    pub fn otp_key(&self) -> OtpKey {
+        self.contents.otp_key()
+    }
+
+    /// The key of time-based codes itself.
+    #[must_use]
+    pub fn code_key(&self) -> &SecretBytes {
+        &self.contents.code
+    }
+
+    /// The key that answers challenges.
+    #[must_use]
+    pub fn challenge_response_key(&self) -> &Secret<32> {
+        &self.contents.challenge_response
+    }
+
+    /// The parent of factor keys that are made later.
+    #[must_use]
+    pub fn factor_later(&self) -> &Secret<32> {
+        &self.contents.factor_later
+    }
+
+    /// The key that proves that a PIN opened this session; `None` when it was the device's key alone.
+    #[must_use]
+    pub fn pin_factor(&self) -> Option<&FactorKey> {
+        self.pin_factor.as_ref()
+    }
+
+    /// Whether the policy asks for a PIN, or for a longer one than there is.
+    #[must_use]
+    pub fn must_set_pin(&self) -> bool {
+        let length = self.slots.pin.as_ref().map_or(0, |slot| u32::from(slot.lock.length));
+        self.header.policy.pin_required && length < self.header.policy.pin_length.get()
+    }
+
+    /// Whether the unlock slot is still to be written: after a PIN was first set, and after each unlock.
+    #[must_use]
+    pub fn needs_unlock_slot(&self) -> bool {
+        self.slots.pin.is_some() && self.contents.unlock.is_some()
+    }
+
+    /// Replaces the header (another policy, a new name, a confirmed activation); answers with the new file. The slots
+    /// stay as they are, so no PIN is needed. If the file can't be written, the old one is still good, and the next
+    /// file has the new header.
+    ///
+    /// # Errors
+    /// [`UpdateError`]: another token, or an older policy. Then nothing has changed.
+    pub fn update(&mut self, header: Header, rng: &mut dyn CryptoRngCore) -> Result<Vec<u8>, UpdateError> {
+        self.header.admits(&header)?;
+        self.header = header;
+        Ok(self.seal(rng))
+    }
+
+    /// Sets the first PIN or another one. Vault key and factor key stay as they are. Takes Argon2's time and memory.
+    ///
+    /// A vault that the device's key opened loses that slot; the caller destroys that key once the new file is written,
+    /// since a copy of the old file would still open with it.
+    pub fn set_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> PinSetting {
+        let stretching = Stretching::generate(cost, rng);
+        let prf_input = stretching.stretch(pin.pin().digits());
+        // A PIN has at most twelve digits.
+        let length = u8::try_from(pin.pin().len()).unwrap_or(u8::MAX);
+        PinSetting { vault: self, lock: PinLock { length, stretching }, prf_input }
+    }
+
+    /// Begins to write the slot that the next unlock code opens. Takes Argon2's time and memory. `None`, and the
+    /// session ends, when [`OpenVault::needs_unlock_slot`] is false.
+    #[must_use]
+    pub fn write_unlock_slot(self, cost: Cost, rng: &mut dyn CryptoRngCore) -> Option<UnlockSetting> {
+        let unlock = self.contents.unlock.as_ref().filter(|_| self.needs_unlock_slot())?;
+        let challenge = UnlockChallenge::generate(unlock.number(), rng);
+        let code = unlock.code(self.header.serial, challenge).ok()?;
+        let stretching = Stretching::generate(cost, rng);
+        let prf_input = stretching.stretch(code.secret().expose());
+        Some(UnlockSetting { vault: self, lock: UnlockLock { challenge, stretching }, prf_input })
+    }
+
+    fn seal(&self, rng: &mut dyn CryptoRngCore) -> Vec<u8> {
+        seal_file(&self.header.to_json(), &self.slots, &self.key, &self.contents, rng)
+    }
+
+    fn rewrite(self, rng: &mut dyn CryptoRngCore) -> Rewritten {
+        Rewritten { file: self.seal(rng), vault: self }
+    }
+
+    fn seal_slot<L: Lock>(
+        &self,
+        lock: L,
+        prf_output: &Secret<32>,
+        secrets: &[&Secret<32>],
+        rng: &mut dyn CryptoRngCore,
+    ) -> Slot<L> {
+        Slot::seal(lock, prf_output, self.header.serial, secrets, rng)
+    }
+}
+
+impl fmt::Debug for OpenVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenVault").field("serial", &self.header.serial).finish_non_exhaustive()
+    }
+}
+
+/// A vault that an unlock code has opened: it can be given a new PIN, and nothing else.
+#[derive(Debug)]
+#[must_use]
+pub struct UnlockedVault(pub(super) OpenVault);
+
+impl UnlockedVault {
+    /// What the vault says of itself.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.0.header
+    }
+
+    /// Sets the new PIN. The slot that was opened goes with the same file; the next one is then still to be written
+    /// ([`OpenVault::write_unlock_slot`]), and the counter of tries to be set to [`Tries::NONE`](super::Tries::NONE).
+    pub fn set_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> PinSetting {
+        self.0.set_pin(pin, cost, rng)
+    }
+}
+
+/// A new PIN that waits for the hardware's answer. When there is none, this is dropped and the file stays as it was.
+#[derive(Debug)]
+#[must_use]
+pub struct PinSetting {
+    vault: OpenVault,
+    lock: PinLock,
+    prf_input: Secret<32>,
+}
+
+impl PinSetting {
+    /// What the hardware's pseudo-random function is to be asked for.
+    #[must_use]
+    pub fn prf_input(&self) -> &Secret<32> {
+        &self.prf_input
+    }
+
+    /// Writes the PIN slot.
+    pub fn finish(self, prf_output: Secret<32>, rng: &mut dyn CryptoRngCore) -> Rewritten {
+        let Self { mut vault, lock, prf_input: _ } = self;
+        let factor = vault.pin_factor.take().or_else(|| vault.contents.factor_pin.take());
+        // One of them is there. If neither were: a key that the server doesn't know proves nothing to it.
+        let factor = factor.unwrap_or_else(|| FactorKey::from_secret(Secret::generate(rng)));
+        vault.slots.pin = Some(vault.seal_slot(lock, &prf_output, &[&vault.key, factor.secret()], rng));
+        vault.slots.device = None;
+        vault.pin_factor = Some(factor);
+        vault.rewrite(rng)
+    }
+}
+
+/// A new vault that waits for the hardware to seal its key.
+#[derive(Debug)]
+#[must_use]
+pub struct DeviceSetting(OpenVault);
+
+impl DeviceSetting {
+    /// The vault key, for the hardware's key to seal.
+    #[must_use]
+    pub fn to_seal(&self) -> &Secret<32> {
+        &self.0.key
+    }
+
+    /// Writes the device slot with what the hardware made of the vault key.
+    pub fn finish(self, sealed: Vec<u8>, rng: &mut dyn CryptoRngCore) -> Rewritten {
+        let Self(mut vault) = self;
+        vault.slots.device = Some(sealed);
+        vault.rewrite(rng)
+    }
+}
+
+/// An unlock slot that waits for the hardware's answer. When there is none, this is dropped; the secret is still in the
+/// vault, for the next time that it is open.
+#[derive(Debug)]
+#[must_use]
+pub struct UnlockSetting {
+    vault: OpenVault,
+    lock: UnlockLock,
+    prf_input: Secret<32>,
+}
+
+impl UnlockSetting {
+    /// What the hardware's pseudo-random function is to be asked for.
+    #[must_use]
+    pub fn prf_input(&self) -> &Secret<32> {
+        &self.prf_input
+    }
+
+    /// Writes the unlock slot and erases the secret that it was made from.
+    pub fn finish(self, prf_output: Secret<32>, rng: &mut dyn CryptoRngCore) -> Rewritten {
+        let Self { mut vault, lock, prf_input: _ } = self;
+        if let Some(unlock) = vault.contents.unlock.take() {
+            let (factor, next) = (unlock.pin_factor(), unlock.next());
+            let secrets = [&vault.key, factor.secret(), next.secret()];
+            vault.slots.unlock = Some(vault.seal_slot(lock, &prf_output, &secrets, rng));
+        }
+        vault.rewrite(rng)
+    }
+}
