@@ -89,13 +89,13 @@ impl Tries {
         self.left(limit) == 0
     }
 
-    /// How long to wait after so many failures: 1 s after the first, twice as long after each further one, 15 minutes
-    /// at most.
+    /// How long to wait after so many failures: nothing after the first two, 1 s after the third, twice as long after
+    /// each further one, 15 minutes at most.
     #[must_use]
     pub fn wait_after(failures: u32) -> SignedDuration {
         let seconds = match failures {
-            0 => 0,
-            1..=10 => 1 << (failures - 1),
+            0..=2 => 0,
+            3..=12 => 1 << (failures - 3),
             _ => 900,
         };
         SignedDuration::from_secs(seconds)
@@ -210,12 +210,12 @@ mod tests {
 
     #[test]
     fn the_wait_grows() {
-        let waits: Vec<i64> = (0..13).map(|failures| Tries::wait_after(failures).as_secs()).collect();
-        assert_eq!(waits, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
-        let tries = Tries { failures: 4, last: at(1000) };
-        assert_eq!(tries.count(limit(5), at(1003)).unwrap_err(), TriesError::Wait(SignedDuration::from_secs(5)));
-        assert!(tries.count(limit(5), at(1008)).is_ok());
-        assert!(tries.count(limit(5), at(999)).is_ok());
+        let waits: Vec<i64> = (0..15).map(|failures| Tries::wait_after(failures).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+        let tries = Tries { failures: 6, last: at(1000) };
+        assert_eq!(tries.count(limit(9), at(1003)).unwrap_err(), TriesError::Wait(SignedDuration::from_secs(5)));
+        assert!(tries.count(limit(9), at(1008)).is_ok());
+        assert!(tries.count(limit(9), at(999)).is_ok());
     }
 
     #[test]
