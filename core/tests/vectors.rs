@@ -35,7 +35,7 @@ use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
 use symbolon_core::frame::{FrameReader, FrameWriter};
 use symbolon_core::integrity::Signals;
 use symbolon_core::keys::{Label, SealingKey, sha256};
-use symbolon_core::otp::window::{Match, TimeState, find_consecutive, judge, judge_event};
+use symbolon_core::otp::window::{Match, TimeState, find_consecutive, find_consecutive_events, judge, judge_event};
 use symbolon_core::otp::{Code, Digits, Hash, OtpKey, Period, TimeStep};
 use symbolon_core::policy::{Policy, PolicyVersion};
 use symbolon_core::secret::Secret;
@@ -266,7 +266,10 @@ fn tickets() {
     };
     let written: Vec<Value> = [
         ("a server with its own authority", with("https://symbolon.example:8443", Some([2; 32]), "1234567890123456")),
-        ("a server that a public authority vouches for", with("symbolon.example", None, "12345678901234567890123456789012")),
+        (
+            "a server that a public authority vouches for",
+            with("symbolon.example", None, "12345678901234567890123456789012"),
+        ),
         ("a server on this machine", with("http://127.0.0.1:8080", None, "0000000000000000")),
     ]
     .into_iter()
@@ -432,8 +435,7 @@ fn codes() {
     .into_iter()
     .map(|(about, first, second, last)| {
         let (first, second) = (code(first, Digits::EIGHT), code(second, Digits::EIGHT));
-        let found =
-            find_consecutive(&key, Digits::EIGHT, (&first, &second), now, &state(last, 0, 0), reset_window);
+        let found = find_consecutive(&key, Digits::EIGHT, (&first, &second), now, &state(last, 0, 0), reset_window);
         let drift = found.map(|step| TimeState::reset(step, now).drift);
         json!({
             "about": about, "codes": [first.to_string(), second.to_string()], "last": last,
@@ -460,6 +462,20 @@ fn codes() {
         json!({"about": about, "counter_of_code": of, "code": typed.to_string(), "expected": expected})
     })
     .collect();
+    let event_reset: Vec<Value> = [
+        ("ahead", 1050, 1051),
+        ("the last ones of the reset window", 1079, 1080),
+        ("out of the reset window", 1080, 1081),
+        ("not consecutive", 1050, 1052),
+        ("used before", 998, 999),
+    ]
+    .into_iter()
+    .map(|(about, first, second)| {
+        let (first, second) = (key.hotp(first, Digits::EIGHT), key.hotp(second, Digits::EIGHT));
+        let found = find_consecutive_events(&key, Digits::EIGHT, (&first, &second), 1000, 80);
+        json!({"about": about, "codes": [first.to_string(), second.to_string()], "second_counter": found})
+    })
+    .collect();
     check(
         "codes-v1.json",
         &json!({
@@ -470,6 +486,7 @@ fn codes() {
             "creep": {"about": "one after the other, from a fresh state, with key and windows of `acceptance`", "codes": creep},
             "reset": {"about": "with key and windows of `acceptance`", "cases": reset},
             "events": {"about": "with the key of `acceptance`", "next": 1000, "window": 10, "reset_window": 80, "cases": events},
+            "event_reset": {"about": "with key and windows of `events`", "cases": event_reset},
         }),
     );
 }
@@ -623,8 +640,7 @@ fn prove_by_hand(vector: &Value) -> ByHand {
     let seed = ml_kem::Seed::try_from(bytes("/phone/ml_kem_seed").as_slice()).unwrap();
     let (secret_key, _) = ml_kem::MlKem768::from_seed(&seed);
     let shared = ml_kem::kem::Decapsulate::decapsulate_slice(&secret_key, &url("/message_2/ciphertext")).unwrap();
-    let transcript: [u8; 32] =
-        Sha256::digest(frame(&[b"symbolon/1/transcript", &context, &ke1, &ke2, &ke3])).into();
+    let transcript: [u8; 32] = Sha256::digest(frame(&[b"symbolon/1/transcript", &context, &ke1, &ke2, &ke3])).into();
     let opaque_session_key = finished.session_key.to_vec();
     let kem_shared_secret = shared.to_vec();
     let prk = extract(&transcript, &[opaque_session_key.as_slice(), &kem_shared_secret].concat());

@@ -389,7 +389,11 @@ fn first_code(
     let step = TimeStep::at(now, Period::STANDARD);
     let window = policy.max_time_steps.get();
     match judge(&key, handshake.digits, code, step, &TimeState::NEW, window, window) {
-        Match::Accepted(accepted) => Ok(TimeState::reset(accepted, step)),
+        // The code proves that the phone has stored the token and is no sign-in: it stays unused, or the first code that
+        // a person types within the same half minute would be refused.
+        Match::Accepted(accepted) => {
+            Ok(TimeState { last: Some(accepted.moved(-1)), ..TimeState::reset(accepted, step) })
+        }
         _ => Err(ActivationError::Refused),
     }
 }

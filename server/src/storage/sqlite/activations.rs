@@ -5,7 +5,7 @@ use rusqlite::{Row, named_params, params};
 use symbolon_core::activation::online::SessionId;
 use symbolon_core::otp::Digits;
 
-use super::row::{millis, optional_time, parsed, time};
+use super::row::{Columns, millis};
 use super::tokens::{device_columns, read_device};
 use super::Open;
 use crate::storage::{Activations, Handshake, StorageError, TicketRecord, TokenId, WriteActivations};
@@ -15,38 +15,48 @@ type Result<T> = std::result::Result<T, StorageError>;
 const DAMAGED: StorageError = StorageError::Damaged("handshake");
 
 fn read_ticket(row: &Row<'_>) -> Result<TicketRecord> {
+    let mut columns = Columns::of(row);
     Ok(TicketRecord {
-        token: TokenId(row.get("token_id")?),
-        number: row.get("number")?,
-        record: row.get("sealed_record")?,
-        expires_at: time(row.get("expires_at")?)?,
-        guesses: row.get("guesses")?,
+        token: TokenId(columns.next()?),
+        number: columns.next()?,
+        record: columns.next()?,
+        expires_at: columns.time()?,
+        guesses: columns.next()?,
     })
 }
 
 fn read_handshake(row: &Row<'_>) -> Result<Handshake> {
-    let key: Vec<u8> = row.get("device_key")?;
+    let mut columns = Columns::of(row);
     Ok(Handshake {
-        session: SessionId::new(row.get::<_, Vec<u8>>("session")?).map_err(|_| DAMAGED)?,
-        token: TokenId(row.get("token_id")?),
-        request: row.get("request")?,
-        reply: row.get("reply")?,
-        hash: parsed(row, "hash")?,
-        digits: Digits::new(row.get("digits")?).ok_or(DAMAGED)?,
-        keys: row.get("sealed_keys")?,
-        device: read_device(&key, row.get_ref("device")?.as_str().map_err(|_| DAMAGED)?)?,
-        expires_at: time(row.get("expires_at")?)?,
-        confirmed_at: optional_time(row.get("confirmed_at")?)?,
+        session: SessionId::new(columns.next::<Vec<u8>>()?).map_err(|_| DAMAGED)?,
+        token: TokenId(columns.next()?),
+        request: columns.next()?,
+        reply: columns.next()?,
+        hash: columns.parsed()?,
+        digits: Digits::new(columns.next()?).ok_or(DAMAGED)?,
+        keys: columns.next()?,
+        device: read_device(&columns.next::<Vec<u8>>()?, columns.text()?)?,
+        expires_at: columns.time()?,
+        confirmed_at: columns.optional_time()?,
     })
 }
 
 impl Activations for Open<'_> {
     fn ticket(&self, token: TokenId) -> Result<Option<TicketRecord>> {
-        self.one("SELECT * FROM ticket WHERE token_id = ?", [token.0], read_ticket)
+        self.one(
+            "SELECT token_id, number, sealed_record, expires_at, guesses FROM ticket WHERE token_id = ?",
+            [token.0],
+            read_ticket,
+        )
     }
 
     fn handshake(&self, session: &SessionId) -> Result<Option<Handshake>> {
-        self.one("SELECT * FROM handshake WHERE session = ?", [session.as_slice()], read_handshake)
+        self.one(
+            "SELECT session, token_id, request, reply, hash, digits, sealed_keys, device_key, device, expires_at,
+             confirmed_at FROM handshake WHERE session = ?",
+            [session.as_slice()],
+            read_handshake,
+        )
     }
 }
 

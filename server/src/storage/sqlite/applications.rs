@@ -3,36 +3,45 @@
 use rusqlite::{Row, params};
 use symbolon_core::text::Name;
 
-use super::row::{millis, parsed, time};
+use super::row::{Columns, millis};
 use super::Open;
 use crate::storage::{Application, ApplicationId, Applications, Scope, StorageError, WriteApplications};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, name, key_hash, scopes, created_at FROM application ", $rest)
+    };
+}
+
 fn read(row: &Row<'_>) -> Result<Application> {
-    let scopes: String = row.get("scopes")?;
-    let scopes: std::result::Result<Vec<Scope>, _> =
-        scopes.split(',').filter(|scope| !scope.is_empty()).map(str::parse).collect();
+    let mut columns = Columns::of(row);
     Ok(Application {
-        id: ApplicationId(row.get("id")?),
-        name: parsed(row, "name")?,
-        key_hash: row.get("key_hash")?,
-        scopes: scopes.map_err(|_| StorageError::Damaged("scope"))?,
-        created_at: time(row.get("created_at")?)?,
+        id: ApplicationId(columns.next()?),
+        name: columns.parsed()?,
+        key_hash: columns.next()?,
+        scopes: read_scopes(columns.text()?)?,
+        created_at: columns.time()?,
     })
+}
+
+fn read_scopes(scopes: &str) -> Result<Vec<Scope>> {
+    let scopes = scopes.split(',').filter(|scope| !scope.is_empty()).map(str::parse);
+    scopes.collect::<std::result::Result<_, _>>().map_err(|_| StorageError::Damaged("scope"))
 }
 
 impl Applications for Open<'_> {
     fn application_by_key(&self, key_hash: &[u8; 32]) -> Result<Option<Application>> {
-        self.one("SELECT * FROM application WHERE key_hash = ?", [key_hash], read)
+        self.one(select!("WHERE key_hash = ?"), [key_hash], read)
     }
 
     fn application_by_name(&self, name: &Name) -> Result<Option<Application>> {
-        self.one("SELECT * FROM application WHERE name = ?", [name.as_str()], read)
+        self.one(select!("WHERE name = ?"), [name.as_str()], read)
     }
 
     fn applications(&self) -> Result<Vec<Application>> {
-        self.many("SELECT * FROM application ORDER BY name", [], read)
+        self.many(select!("ORDER BY name"), [], read)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::row::{millis, time};
+use super::row::{Columns, millis};
 use super::Open;
 use crate::storage::{Audit, AuditHead, StorageError, StoredEntry, WriteAudit};
 
@@ -10,25 +10,28 @@ type Result<T> = std::result::Result<T, StorageError>;
 
 impl Audit for Open<'_> {
     fn audit_head(&self) -> Result<Option<AuditHead>> {
-        self.one("SELECT sequence, time, hash FROM audit ORDER BY sequence DESC LIMIT 1", [], |row| {
-            Ok(AuditHead {
-                sequence: row.get("sequence")?,
-                time: time(row.get("time")?)?,
-                hash: row.get("hash")?,
-            })
-        })
+        if let Some(head) = self.head.get() {
+            return Ok(head);
+        }
+        let head = self.one("SELECT sequence, time, hash FROM audit ORDER BY sequence DESC LIMIT 1", [], |row| {
+            let mut columns = Columns::of(row);
+            Ok(AuditHead { sequence: columns.next()?, time: columns.time()?, hash: columns.next()? })
+        })?;
+        self.head.set(Some(head));
+        Ok(head)
     }
 
     fn audit_entries(&self, sequence: u64, limit: u32) -> Result<Vec<StoredEntry>> {
         self.many(
-            "SELECT * FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+            "SELECT sequence, time, entry, hash FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?",
             params![sequence, limit],
             |row| {
+                let mut columns = Columns::of(row);
                 Ok(StoredEntry {
-                    sequence: row.get("sequence")?,
-                    time: time(row.get("time")?)?,
-                    entry: row.get("entry")?,
-                    hash: row.get("hash")?,
+                    sequence: columns.next()?,
+                    time: columns.time()?,
+                    entry: columns.next()?,
+                    hash: columns.next()?,
                 })
             },
         )
@@ -40,7 +43,8 @@ impl WriteAudit for Open<'_> {
         self.execute(
             "INSERT INTO audit (sequence, time, entry, hash) VALUES (?, ?, ?, ?)",
             params![entry.sequence, millis(entry.time), entry.entry, entry.hash],
-        )
-        .map(drop)
+        )?;
+        self.head.set(Some(Some(AuditHead { sequence: entry.sequence, time: entry.time, hash: entry.hash })));
+        Ok(())
     }
 }

@@ -10,12 +10,13 @@ mod tokens;
 mod users;
 mod writer;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::{Backend, Job, Meta, Snapshot, StorageError, WriteMeta};
+use super::{AuditHead, Backend, Job, Meta, Snapshot, StorageError, WriteMeta};
 use writer::Writer;
 
 /// The schema that this code reads and writes.
@@ -54,10 +55,11 @@ impl Sqlite {
 
 impl Backend for Sqlite {
     fn read(&self, work: &mut dyn FnMut(&dyn Snapshot)) -> Result<(), StorageError> {
-        let mut connection = self.reader()?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        work(&Open { connection: &transaction });
-        transaction.finish()?;
+        let connection = self.reader()?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        work(&Open::new(&connection));
+        // A connection that does not come this far is not used again.
+        connection.prepare_cached("COMMIT")?.execute([])?;
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(())
     }
@@ -107,6 +109,8 @@ fn migrate(connection: &mut Connection) -> Result<(), StorageError> {
 /// A transaction on a connection of ours; the traits of `storage` are implemented on it, a file for each.
 struct Open<'c> {
     connection: &'c Connection,
+    /// The end of the audit's chain once it was read: within a transaction only we move it.
+    head: Cell<Option<Option<AuditHead>>>,
 }
 
 impl Meta for Open<'_> {
@@ -116,7 +120,16 @@ impl Meta for Open<'_> {
     }
 }
 
-impl Open<'_> {
+impl<'c> Open<'c> {
+    fn new(connection: &'c Connection) -> Self {
+        Self { connection, head: Cell::new(None) }
+    }
+
+    /// After a roll-back the chain may end earlier than was thought.
+    fn forget_head(&self) {
+        self.head.set(None);
+    }
+
     fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StorageError> {
         Ok(self.connection.prepare_cached(sql)?.execute(params)?)
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use rusqlite::Row;
-use symbolon_core::text::Text;
+use rusqlite::types::{FromSql, ValueRef};
 
 use crate::storage::{Lock, LockState, StorageError};
 
@@ -13,25 +13,74 @@ pub(super) fn millis(time: Timestamp) -> i64 {
     time.as_millisecond()
 }
 
-pub(super) fn time(millis: i64) -> Result<Timestamp, StorageError> {
+fn time(millis: i64) -> Result<Timestamp, StorageError> {
     Timestamp::from_millisecond(millis).map_err(|_| StorageError::Damaged("time"))
 }
 
-pub(super) fn optional_time(millis: Option<i64>) -> Result<Option<Timestamp>, StorageError> {
-    millis.map(time).transpose()
+/// The columns of a row, in the order of its `SELECT`: looking columns up by name costs more than reading them.
+pub(super) struct Columns<'r> {
+    row: &'r Row<'r>,
+    next: usize,
 }
 
-/// Reads a text column through the parser of its type.
-pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: &str) -> Result<T, StorageError> {
-    row.get_ref(column)?.as_str().ok().and_then(|text| text.parse().ok()).ok_or(StorageError::Damaged("text"))
-}
+impl<'r> Columns<'r> {
+    pub(super) fn of(row: &'r Row<'r>) -> Self {
+        Self { row, next: 0 }
+    }
 
-pub(super) fn optional_text<const MAX: usize>(
-    row: &Row<'_>,
-    column: &str,
-) -> Result<Option<Text<MAX>>, StorageError> {
-    let text: Option<String> = row.get(column)?;
-    text.map(|text| text.parse().map_err(|_| StorageError::Damaged("text"))).transpose()
+    fn value(&mut self) -> Result<ValueRef<'r>, StorageError> {
+        let value = self.row.get_ref(self.next)?;
+        self.next += 1;
+        Ok(value)
+    }
+
+    /// The next column.
+    pub(super) fn next<T: FromSql>(&mut self) -> Result<T, StorageError> {
+        FromSql::column_result(self.value()?).map_err(|_| StorageError::Damaged("column"))
+    }
+
+    /// The next column, a text, through the parser of its type.
+    pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T, StorageError> {
+        self.text()?.parse().map_err(|_| StorageError::Damaged("text"))
+    }
+
+    /// The next column, if it holds something, through the parser of its type.
+    pub(super) fn optional<T: FromStr>(&mut self) -> Result<Option<T>, StorageError> {
+        match self.value()?.as_str_or_null().map_err(|_| StorageError::Damaged("text"))? {
+            None => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| StorageError::Damaged("text")),
+        }
+    }
+
+    /// The next column, a text.
+    pub(super) fn text(&mut self) -> Result<&'r str, StorageError> {
+        self.value()?.as_str().map_err(|_| StorageError::Damaged("text"))
+    }
+
+    /// The next column, a time.
+    pub(super) fn time(&mut self) -> Result<Timestamp, StorageError> {
+        self.next().and_then(time)
+    }
+
+    /// The next column, a time if it holds something.
+    pub(super) fn optional_time(&mut self) -> Result<Option<Timestamp>, StorageError> {
+        self.next::<Option<i64>>()?.map(time).transpose()
+    }
+
+    /// The next five columns: a lock, as users and tokens have it.
+    pub(super) fn lock_state(&mut self) -> Result<LockState, StorageError> {
+        Ok(LockState {
+            failures: self.next()?,
+            lock: match self.next::<Option<i64>>()? {
+                None => Lock::Open,
+                Some(0) => Lock::UntilUnlocked,
+                Some(until) => Lock::Until(time(until)?),
+            },
+            locks: self.next()?,
+            slow_failures: self.next()?,
+            slow_since: self.optional_time()?,
+        })
+    }
 }
 
 /// `locked_until`: nothing, a time, or zero for a lock that only a person ends.
@@ -41,20 +90,4 @@ pub(super) fn lock_column(lock: Lock) -> Option<i64> {
         Lock::Until(time) => Some(millis(time)),
         Lock::UntilUnlocked => Some(0),
     }
-}
-
-/// The five columns of a lock, which users and tokens share.
-pub(super) fn lock_state(row: &Row<'_>) -> Result<LockState, StorageError> {
-    let lock = match row.get::<_, Option<i64>>("locked_until")? {
-        None => Lock::Open,
-        Some(0) => Lock::UntilUnlocked,
-        Some(until) => Lock::Until(time(until)?),
-    };
-    Ok(LockState {
-        failures: row.get("failures")?,
-        lock,
-        locks: row.get("locks")?,
-        slow_failures: row.get("slow_failures")?,
-        slow_since: optional_time(row.get("slow_since")?)?,
-    })
 }

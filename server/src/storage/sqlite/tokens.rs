@@ -8,7 +8,7 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::PublicKey;
 use symbolon_core::text::{Name, Text};
 
-use super::row::{lock_column, lock_state, millis, optional_text, optional_time, parsed, time};
+use super::row::{Columns, lock_column, millis};
 use super::Open;
 use crate::storage::{
     Counter, EnrolledDevice, LockState, Origin, StorageError, Token, TokenId, TokenState, Tokens, UserId, WriteTokens};
@@ -17,46 +17,61 @@ type Result<T> = std::result::Result<T, StorageError>;
 
 const DAMAGED: StorageError = StorageError::Damaged("token");
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, serial, maker_serial, user_id, label, state, origin, period, last_step, drift, drift_at_reset,
+             next_event, hash, digits, sealed_keys, spent, failures, locked_until, locks, slow_failures, slow_since,
+             device_key, device, created_at, activated_at, last_used_at FROM token ",
+            $rest
+        )
+    };
+}
+
 fn read(row: &Row<'_>) -> Result<Token> {
-    let period: Option<u16> = row.get("period")?;
-    let counter = match period {
-        Some(seconds) => Counter::Time {
-            period: Period::from_seconds(seconds).ok_or(DAMAGED)?,
-            state: TimeState {
-                last: row.get::<_, Option<i64>>("last_step")?.map(TimeStep::from_number),
-                drift: row.get("drift")?,
-                drift_at_reset: row.get("drift_at_reset")?,
-            },
-        },
-        None => Counter::Event { next: row.get::<_, Option<i64>>("next_event")?.ok_or(DAMAGED)?.cast_unsigned() },
-    };
-    let device = match row.get::<_, Option<Vec<u8>>>("device_key")? {
-        None => None,
-        Some(key) => Some(read_device(&key, row.get_ref("device")?.as_str().map_err(|_| DAMAGED)?)?),
-    };
+    let mut columns = Columns::of(row);
     Ok(Token {
-        id: TokenId(row.get("id")?),
-        serial: SerialNumber::from_number(row.get("serial")?).ok_or(DAMAGED)?,
-        maker_serial: optional_text(row, "maker_serial")?,
-        user: UserId(row.get("user_id")?),
-        label: optional_text(row, "label")?,
-        state: state_from(row.get_ref("state")?.as_str().map_err(|_| DAMAGED)?)?,
-        origin: match row.get_ref("origin")?.as_str() {
-            Ok("activated") => Origin::Activated,
-            Ok("imported") => Origin::Imported,
+        id: TokenId(columns.next()?),
+        serial: SerialNumber::from_number(columns.next()?).ok_or(DAMAGED)?,
+        maker_serial: columns.optional()?,
+        user: UserId(columns.next()?),
+        label: columns.optional()?,
+        state: state_from(columns.text()?)?,
+        origin: match columns.text()? {
+            "activated" => Origin::Activated,
+            "imported" => Origin::Imported,
             _ => return Err(DAMAGED),
         },
-        counter,
-        hash: parsed(row, "hash")?,
-        digits: Digits::new(row.get("digits")?).ok_or(DAMAGED)?,
-        keys: row.get("sealed_keys")?,
-        spent: read_steps(row.get("spent")?)?,
-        lock: lock_state(row)?,
-        device,
-        created_at: time(row.get("created_at")?)?,
-        activated_at: optional_time(row.get("activated_at")?)?,
-        last_used_at: optional_time(row.get("last_used_at")?)?,
+        counter: read_counter(&mut columns)?,
+        hash: columns.parsed()?,
+        digits: Digits::new(columns.next()?).ok_or(DAMAGED)?,
+        keys: columns.next()?,
+        spent: read_steps(columns.next()?)?,
+        lock: columns.lock_state()?,
+        device: match (columns.next::<Option<Vec<u8>>>()?, columns.next::<Option<String>>()?) {
+            (Some(key), Some(description)) => Some(read_device(&key, &description)?),
+            _ => None,
+        },
+        created_at: columns.time()?,
+        activated_at: columns.optional_time()?,
+        last_used_at: columns.optional_time()?,
     })
+}
+
+fn read_counter(columns: &mut Columns<'_>) -> Result<Counter> {
+    let period: Option<u16> = columns.next()?;
+    let last: Option<i64> = columns.next()?;
+    let state = TimeState {
+        last: last.map(TimeStep::from_number),
+        drift: columns.next()?,
+        drift_at_reset: columns.next()?,
+    };
+    let next: Option<i64> = columns.next()?;
+    match (period, next) {
+        (Some(seconds), None) => Ok(Counter::Time { period: Period::from_seconds(seconds).ok_or(DAMAGED)?, state }),
+        (None, Some(next)) => Ok(Counter::Event { next: next.cast_unsigned() }),
+        _ => Err(DAMAGED),
+    }
 }
 
 /// A device as two columns: its key, and JSON of what it said of itself.
@@ -103,19 +118,19 @@ fn steps_column(steps: &[TimeStep]) -> Option<Vec<u8>> {
 
 impl Tokens for Open<'_> {
     fn token_by_serial(&self, serial: SerialNumber) -> Result<Option<Token>> {
-        self.one("SELECT * FROM token WHERE serial = ?", [serial.to_number()], read)
+        self.one(select!("WHERE serial = ?"), [serial.to_number()], read)
     }
 
     fn token_by_maker_serial(&self, serial: &str) -> Result<Option<Token>> {
-        self.one("SELECT * FROM token WHERE maker_serial = ?", [serial], read)
+        self.one(select!("WHERE maker_serial = ?"), [serial], read)
     }
 
     fn token(&self, id: TokenId) -> Result<Option<Token>> {
-        self.one("SELECT * FROM token WHERE id = ?", [id.0], read)
+        self.one(select!("WHERE id = ?"), [id.0], read)
     }
 
     fn tokens_of(&self, user: UserId) -> Result<Vec<Token>> {
-        self.many("SELECT * FROM token WHERE user_id = ? ORDER BY id", [user.0], read)
+        self.many(select!("WHERE user_id = ? ORDER BY id"), [user.0], read)
     }
 }
 

@@ -3,47 +3,59 @@
 use rusqlite::{Row, named_params, params};
 use symbolon_core::text::Name;
 
-use super::row::{lock_column, lock_state, millis, optional_text, parsed, time};
+use super::row::{Columns, lock_column, millis};
 use super::Open;
 use crate::storage::{LockState, StorageError, User, UserId, Users, WriteUsers};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, email, group_name, enabled, created_at, failures, locked_until, locks, slow_failures,
+             slow_since FROM user ",
+            $rest
+        )
+    };
+}
+
 fn read(row: &Row<'_>) -> Result<User> {
-    let email: Option<String> = row.get("email")?;
+    let mut columns = Columns::of(row);
     Ok(User {
-        id: UserId(row.get("id")?),
-        name: parsed(row, "name")?,
-        email: email.map(|email| email.parse().map_err(|_| StorageError::Damaged("e-mail address"))).transpose()?,
-        group: optional_text(row, "group_name")?,
-        enabled: row.get("enabled")?,
-        created_at: time(row.get("created_at")?)?,
-        lock: lock_state(row)?,
+        id: UserId(columns.next()?),
+        name: columns.parsed()?,
+        email: columns.optional()?,
+        group: columns.optional()?,
+        enabled: columns.next()?,
+        created_at: columns.time()?,
+        lock: columns.lock_state()?,
     })
 }
 
 impl Users for Open<'_> {
     fn user_by_name(&self, name: &Name) -> Result<Option<User>> {
-        self.one("SELECT * FROM user WHERE name = ?", [name.as_str()], read)
+        self.one(select!("WHERE name = ?"), [name.as_str()], read)
     }
 
     fn user(&self, id: UserId) -> Result<Option<User>> {
-        self.one("SELECT * FROM user WHERE id = ?", [id.0], read)
+        self.one(select!("WHERE id = ?"), [id.0], read)
     }
 
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>> {
         let after = after.map_or("", Name::as_str);
         match search {
             None => self.many(
-                "SELECT * FROM user WHERE name > ? ORDER BY name LIMIT ?",
+                select!("WHERE name > ? ORDER BY name LIMIT ?"),
                 params![after, limit],
                 read,
             ),
             Some(search) => {
                 let escaped = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
                 self.many(
-                    "SELECT * FROM user WHERE name > ?1 AND (name LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\')
-                     ORDER BY name LIMIT ?3",
+                    select!(
+                        "WHERE name > ?1 AND (name LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\')
+                         ORDER BY name LIMIT ?3"
+                    ),
                     params![after, format!("%{escaped}%"), limit],
                     read,
                 )

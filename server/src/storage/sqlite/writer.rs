@@ -75,16 +75,18 @@ fn share_commit(
         acknowledgements.push(first(Err(error.clone())).acknowledge);
         return Err(error);
     }
+    let open = Open::new(connection);
     let mut next = Some(first);
     while let Some(job) = next {
         execute("SAVEPOINT one")?;
         // A panic in one transaction must not end the writer; whoever asked for it is told that it failed.
-        let finished = catch_unwind(AssertUnwindSafe(|| job(Ok(&Open { connection }))));
+        let finished = catch_unwind(AssertUnwindSafe(|| job(Ok(&open))));
         let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
         acknowledgements.extend(finished.map(|finished| finished.acknowledge));
         if !keep {
             // Fails when SQLite has given up the whole transaction, as it may on a full disk: then nobody is told yes.
             execute("ROLLBACK TO one")?;
+            open.forget_head();
         }
         execute("RELEASE one")?;
         next = if acknowledgements.len() < SHARED { jobs.try_recv().ok() } else { None };

@@ -1,0 +1,267 @@
+//! One account: what can be known without opening its vault, the gates before it, and its end.
+
+use jiff::{SignedDuration, Timestamp};
+use symbolon_core::integrity::{Signals, Verdict};
+use symbolon_core::policy::{PhonePolicy, PinTries};
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::vault::{Header, OpenVault, Pin, Rewritten, SealedVault, Tries, TriesError, VaultError};
+
+use crate::Error;
+use crate::files::Lock;
+use crate::platform::HardwareKeys;
+use crate::soft_token::{Parts, SoftToken};
+use crate::store::{AccountFiles, ClockState, KeySet};
+
+mod server;
+mod session;
+
+pub use session::{Session, ShownCode};
+
+/// An account as it lies on the device.
+#[derive(Debug, Clone)]
+pub struct Account {
+    soft_token: SoftToken,
+    files: AccountFiles,
+    header: Header,
+    has_pin: bool,
+}
+
+/// An account with the vault that it was read from.
+struct Loaded {
+    account: Account,
+    vault: SealedVault,
+    file: Vec<u8>,
+}
+
+/// How far an account has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountState {
+    /// It is stored, and confirms itself to the server when it is next unlocked.
+    Activating,
+    /// It can be used.
+    Active,
+    /// Every PIN try is used up.
+    Locked,
+}
+
+impl AccountState {
+    /// The word for it in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Activating => "activating",
+            Self::Active => "active",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+/// How an account fares.
+#[derive(Debug, Clone)]
+pub struct AccountStatus {
+    /// How far it has come.
+    pub state: AccountState,
+    /// How many PINs may still be tried; `None` when it opens without one.
+    pub pin_tries_left: Option<u32>,
+    /// How long the next PIN must wait, after a wrong one.
+    pub pin_wait: SignedDuration,
+    /// When the server last answered, by this device's clock.
+    pub last_contact: Option<Timestamp>,
+    /// Why it did not answer when it was last asked.
+    pub last_failure: Option<String>,
+    /// The server's clock is ahead of this device's by so many milliseconds.
+    pub clock_offset: i64,
+    /// What the policy makes of the device's signs of tampering.
+    pub integrity: Verdict,
+}
+
+impl Account {
+    pub(crate) fn read(soft_token: SoftToken, files: AccountFiles) -> Result<Self, Error> {
+        Self::load(soft_token, files).map(|loaded| loaded.account)
+    }
+
+    /// The account as it is now.
+    pub(crate) fn reread(&self) -> Result<Self, Error> {
+        Self::read(self.soft_token.clone(), self.files.clone())
+    }
+
+    fn load(soft_token: SoftToken, files: AccountFiles) -> Result<Loaded, Error> {
+        let file = files.vault()?.ok_or_else(|| Error::Damaged(files.vault_path()))?;
+        let vault = SealedVault::parse(&file).map_err(|error| of_vault(&files, error))?;
+        let account = Self { soft_token, header: vault.header().clone(), has_pin: vault.pin_length().is_some(), files };
+        Ok(Loaded { account, vault, file })
+    }
+
+    /// The clear part of the vault: names, server, policy.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Whether a PIN opens it.
+    #[must_use]
+    pub fn has_pin(&self) -> bool {
+        self.has_pin
+    }
+
+    /// How it fares.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn status(&self) -> Result<AccountStatus, Error> {
+        let clock = self.files.clock()?;
+        let tries = if self.has_pin { Some(self.files.tries()?) } else { None };
+        let pin_tries_left = tries.map(|tries| tries.left(self.limit()));
+        let state = match (&self.header.pending, pin_tries_left) {
+            (_, Some(0)) => AccountState::Locked,
+            (Some(_), _) => AccountState::Activating,
+            (None, _) => AccountState::Active,
+        };
+        let signals = self.soft_token.parts().platform.integrity.signals();
+        Ok(AccountStatus {
+            state,
+            pin_tries_left,
+            pin_wait: tries.map_or(SignedDuration::ZERO, |tries| tries.wait(self.soft_token.parts().environment.now())),
+            last_contact: clock.last_contact,
+            last_failure: clock.last_failure,
+            clock_offset: clock.offset,
+            integrity: signals.verdict(self.header.policy.allow_unsecure_device),
+        })
+    }
+
+    /// Opens the vault, past the gates: the device's integrity, then the PIN, whose try is counted before it is made.
+    /// An account that is still to be confirmed is confirmed then.
+    ///
+    /// # Errors
+    /// [`Error::UnsecureDevice`], [`Error::PinNeeded`], [`Error::WrongPin`], [`Error::Wait`], [`Error::Locked`],
+    /// [`Error::KeysLost`]; [`Error::NotConfirmed`] and [`Error::Withdrawn`] for one that is still to be confirmed.
+    pub async fn unlock(&self, pin: Option<Pin>) -> Result<Session, Error> {
+        admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
+        let lock = self.files.lock().await?;
+        // Read anew, now that nobody else writes it.
+        let Loaded { account, vault, file } = Self::load(self.soft_token.clone(), self.files.clone())?;
+        let keys = account.keys()?;
+        let open = match (account.has_pin, pin) {
+            (true, Some(pin)) => account.open_by_pin(vault, pin, &keys).await?,
+            (true, None) => return Err(Error::PinNeeded),
+            (false, _) => account.open_by_device(vault, &keys).await?,
+        };
+        drop(lock);
+        let mut session = Session::new(account, open, file);
+        // The header is authentic now; before, someone could have written a laxer policy into it.
+        session.check_integrity()?;
+        if session.is_unconfirmed() {
+            let serial = self.header.serial;
+            session.confirm().await.map_err(|error| match error {
+                Error::Withdrawn(_) => error,
+                cause => Error::NotConfirmed { serial, cause: Box::new(cause) },
+            })?;
+        }
+        Ok(session)
+    }
+
+    /// Removes the account and its keys from this device.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]; [`Error::KeyStore`] when the keys could not be deleted, which the next start does then.
+    pub async fn remove(&self) -> Result<(), Error> {
+        self.soft_token.remove_files(&self.files).await
+    }
+
+    async fn open_by_pin(&self, vault: SealedVault, pin: Pin, keys: &KeySet) -> Result<OpenVault, Error> {
+        let serial = self.header.serial;
+        let counted = self.files.tries()?.count(self.limit(), self.soft_token.parts().environment.now());
+        let counted = counted.map_err(|error| match error {
+            TriesError::Locked => Error::Locked(serial),
+            TriesError::Wait(wait) => Error::Wait(wait),
+        })?;
+        self.files.write_tries(&counted.to_file())?;
+        let (permit, tries) = counted.stored();
+        let attempt = off_thread(move || vault.attempt_pin(&pin, permit)).await?;
+        let attempt = attempt.map_err(|error| of_vault(&self.files, error))?;
+        let output = match self.hardware().prf(&keys.pin(), attempt.prf_input()).await {
+            Ok(output) => output,
+            Err(error) => {
+                let (_, untested) = attempt.abandon();
+                self.files.write_tries(&tries.give_back(untested).to_file())?;
+                return Err(Error::of_keys(serial)(error));
+            }
+        };
+        match attempt.finish(output) {
+            Ok(open) => {
+                self.files.write_tries(&Tries::NONE.to_file())?;
+                Ok(open)
+            }
+            Err(VaultError::WrongPin) => Err(Error::WrongPin { tries_left: tries.left(self.limit()) }),
+            Err(error) => Err(of_vault(&self.files, error)),
+        }
+    }
+
+    async fn open_by_device(&self, vault: SealedVault, keys: &KeySet) -> Result<OpenVault, Error> {
+        let serial = self.header.serial;
+        let sealed = vault.device_slot().ok_or_else(|| Error::Damaged(self.files.vault_path()))?;
+        let key = self.hardware().open(&keys.slot(), sealed).await.map_err(Error::of_keys(serial))?;
+        vault.open_with_device(&key).map_err(|error| of_vault(&self.files, error))
+    }
+
+    /// Locks the account for a change, unless somebody else has changed its vault since it was `file`.
+    async fn lock_unchanged(&self, file: &[u8]) -> Result<Lock, Error> {
+        let lock = self.files.lock().await?;
+        if self.files.vault()?.as_deref() == Some(file) { Ok(lock) } else { Err(Error::Busy) }
+    }
+
+    fn keys(&self) -> Result<KeySet, Error> {
+        self.files.keys()?.ok_or(Error::KeysLost(self.header.serial))
+    }
+
+    fn hardware(&self) -> &dyn HardwareKeys {
+        &*self.soft_token.parts().platform.keys
+    }
+
+    fn limit(&self) -> PinTries {
+        self.header.policy.pin_tries
+    }
+
+    fn clock(&self) -> Result<ClockState, Error> {
+        self.files.clock()
+    }
+}
+
+/// The first gate: whether the policy lets the device in.
+pub(crate) fn admit(signals: &Signals, policy: &PhonePolicy) -> Result<(), Error> {
+    match signals.clone().verdict(policy.allow_unsecure_device) {
+        Verdict::Secure | Verdict::Allowed(_) => Ok(()),
+        Verdict::Refused(signals) => {
+            Err(Error::UnsecureDevice(signals.iter().map(|signal| signal.to_string()).collect()))
+        }
+    }
+}
+
+/// Writes the slot that an unlock code of the server opens, where it is still to be written.
+pub(crate) async fn write_unlock_slot(
+    parts: &Parts,
+    keys: &KeySet,
+    serial: SerialNumber,
+    rewritten: Rewritten,
+) -> Result<Rewritten, Error> {
+    if !rewritten.vault.needs_unlock_slot() {
+        return Ok(rewritten);
+    }
+    let (environment, cost, vault) = (parts.environment.clone(), parts.pin_cost, rewritten.vault);
+    let setting = off_thread(move || vault.write_unlock_slot(cost, &mut *environment.rng())).await?;
+    let setting = setting.ok_or(Error::Protocol("the unlock secret does not fit"))?;
+    let output = parts.platform.keys.prf(&keys.pin(), setting.prf_input()).await.map_err(Error::of_keys(serial))?;
+    Ok(setting.finish(output, &mut *parts.environment.rng()))
+}
+
+/// Runs what takes the processor for long, Argon2, apart from the async tasks.
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Protocol("a computation was stopped"))
+}
+
+fn of_vault(files: &AccountFiles, error: VaultError) -> Error {
+    match error {
+        VaultError::LaterVersion => Error::Later(files.vault_path()),
+        _ => Error::Damaged(files.vault_path()),
+    }
+}

@@ -1,0 +1,67 @@
+//! What an account says to its server: the confirmation of its activation, and a contact now and then.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use symbolon_core::activation::online::phone::{confirm, confirmation};
+use symbolon_core::activation::online::{ConfirmReply, SessionId};
+use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
+use symbolon_core::otp::Code;
+use symbolon_core::signed::{Signature, Signed, SigningInput, verify};
+
+use super::Account;
+use crate::Error;
+use crate::network::{Patience, Trust, exchange};
+use crate::store::ClockState;
+
+impl Account {
+    /// Confirms the activation with a code of now.
+    pub(super) async fn send_confirmation(&self, session: SessionId, code: &Code) -> Result<(), Error> {
+        let header = self.header();
+        let input = confirmation(header.identity.hash(), header.serial, session.clone(), code)?;
+        let signature = self.sign(&input).await?;
+        let message = confirm(session, input, &signature);
+        let reply: ConfirmReply = self.ask("/v1/device/activation/confirm", &message, Patience::ACTIVATION).await?;
+        if reply.serial == header.serial { Ok(()) } else { Err(Error::Protocol("it confirmed another token")) }
+    }
+
+    /// Asks for the time and the policy; answers them with what is known of the clock then.
+    pub(super) async fn send_question(&self, patience: Patience) -> Result<(Answer, ClockState), Error> {
+        let header = self.header();
+        let environment = &self.soft_token.parts().environment;
+        let mut nonce = [0; 16];
+        environment.rng().fill_bytes(&mut nonce);
+        let question = Question { aud: header.identity.hash(), serial: header.serial, nonce: nonce.into() };
+        let input = SigningInput::new(&question).map_err(|_| Error::Protocol("a message has no JSON form"))?;
+        let signature = self.sign(&input).await?;
+        let request = ContactRequest { serial: header.serial, question: input.attach(&signature) };
+
+        let asked = environment.now();
+        let reply: ContactReply = self.ask("/v1/device/contact", &request, patience).await?;
+        let answered = environment.now();
+        let answer: Answer = verify(&reply.answer, &header.identity)
+            .map_err(|_| Error::Protocol("its answer is not signed by its key"))?;
+        if answer.aud != header.serial || answer.nonce != question.nonce {
+            return Err(Error::Protocol("its answer is not to this question"));
+        }
+        // The server looked at its clock about half-way.
+        let here = asked.checked_add(answered.duration_since(asked) / 2).unwrap_or(answered);
+        let clock = ClockState::after_contact(answer.time, here);
+        Ok((answer, clock))
+    }
+
+    async fn sign<T: Signed>(&self, input: &SigningInput<T>) -> Result<Signature, Error> {
+        let label = self.keys()?.device();
+        self.hardware().sign(&label, input.as_bytes()).await.map_err(Error::of_keys(self.header().serial))
+    }
+
+    async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &Q,
+        patience: Patience,
+    ) -> Result<A, Error> {
+        let header = self.header();
+        let trust = header.tls.clone().map_or(Trust::PublicAuthorities, Trust::Authority);
+        exchange(&*self.soft_token.parts().network, &header.server, &trust, path, question, patience).await
+    }
+}

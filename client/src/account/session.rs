@@ -1,0 +1,223 @@
+//! An account that is open. Dropping the session wipes its secrets.
+
+use jiff::{SignedDuration, Timestamp};
+use symbolon_core::contact::Answer;
+use symbolon_core::otp::{Code, Period, TimeStep};
+use symbolon_core::vault::{ChosenPin, Header, OpenVault, Rewritten, Tries};
+
+use super::{Account, admit, off_thread, write_unlock_slot};
+use crate::Error;
+use crate::network::Patience;
+use crate::platform::KeyAccess;
+use crate::store::ClockState;
+
+/// An open vault.
+#[derive(Debug)]
+pub struct Session {
+    account: Account,
+    vault: OpenVault,
+    /// The file as it was when the vault was opened, or as it was written since: when it has changed, somebody else
+    /// changed it, and this session must not undo that.
+    file: Vec<u8>,
+}
+
+/// A code, for as long as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct ShownCode {
+    /// The code.
+    pub code: Code,
+    /// When the next one takes its place, by this device's clock.
+    pub valid_until: Timestamp,
+    /// How long that is from now.
+    pub remaining: SignedDuration,
+    /// How long a code is shown.
+    pub period: Period,
+}
+
+/// The server is asked again after this time.
+const CONTACT_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+/// A server that did not answer is asked again after this time, so that codes do not wait for it each time.
+const CONTACT_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+
+impl Session {
+    pub(crate) fn new(account: Account, vault: OpenVault, file: Vec<u8>) -> Self {
+        Self { account, vault, file }
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The code of now, by the server's clock as far as it is known. Once a day the server is asked for its time and
+    /// policy first; whether it answers makes no difference to the code, and [`Account::status`] tells it.
+    ///
+    /// # Errors
+    /// [`Error::UnsecureDevice`], [`Error::PinMustBeSet`] by a policy that was just learnt; [`Error::Storage`].
+    pub async fn code(&mut self) -> Result<ShownCode, Error> {
+        if self.is_contact_due()? {
+            match self.contact_with(Patience::IN_PASSING).await {
+                Ok(()) => {}
+                Err(error @ (Error::UnsecureDevice(_) | Error::PinMustBeSet)) => return Err(error),
+                Err(error) => tracing::info!(%error, "the server was not reached"),
+            }
+        }
+        self.check_policy()?;
+        let clock = self.account.clock()?;
+        let here = self.now();
+        let there = clock.corrected(here);
+        let (code, step) = self.code_at(there);
+        let period = self.vault.code_format().period;
+        let remaining = step.remaining(there, period);
+        Ok(ShownCode { code, valid_until: here.checked_add(remaining).unwrap_or(here), remaining, period })
+    }
+
+    /// Asks the server for its time and policy now.
+    ///
+    /// # Errors
+    /// Those of the network; [`Error::UnsecureDevice`], [`Error::PinMustBeSet`] by the policy that was learnt.
+    pub async fn contact(&mut self) -> Result<(), Error> {
+        self.contact_with(Patience::ACTIVATION).await
+    }
+
+    /// Sets another PIN, or the first one. It was chosen by [`Pin::choose`](symbolon_core::vault::Pin::choose) with the
+    /// policy's length.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another program changed the vault meanwhile; [`Error::KeyStore`], [`Error::Storage`]. The
+    /// old PIN is in force then.
+    pub async fn change_pin(self, pin: ChosenPin) -> Result<(), Error> {
+        let Self { account, vault, file } = self;
+        let parts = account.soft_token.parts();
+        let keys = account.keys()?;
+        let failed = Error::of_keys(account.header.serial);
+        let label = keys.pin();
+        // Where there was no PIN, the key that opened the vault so far is to be deleted, by the next start at the
+        // latest.
+        let noted = if account.has_pin { None } else { Some(parts.store.loosen(&keys)?) };
+        if noted.is_some() {
+            account.hardware().create_prf_key(&label, KeyAccess::UnlockedDevice).await.map_err(&failed)?;
+        }
+        let (environment, cost) = (parts.environment.clone(), parts.pin_cost);
+        let setting = off_thread(move || vault.set_pin(&pin, cost, &mut *environment.rng())).await?;
+        let output = account.hardware().prf(&label, setting.prf_input()).await.map_err(&failed)?;
+        let rewritten = setting.finish(output, &mut *parts.environment.rng());
+        let Rewritten { vault, file: new_file } =
+            write_unlock_slot(parts, &keys, account.header.serial, rewritten).await?;
+
+        let lock = account.lock_unchanged(&file).await?;
+        account.files.write_tries(&Tries::NONE.to_file())?;
+        account.files.write_vault(&new_file)?;
+        drop((lock, noted, vault));
+        account.soft_token.sweep().await
+    }
+
+    pub(crate) fn is_unconfirmed(&self) -> bool {
+        !self.vault.header().is_confirmed()
+    }
+
+    /// The first gate, by a policy that is authentic.
+    pub(super) fn check_integrity(&self) -> Result<(), Error> {
+        admit(&self.account.soft_token.parts().platform.integrity.signals(), &self.vault.header().policy)
+    }
+
+    /// Both gates, by a policy that may have come since the vault was opened.
+    fn check_policy(&self) -> Result<(), Error> {
+        self.check_integrity()?;
+        if self.vault.must_set_pin() { Err(Error::PinMustBeSet) } else { Ok(()) }
+    }
+
+    /// Tells the server that the token is stored, and writes down that it knows.
+    pub(crate) async fn confirm(&mut self) -> Result<(), Error> {
+        let Some(session) = self.vault.header().pending.clone() else { return Ok(()) };
+        let (code, _) = self.code_at(self.account.clock()?.corrected(self.now()));
+        match self.account.send_confirmation(session, &code).await {
+            Ok(()) => {}
+            Err(Error::ActivationRefused | Error::Refused(_)) => self.confirm_by_contact().await?,
+            Err(error) => return Err(error),
+        }
+        let confirmed = Header { pending: None, ..self.vault.header().clone() };
+        self.update(confirmed).await
+    }
+
+    /// The server may have taken the confirmation long ago, while its answer was lost; then it answers to the device's
+    /// key.
+    async fn confirm_by_contact(&self) -> Result<(), Error> {
+        match self.account.send_question(Patience::ACTIVATION).await {
+            Ok(_) => Ok(()),
+            Err(Error::ActivationRefused | Error::Refused(_)) => {
+                self.account.remove().await?;
+                Err(Error::Withdrawn(self.account.header().serial))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_contact_due(&self) -> Result<bool, Error> {
+        let clock = self.account.clock()?;
+        let now = self.now();
+        // A time that is still to come is of a clock that has been set back: then the server is asked.
+        let passed = |time: Option<Timestamp>, limit| {
+            time.is_none_or(|time| !(SignedDuration::ZERO..limit).contains(&now.duration_since(time)))
+        };
+        Ok(passed(clock.last_contact, CONTACT_EVERY) && passed(clock.last_try, CONTACT_AGAIN))
+    }
+
+    async fn contact_with(&mut self, patience: Patience) -> Result<(), Error> {
+        let before = self.account.clock()?;
+        match self.account.send_question(patience).await {
+            Ok((answer, clock)) => {
+                self.account.files.write_clock(&clock)?;
+                self.learn(answer).await?;
+                self.check_policy()
+            }
+            Err(error) => {
+                let failed = ClockState { last_try: Some(self.now()), last_failure: Some(error.to_string()), ..before };
+                self.account.files.write_clock(&failed)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes a newer policy, and names that have changed, into the vault. An older policy is an old answer, or comes
+    /// from a server that was restored: this device keeps the newer one.
+    async fn learn(&mut self, answer: Answer) -> Result<(), Error> {
+        let before = self.vault.header();
+        if !before.policy_version.admits(answer.policy_version) {
+            return Ok(());
+        }
+        let after = Header {
+            policy: answer.policy,
+            policy_version: answer.policy_version,
+            issuer: answer.issuer,
+            label: answer.label,
+            ..before.clone()
+        };
+        if after == *before { Ok(()) } else { self.update(after).await }
+    }
+
+    /// Writes the vault with another header.
+    async fn update(&mut self, header: Header) -> Result<(), Error> {
+        let _lock = self.account.lock_unchanged(&self.file).await?;
+        let rng = &mut *self.account.soft_token.parts().environment.rng();
+        let updated = self.vault.update(header, rng);
+        let file = updated.map_err(|_| Error::Protocol("it answered for another token"))?;
+        self.account.files.write_vault(&file)?;
+        self.file = file;
+        self.account.header = self.vault.header().clone();
+        Ok(())
+    }
+
+    /// The code of a time by the server's clock, and its step.
+    fn code_at(&self, there: Timestamp) -> (Code, TimeStep) {
+        let format = self.vault.code_format();
+        let step = TimeStep::at(there, format.period);
+        (self.vault.otp_key().totp(step, format.digits), step)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.account.soft_token.parts().environment.now()
+    }
+}

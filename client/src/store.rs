@@ -1,0 +1,373 @@
+//! Where the accounts are on disk, and which keys belong to none of them.
+//!
+//! ```text
+//! HOME/accounts/<serial>-<first 16 hex digits of the identity key's hash>/
+//!     vault     the sealed file; the account exists once it is there, so it is written last and removed first
+//!     keys      the name of its set of keys in the key store
+//!     tries     how many PINs were tried; outside the vault, since it is written before each try
+//!     clock     how far the device's clock is off, and when the server was last asked
+//!     lock      held while tries are counted, and while the vault changes
+//! HOME/loose-keys/<key set>    a set of keys that may belong to no account: written before the keys are made, and
+//!                              before an account that has them is removed; held locked by the process that is at it
+//! ```
+//!
+//! After a power loss at any step, [`crate::SoftToken::open`] finds every set of keys that has no vault by its file in
+//! `loose-keys` and deletes it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use symbolon_core::CryptoRngCore;
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::signed::KeyHash;
+use symbolon_core::vault::Tries;
+
+use crate::Error;
+use crate::files::{Disk, Files, Lock, erase, replace};
+
+/// The home folder of a soft token.
+#[derive(Clone)]
+pub struct Store {
+    files: Arc<dyn Files>,
+    root: PathBuf,
+}
+
+impl Store {
+    /// A folder of this machine; made, for its owner only, if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, Error> {
+        Self::with_files(Arc::new(Disk), root)
+    }
+
+    /// A folder of any file system: with a [`crate::files::SimulatedDisk`] a test cuts the power at each step.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn with_files(files: Arc<dyn Files>, root: impl Into<PathBuf>) -> Result<Self, Error> {
+        let store = Self { files, root: root.into() };
+        for directory in [&store.root, &store.accounts_directory(), &store.loose_keys()] {
+            store.files.create_directory(directory).map_err(storage(directory))?;
+        }
+        Ok(store)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether there is no account.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.accounts()?.is_empty())
+    }
+
+    /// Every account that has a vault.
+    pub(crate) fn accounts(&self) -> Result<Vec<AccountFiles>, Error> {
+        let directory = self.accounts_directory();
+        let names = self.files.list(&directory).map_err(storage(&directory))?;
+        let mut accounts = Vec::new();
+        for name in names {
+            let account = AccountFiles { files: Arc::clone(&self.files), directory: directory.join(name) };
+            if account.vault()?.is_some() {
+                accounts.push(account);
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// Where the account of a token of a server is, or will be.
+    pub(crate) fn account(&self, serial: SerialNumber, identity: &KeyHash) -> AccountFiles {
+        let server = identity.as_slice().first_chunk::<8>().map_or_else(String::new, |start| HEXLOWER.encode(start));
+        let directory = self.accounts_directory().join(format!("{serial}-{server}"));
+        AccountFiles { files: Arc::clone(&self.files), directory }
+    }
+
+    /// Clears away what a removal or an activation that was cut off left of accounts without a vault.
+    pub(crate) fn clear_remains(&self) -> Result<(), Error> {
+        let directory = self.accounts_directory();
+        for name in self.files.list(&directory).map_err(storage(&directory))? {
+            let account = AccountFiles { files: Arc::clone(&self.files), directory: directory.join(name) };
+            if account.vault()?.is_some() {
+                continue;
+            }
+            // Another process may be writing it; then it has the lock.
+            let path = account.path("lock");
+            let lock = self.files.try_lock(&path).map_err(storage(&path))?;
+            if lock.is_some() && account.vault()?.is_none() {
+                account.remove()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes down a set of keys before it is made, or before its account is removed; held until the answer is dropped.
+    pub(crate) fn loosen(&self, set: &KeySet) -> Result<Lock, Error> {
+        let path = self.loose_keys().join(&set.0);
+        // The name is all that counts, but it must last before the first key is made.
+        let lock = self.files.try_lock(&path).map_err(storage(&path))?.ok_or(Error::Busy)?;
+        replace(&*self.files, &path.with_extension("set"), b"").map_err(storage(&path))?;
+        Ok(lock)
+    }
+
+    /// The sets that may belong to no account, but for those that another process is at.
+    pub(crate) fn loose_sets(&self) -> Result<Vec<(KeySet, Lock)>, Error> {
+        let directory = self.loose_keys();
+        let mut sets = Vec::new();
+        for name in self.files.list(&directory).map_err(storage(&directory))? {
+            let Some(set) = name.strip_suffix(".set").and_then(KeySet::parse) else { continue };
+            let path = directory.join(&set.0);
+            if let Some(lock) = self.files.try_lock(&path).map_err(storage(&path))? {
+                sets.push((set, lock));
+            }
+        }
+        Ok(sets)
+    }
+
+    /// Forgets a set: its keys are deleted, or an account has them.
+    pub(crate) fn settle(&self, set: &KeySet) -> Result<(), Error> {
+        let path = self.loose_keys().join(&set.0);
+        self.files.remove(&path).map_err(storage(&path))?;
+        erase(&*self.files, &path.with_extension("set")).map_err(storage(&path))
+    }
+
+    fn accounts_directory(&self) -> PathBuf {
+        self.root.join("accounts")
+    }
+
+    fn loose_keys(&self) -> PathBuf {
+        self.root.join("loose-keys")
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// Names the keys that one activation made: their labels in the key store begin with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeySet(String);
+
+impl KeySet {
+    /// Reads the name of a set; `None` for anything else that may lie in the folder.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let fits = name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        fits.then(|| Self(name.to_owned()))
+    }
+
+    /// A name for the keys of a new activation.
+    pub(crate) fn generate(rng: &mut dyn CryptoRngCore) -> Self {
+        let mut name = [0; 16];
+        rng.fill_bytes(&mut name);
+        Self(HEXLOWER.encode(&name))
+    }
+
+    /// The key that signs.
+    pub(crate) fn device(&self) -> String {
+        format!("{}.device", self.0)
+    }
+
+    /// The key whose pseudo-random function the PIN goes through.
+    pub(crate) fn pin(&self) -> String {
+        format!("{}.pin", self.0)
+    }
+
+    /// The key that seals the vault key where there is no PIN.
+    pub(crate) fn slot(&self) -> String {
+        format!("{}.slot", self.0)
+    }
+
+    /// The labels of all keys that a set may have.
+    pub(crate) fn labels(&self) -> [String; 3] {
+        [self.device(), self.pin(), self.slot()]
+    }
+}
+
+/// The files of one account.
+#[derive(Clone)]
+pub(crate) struct AccountFiles {
+    files: Arc<dyn Files>,
+    directory: PathBuf,
+}
+
+/// How long to wait for another process that uses the same account.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
+impl AccountFiles {
+    /// Waits until no other process uses the account.
+    pub(crate) async fn lock(&self) -> Result<Lock, Error> {
+        let path = self.path("lock");
+        self.files.create_directory(&self.directory).map_err(storage(&self.directory))?;
+        for _ in 0..LOCK_TRIES {
+            match self.files.try_lock(&path).map_err(storage(&path))? {
+                Some(lock) => return Ok(lock),
+                None => tokio::time::sleep(LOCK_PAUSE).await,
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// The token, as the directory's name says it.
+    pub(crate) fn serial(&self) -> Option<SerialNumber> {
+        self.directory.file_name()?.to_str()?.rsplit_once('-')?.0.parse().ok()
+    }
+
+    pub(crate) fn vault(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.read("vault")
+    }
+
+    pub(crate) fn write_vault(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.write("vault", bytes)
+    }
+
+    /// The names of its keys; `None` when that is lost, and the keys with it.
+    pub(crate) fn keys(&self) -> Result<Option<KeySet>, Error> {
+        Ok(self.read("keys")?.and_then(|name| KeySet::parse(std::str::from_utf8(&name).ok()?)))
+    }
+
+    pub(crate) fn write_keys(&self, set: &KeySet) -> Result<(), Error> {
+        self.write("keys", set.0.as_bytes())
+    }
+
+    pub(crate) fn tries(&self) -> Result<Tries, Error> {
+        Ok(Tries::parse(&self.read("tries")?.unwrap_or_default()))
+    }
+
+    pub(crate) fn write_tries(&self, file: &[u8]) -> Result<(), Error> {
+        self.write("tries", file)
+    }
+
+    /// What is known of the server's clock; nothing, when that is damaged.
+    pub(crate) fn clock(&self) -> Result<ClockState, Error> {
+        Ok(self.read("clock")?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn write_clock(&self, state: &ClockState) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(state).map_err(|_| Error::Protocol("the clock has no JSON form"))?;
+        self.write("clock", &bytes)
+    }
+
+    /// Removes the vault, and with it the account; what else there is counts for nothing then.
+    pub(crate) fn erase_vault(&self) -> Result<(), Error> {
+        self.erase("vault")
+    }
+
+    /// Removes the account with all of its files, the vault first.
+    pub(crate) fn remove(&self) -> Result<(), Error> {
+        self.erase_vault()?;
+        for name in self.files.list(&self.directory).map_err(storage(&self.directory))? {
+            self.files.remove(&self.path(&name)).map_err(storage(&self.directory))?;
+        }
+        self.files.remove_directory(&self.directory).map_err(storage(&self.directory))
+    }
+
+    /// The vault's path, for messages about it.
+    pub(crate) fn vault_path(&self) -> PathBuf {
+        self.path("vault")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.path(name);
+        self.files.read(&path).map_err(storage(&path))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path(name);
+        replace(&*self.files, &path, bytes).map_err(storage(&path))
+    }
+
+    fn erase(&self, name: &str) -> Result<(), Error> {
+        let path = self.path(name);
+        erase(&*self.files, &path).map_err(storage(&path))
+    }
+}
+
+impl fmt::Debug for AccountFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountFiles").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+/// What an account knows of its server's clock, and of the last times that it asked.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ClockState {
+    /// The server's clock is ahead of this device's by so many milliseconds.
+    pub(crate) offset: i64,
+    /// When the server last answered, by this device's clock.
+    pub(crate) last_contact: Option<Timestamp>,
+    /// When it was last asked, by this device's clock.
+    pub(crate) last_try: Option<Timestamp>,
+    /// Why it did not answer when it was last asked.
+    pub(crate) last_failure: Option<String>,
+}
+
+impl ClockState {
+    /// What is known after the server said that it is `server` o'clock, while it was `here` on this device.
+    pub(crate) fn after_contact(server: Timestamp, here: Timestamp) -> Self {
+        Self {
+            offset: server.as_millisecond().saturating_sub(here.as_millisecond()),
+            last_contact: Some(here),
+            last_try: Some(here),
+            last_failure: None,
+        }
+    }
+
+    /// The server's time when it is `here` on this device.
+    pub(crate) fn corrected(&self, here: Timestamp) -> Timestamp {
+        here.checked_add(SignedDuration::from_millis(self.offset)).unwrap_or(here)
+    }
+}
+
+/// For `map_err` on what the disk says.
+fn storage(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Storage { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::SimulatedDisk;
+
+    #[test]
+    fn loose_keys_are_found_again_unless_somebody_is_at_them() {
+        let store = Store::with_files(Arc::new(SimulatedDisk::new()), "/home").unwrap();
+        let set = KeySet::generate(&mut rand_core::OsRng);
+        let held = store.loosen(&set).unwrap();
+        assert!(store.loose_sets().unwrap().is_empty());
+        drop(held);
+        let found: Vec<_> = store.loose_sets().unwrap().into_iter().map(|(set, _)| set).collect();
+        assert_eq!(found, std::slice::from_ref(&set));
+        store.settle(&set).unwrap();
+        assert!(store.loose_sets().unwrap().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_is_used_by_one_at_a_time() {
+        let store = Store::with_files(Arc::new(SimulatedDisk::new()), "/home").unwrap();
+        let account = store.account("1234567890".parse().unwrap(), &[0xab; 32].into());
+        assert!(account.directory.ends_with("12345-67890-abababababababab"));
+        let lock = account.lock().await.unwrap();
+        assert!(matches!(account.lock().await.unwrap_err(), Error::Busy));
+        drop(lock);
+        assert!(account.lock().await.is_ok());
+    }
+}

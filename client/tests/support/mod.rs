@@ -1,0 +1,385 @@
+//! A server in this process, made of core's half of the protocol, and the parts of a soft token for tests.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::{SignedDuration, Timestamp};
+use rand_core::OsRng;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use symbolon_client::environment::{Clock, Environment, SystemEntropy};
+use symbolon_client::files::SimulatedDisk;
+use symbolon_client::network::{Answer, Message, Network, NetworkError, Trust};
+use symbolon_client::platform::software::{FileKeyStore, NoAuthentication, SoftwareKeys};
+use symbolon_client::platform::{BoxFuture, DeviceInfo, IntegrityProbe, Platform};
+use symbolon_client::{Activation, Error, SoftToken, Store, activation::Proposed};
+use symbolon_core::activation::online::server::{Record, ServerKeys, Setup, answer, confirmed_code, finish};
+use symbolon_core::activation::online::{ConfirmReply, FinishReply, Registration};
+use symbolon_core::activation::{ActivationPassword, Ticket};
+use symbolon_core::contact::{Answer as ContactAnswer, ContactReply, ContactRequest, Question};
+use symbolon_core::integrity::{Signal, Signals};
+use symbolon_core::keys::{Label, SealingKey};
+use symbolon_core::otp::{Code, Digits, Hash, OtpKey, Period, TimeStep};
+use symbolon_core::policy::PinLength;
+use symbolon_core::policy::{PhonePolicy, Policy, PolicyVersion};
+use symbolon_core::secret::Secret;
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::signed::{PublicKey, SigningKey, verify};
+use symbolon_core::vault::{ChosenPin, Cost, Pin};
+
+/// A clock that stands still until it is moved.
+pub(crate) struct TestClock(Mutex<Timestamp>);
+
+impl TestClock {
+    pub(crate) fn advance(&self, duration: SignedDuration) {
+        *self.0.lock().unwrap() += duration;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// What the network does with the next message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It arrives, and so does its answer.
+    Delivered,
+    /// It does not arrive.
+    Lost,
+    /// It arrives, and its answer does not.
+    AnswerLost,
+}
+
+/// A server with one token.
+pub(crate) struct TestServer {
+    setup: Setup,
+    handshake: SealingKey,
+    identity: SigningKey,
+    decoy: Vec<u8>,
+    clock: Arc<TestClock>,
+    pub(crate) state: Mutex<ServerState>,
+}
+
+pub(crate) struct ServerState {
+    pub(crate) serial: SerialNumber,
+    password: ActivationPassword,
+    record: Vec<u8>,
+    pending: Option<Enrolled>,
+    active: Option<Enrolled>,
+    pub(crate) fates: VecDeque<Fate>,
+    /// What happens when there are no more fates.
+    pub(crate) otherwise: Fate,
+    pub(crate) policy: PhonePolicy,
+    pub(crate) policy_version: PolicyVersion,
+    /// The server's clock is ahead of the device's.
+    pub(crate) ahead: SignedDuration,
+    /// Paths that were asked, and how TLS was trusted.
+    pub(crate) asked: Vec<(String, Trust)>,
+    pub(crate) tls: Option<[u8; 32]>,
+    /// Handshakes are forgotten.
+    pub(crate) forgets: bool,
+}
+
+struct Enrolled {
+    key: PublicKey,
+    code: OtpKey,
+}
+
+impl TestServer {
+    pub(crate) fn new() -> Arc<Self> {
+        let identity = SigningKey::generate(&mut OsRng);
+        let setup = Setup::generate(&mut OsRng);
+        let serial = SerialNumber::generate(&mut OsRng);
+        let password = ActivationPassword::generate(&mut OsRng, 16);
+        let record = setup.record(&mut OsRng, serial, &identity.public_key(), &password).unwrap();
+        let nobody = ActivationPassword::generate(&mut OsRng, 16);
+        let decoy = setup.record(&mut OsRng, serial, &identity.public_key(), &nobody).unwrap();
+        Arc::new(Self {
+            setup,
+            decoy,
+            handshake: SealingKey::derive(&Secret::generate(&mut OsRng), Label::ServerHandshake),
+            identity,
+            clock: Arc::new(TestClock(Mutex::new("2026-11-24T12:00:00Z".parse().unwrap()))),
+            state: Mutex::new(ServerState {
+                serial,
+                password,
+                record,
+                pending: None,
+                active: None,
+                fates: VecDeque::new(),
+                otherwise: Fate::Delivered,
+                policy: Policy::default().for_phone(),
+                policy_version: PolicyVersion::FIRST,
+                ahead: SignedDuration::ZERO,
+                asked: Vec::new(),
+                tls: Some([9; 32]),
+                forgets: false,
+            }),
+        })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, ServerState> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+
+    pub(crate) fn ticket(&self) -> Ticket {
+        let state = self.state();
+        Ticket {
+            server: "https://symbolon.example".parse().unwrap(),
+            serial: state.serial,
+            password: state.password.duplicate(),
+            identity: Some(self.identity.public_key().hash()),
+            tls: Some([9; 32].into()),
+        }
+    }
+
+    pub(crate) fn typed_ticket(&self) -> Ticket {
+        Ticket { identity: None, tls: None, ..self.ticket() }
+    }
+
+    /// A new ticket for the same token: the old half counts no more.
+    pub(crate) fn reactivate(&self) {
+        let mut state = self.state();
+        let password = ActivationPassword::generate(&mut OsRng, 16);
+        let identity = self.identity.public_key();
+        state.record = self.setup.record(&mut OsRng, state.serial, &identity, &password).unwrap();
+        state.password = password;
+        (state.pending, state.active) = (None, None);
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.state().active.is_some()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now() + self.state().ahead
+    }
+
+    /// Whether the server would take a code, to the step.
+    pub(crate) fn accepts(&self, code: &Code) -> bool {
+        let step = TimeStep::at(self.now(), Period::STANDARD);
+        self.state().active.as_ref().is_some_and(|token| token.code.totp(step, Digits::EIGHT) == *code)
+    }
+
+    fn keys(&self, identity: &PublicKey, run: impl FnOnce(ServerKeys<'_>) -> Answer) -> Answer {
+        run(ServerKeys { setup: &self.setup, handshake: &self.handshake, identity })
+    }
+
+    fn handle(&self, path: &str, body: &[u8]) -> Answer {
+        let now = self.now();
+        let identity = self.identity.public_key();
+        let state = &mut *self.state();
+        self.keys(&identity, |keys| match path {
+            "/v1/device/activation/start" => {
+                let request = read(body);
+                let record = if state.active.is_none() { &state.record } else { &self.decoy };
+                let record = Record { opaque: record, ticket: 0 };
+                json(200, &answer(&mut OsRng, keys, record, &request, now).unwrap())
+            }
+            "/v1/device/activation/finish" => {
+                let request = read(body);
+                let Ok(finished) = finish(keys, &request, now) else { return refused() };
+                let device = finished.device(&request).unwrap();
+                if state.active.is_some() {
+                    return refused();
+                }
+                let code = OtpKey::prepare(Hash::Sha256, finished.token_keys(Hash::Sha256).code.expose());
+                state.pending = Some(Enrolled { key: device.key, code });
+                let reply: FinishReply = finished.reply(&registration(state, now)).unwrap();
+                json(200, &reply)
+            }
+            "/v1/device/activation/confirm" => {
+                let request = read(body);
+                if state.forgets {
+                    return refused();
+                }
+                let Some(enrolled) = state.pending.as_ref().or(state.active.as_ref()) else { return refused() };
+                let Ok(code) = confirmed_code(&request, state.serial, &identity, &enrolled.key) else {
+                    return refused();
+                };
+                assert!(enrolled.code.totp(TimeStep::at(now, Period::STANDARD), Digits::EIGHT) == code);
+                if let Some(enrolled) = state.pending.take() {
+                    state.active = Some(enrolled);
+                }
+                json(200, &ConfirmReply { serial: state.serial, activated_at: now })
+            }
+            "/v1/device/contact" => {
+                let request: ContactRequest = read(body);
+                let Some(active) = &state.active else { return refused() };
+                let Ok(question) = verify::<Question>(&request.question, &active.key) else { return refused() };
+                let answer = ContactAnswer {
+                    aud: question.serial,
+                    nonce: question.nonce,
+                    time: now,
+                    policy: state.policy.clone(),
+                    policy_version: state.policy_version,
+                    issuer: "Example".parse().unwrap(),
+                    label: None,
+                };
+                json(200, &ContactReply { answer: self.identity.sign_object(&answer).unwrap() })
+            }
+            other => panic!("{other}"),
+        })
+    }
+}
+
+impl Network for TestServer {
+    fn post<'a>(&'a self, message: Message<'a>) -> BoxFuture<'a, Result<Answer, NetworkError>> {
+        Box::pin(async move {
+            let fate = {
+                let mut state = self.state();
+                state.asked.push((message.path.to_owned(), message.trust.clone()));
+                state.fates.pop_front().unwrap_or(state.otherwise)
+            };
+            let unreachable = NetworkError::Unreachable("test".into());
+            match fate {
+                Fate::Lost => Err(unreachable),
+                Fate::AnswerLost => {
+                    self.handle(message.path, message.body);
+                    Err(unreachable)
+                }
+                Fate::Delivered => Ok(self.handle(message.path, message.body)),
+            }
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> T {
+    serde_json::from_slice(body).unwrap()
+}
+
+fn json<T: Serialize>(status: u16, value: &T) -> Answer {
+    Answer { status, retry_after: None, body: serde_json::to_vec(value).unwrap() }
+}
+
+fn refused() -> Answer {
+    json(403, &serde_json::json!({"type": "https://symbolon.example/problems/activation-refused", "title": "Refused"}))
+}
+
+fn registration(state: &ServerState, now: Timestamp) -> Registration {
+    Registration {
+        serial: state.serial,
+        issuer: "Example".parse().unwrap(),
+        account: "alice".parse().unwrap(),
+        label: None,
+        hash: Hash::Sha256,
+        digits: Digits::EIGHT,
+        period: Period::STANDARD,
+        policy: state.policy.clone(),
+        policy_version: state.policy_version,
+        tls: state.tls.map(Into::into),
+        time: now,
+    }
+}
+
+/// The signs of tampering that a test wants.
+#[derive(Default)]
+pub(crate) struct TestProbe(Mutex<Vec<Signal>>);
+
+impl TestProbe {
+    pub(crate) fn set(&self, signals: Vec<Signal>) {
+        *self.0.lock().unwrap() = signals;
+    }
+}
+
+impl IntegrityProbe for TestProbe {
+    fn signals(&self) -> Signals {
+        self.0.lock().unwrap().iter().copied().collect()
+    }
+}
+
+/// A device: its disk, which holds its keys too.
+#[derive(Clone)]
+pub(crate) struct Device {
+    pub(crate) disk: SimulatedDisk,
+    pub(crate) probe: Arc<TestProbe>,
+}
+
+impl Device {
+    pub(crate) fn new() -> Self {
+        Self::with_disk(SimulatedDisk::new())
+    }
+
+    pub(crate) fn with_disk(disk: SimulatedDisk) -> Self {
+        Self { disk, probe: Arc::default() }
+    }
+
+    /// Starts the app.
+    pub(crate) async fn start(&self, server: &Arc<TestServer>) -> Result<SoftToken, Error> {
+        let disk = Arc::new(self.disk.clone());
+        let environment = Environment::new(server.clock.clone(), Arc::new(SystemEntropy));
+        let key_store = Arc::new(FileKeyStore::new(disk.clone(), "/home/keys".into()));
+        let platform = Platform {
+            keys: Arc::new(SoftwareKeys::new(key_store, environment.clone())),
+            authentication: Arc::new(NoAuthentication),
+            integrity: self.probe.clone(),
+            device: DeviceInfo {
+                platform: "desktop".parse().unwrap(),
+                model: "Test".parse().unwrap(),
+                app: "symbolon 0".parse().unwrap(),
+            },
+        };
+        let store = Store::with_files(disk, "/home")?;
+        SoftToken::open_with_cost(store, platform, server.clone(), environment, Cost::LEAST).await
+    }
+
+    /// The names of all keys that are in the key store.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        use symbolon_client::files::Files;
+        let names = self.disk.list(std::path::Path::new("/home/keys")).unwrap();
+        names.into_iter().filter(|name| !name.ends_with(".new")).collect()
+    }
+}
+
+pub(crate) fn pin(digits: &str) -> Pin {
+    Pin::from_ascii(digits.as_bytes()).unwrap()
+}
+
+/// A PIN that may be set.
+pub(crate) fn chosen(digits: &str) -> ChosenPin {
+    pin(digits).choose(PinLength::try_from(u32::try_from(digits.len()).unwrap()).unwrap()).unwrap()
+}
+
+pub(crate) const PIN: &str = "829463";
+pub(crate) const OTHER_PIN: &str = "320132";
+
+/// The PIN that all tests set.
+pub(crate) fn the_pin() -> Option<Pin> {
+    Some(pin(PIN))
+}
+
+pub(crate) async fn propose(soft_token: &SoftToken, ticket: Ticket) -> Result<Box<Proposed>, Error> {
+    match soft_token.activate(ticket).await? {
+        Activation::Proposed(proposed) => Ok(proposed),
+        Activation::Unconfirmed(_) => panic!("there is an unconfirmed account"),
+    }
+}
+
+/// Activates as a user interface does: resumes what can be resumed, else begins afresh.
+pub(crate) async fn activate(soft_token: &SoftToken, ticket: Ticket) -> Result<(), Error> {
+    let proposed = match soft_token.activate(ticket).await? {
+        Activation::Proposed(proposed) => *proposed,
+        Activation::Unconfirmed(unconfirmed) => match unconfirmed.resume(the_pin()).await {
+            Ok(_) => return Ok(()),
+            Err(Error::WrongPin { .. } | Error::Locked(_) | Error::Withdrawn(_)) => unconfirmed.afresh().await?,
+            Err(error) => return Err(error),
+        },
+    };
+    proposed.accept(Some(chosen(PIN))).await.map(drop)
+}
+
+/// A device with an active token.
+pub(crate) async fn activated() -> (Arc<TestServer>, Device, SoftToken) {
+    let (server, device) = (TestServer::new(), Device::new());
+    let soft_token = device.start(&server).await.unwrap();
+    activate(&soft_token, server.ticket()).await.unwrap();
+    (server, device, soft_token)
+}

@@ -1,0 +1,180 @@
+//! What `cargo xtask bench` runs: everything is measured in one run on one machine, and set against what that machine
+//! can do at most. Ratios travel from machine to machine, times do not; nothing here is ever asserted.
+//!
+//! `docs/performance.md` says in words what each result is.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person at the terminal")]
+
+mod activation;
+mod code;
+mod commit;
+mod load;
+mod machine;
+mod nothing;
+mod report;
+mod server;
+mod verify;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use crate::commit::Disk;
+use crate::machine::Machine;
+use crate::report::Report;
+use crate::server::Server;
+use crate::verify::Members;
+
+/// The numbers of connections that ask at the same time.
+const CLIENTS: [usize; 4] = [1, 8, 32, 128];
+
+/// What the disk allows: the reference for verifications.
+const COMMIT: &str = "sqlite_one_row_commit";
+
+/// Measures Symbolon on this machine.
+#[derive(Debug, Parser)]
+struct CommandLine {
+    /// The server's program
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// Where databases and the like are made for the time being
+    #[arg(long, default_value = ".")]
+    folder: PathBuf,
+    /// Only results whose names begin so
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// How many tokens the server knows
+    #[arg(long, default_value_t = 100_000)]
+    tokens: usize,
+    /// A file for the results as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// The page whose table is written anew
+    #[arg(long)]
+    page: Option<PathBuf>,
+    /// Be the endpoint that does nothing; what this program starts another time
+    #[arg(long, hide = true)]
+    nothing: bool,
+    /// What cargo adds when it runs a benchmark itself
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let outcome = if command_line.nothing { nothing::serve() } else { measure(&command_line) };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(command_line: &CommandLine) -> Result<()> {
+    let folder = tempfile::Builder::new().prefix("bench-").rand_bytes(4).tempdir_in(&command_line.folder)?;
+    let machine = Machine::describe(folder.path());
+    println!("{machine}\n");
+    let mut report = Report::new(&command_line.only);
+
+    code::measure(&mut report)?;
+    if report.wants("http_do_nothing") {
+        measure_nothing(&mut report)?;
+    }
+    let mut disk = Disk::new(folder.path())?;
+    if ["verify", "activation", "memory", "startup"].iter().any(|group| report.wants(group)) {
+        let program = command_line.server.as_deref().context("--server names the server's program")?;
+        measure_server(&mut report, program, folder.path().join("server"), command_line.tokens, &mut disk)?;
+    } else if report.wants(COMMIT) {
+        disk.burst()?;
+        report.add(COMMIT, disk.per_second()?, "1/s");
+    }
+
+    println!("\n{}", report.table());
+    if let Some(path) = &command_line.json {
+        let text = serde_json::to_string_pretty(&report.to_json(&machine))?;
+        std::fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = &command_line.page {
+        report.write_page(path, &machine)?;
+        println!("{} is written", path.display());
+    }
+    Ok(())
+}
+
+fn measure_nothing(report: &mut Report) -> Result<()> {
+    let endpoint = nothing::Endpoint::start()?;
+    let requests = Arc::new(Mutex::new(nothing::Requests::new()));
+    for clients in CLIENTS {
+        let name = format!("http_do_nothing_c{clients}");
+        if report.wants(&name) {
+            report.progress(&format!("an endpoint that does nothing, {clients} clients"));
+            let outcome = load::run(endpoint.address, clients, &requests)?;
+            report.add_load(&name, &outcome, None);
+        }
+    }
+    Ok(())
+}
+
+fn measure_server(report: &mut Report, program: &Path, folder: PathBuf, tokens: usize, disk: &mut Disk) -> Result<()> {
+    report.progress(&format!("{tokens} tokens are imported"));
+    let database = server::Database::new(program, folder);
+    // The first start makes the keys and the tables; what is measured later is an ordinary start.
+    database.start()?.stop()?;
+    let members = Members::import(&database, tokens, report)?;
+
+    if report.wants("startup") {
+        report.progress("start of the server on this database");
+        report.add("startup", database.time_to_ready(11)?, "ms");
+    }
+    let server = database.start()?;
+    if report.wants("memory_at_rest") {
+        report.progress("memory of the server at rest");
+        std::thread::sleep(Duration::from_secs(2));
+        report.add("memory_at_rest", server.memory("VmRSS")?, "MB");
+    }
+    measure_verification(report, &database, &server, members, disk)?;
+    activation::measure(report, &database, &server)?;
+    if report.wants("memory_under_load") && report.wants("verify_sqlite_c128") {
+        report.add("memory_under_load", server.memory("VmHWM")?, "MB");
+    }
+    server.stop()
+}
+
+fn measure_verification(
+    report: &mut Report,
+    database: &server::Database,
+    server: &Server,
+    members: Members,
+    disk: &mut Disk,
+) -> Result<()> {
+    if !report.wants("verify") && !report.wants(COMMIT) {
+        return Ok(());
+    }
+    let requests = members.requests(&database.add_application("bench")?);
+    let mut outcomes = Vec::new();
+    disk.burst()?;
+    for clients in CLIENTS {
+        let name = format!("verify_sqlite_c{clients}");
+        if report.wants(&name) {
+            report.progress(&format!("verification of right codes, {clients} clients"));
+            outcomes.push((name, load::run(server.address, clients, &requests)?));
+            disk.burst()?;
+        }
+    }
+    // The reference comes first, though it is known last.
+    report.add(COMMIT, disk.per_second()?, "1/s");
+    for (name, outcome) in outcomes {
+        report.add_load(&name, &outcome, Some(COMMIT));
+    }
+    if report.wants("verify_wrong_c32") {
+        report.progress("verification of wrong codes, 32 clients");
+        requests.lock().unwrap_or_else(PoisonError::into_inner).right = false;
+        report.add_load("verify_wrong_c32", &load::run(server.address, 32, &requests)?, Some("verify_sqlite_c32"));
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What a developer does, as commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//!
+//! One file per command. What they share is the [`workspace`] (where things are, how cargo is run) and the [`style`] of
+//! what they print.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these commands speak to the person at the terminal")]
+
+mod bench;
+mod demo;
+mod generated;
+mod style;
+mod test;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::style::Style;
+use crate::workspace::Workspace;
+
+/// What a developer of Symbolon does.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts a real server and a real soft token, and tells step by step what they do with each other
+    Demo {
+        /// Ends when the story ends, leaves nothing running, and fails when a step did not go as told
+        #[arg(long)]
+        once: bool,
+    },
+    /// Runs every check, and installs what they need
+    Test {
+        /// Only these parts
+        #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
+        only: Vec<test::Part>,
+    },
+    /// Measures on this machine, prints a table and writes docs/performance.md
+    Bench {
+        /// Only results whose names begin so; docs/performance.md is left as it is then
+        #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+        only: Vec<String>,
+        /// How many tokens the server knows meanwhile
+        #[arg(long, value_name = "N", default_value_t = 100_000)]
+        tokens: u32,
+        /// Writes the results here too
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Writes docs/openapi.json anew
+    Openapi,
+    /// Writes docs/commands.md anew, from what the programs say with --help
+    HelpDocs,
+}
+
+fn main() -> ExitCode {
+    let command = CommandLine::parse().command;
+    let outcome = Workspace::locate().and_then(|workspace| match command {
+        Command::Demo { once } => demo::run(&workspace, once),
+        Command::Test { only } => test::run(&workspace, &only),
+        Command::Bench { only, tokens, json } => bench::run(&workspace, &only, tokens, json.as_deref()),
+        Command::Openapi => generated::write(&workspace, generated::Document::OpenApi),
+        Command::HelpDocs => generated::write(&workspace, generated::Document::Commands),
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{} {error:#}", Style::of_stderr().bad("failed:"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the checks need besides Rust: one table, how each is found, and how it is installed.
+
+use std::io::{IsTerminal, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::{Part, is_ci};
+use crate::style::Style;
+use crate::workspace;
+
+/// Something that a part can't run without.
+#[derive(Debug)]
+pub(super) struct Tool {
+    /// What it is called.
+    pub(super) name: &'static str,
+    source: Source,
+    /// Why it is needed.
+    why: &'static str,
+    /// Whether it is there.
+    is_there: fn() -> bool,
+    /// Whether a part needs it.
+    needed_by: fn(Part) -> bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// A package of Debian and its kin.
+    Debian(&'static str),
+    /// A component of the Rust toolchain.
+    Rustup(&'static str),
+}
+
+/// The whole list.
+static TOOLS: [Tool; 5] = [
+    Tool {
+        name: "a C compiler",
+        source: Source::Debian("gcc"),
+        why: "links Rust programs; compiles SQLite and ring",
+        is_there: || answers("cc", &["--version"]),
+        needed_by: |part| part != Part::Format,
+    },
+    Tool {
+        name: "the C library's headers",
+        source: Source::Debian("libc6-dev"),
+        why: "SQLite and ring are compiled against them",
+        is_there: has_c_headers,
+        needed_by: |part| part != Part::Format,
+    },
+    Tool {
+        name: "bash",
+        source: Source::Debian("bash"),
+        why: "the demo runs the commands that it shows",
+        is_there: || answers("bash", &["--version"]),
+        needed_by: |part| part == Part::Demo,
+    },
+    Tool {
+        name: "rustfmt",
+        source: Source::Rustup("rustfmt"),
+        why: "compares the code with its standard form",
+        is_there: || answers("cargo", &["fmt", "--version"]),
+        needed_by: |part| part == Part::Format,
+    },
+    Tool {
+        name: "clippy",
+        source: Source::Rustup("clippy"),
+        why: "finds common mistakes",
+        is_there: || answers("cargo", &["clippy", "--version"]),
+        needed_by: |part| part == Part::Lint,
+    },
+];
+
+impl Tool {
+    /// Whether `part` can't run without it.
+    pub(super) fn is_needed_by(&self, part: Part) -> bool {
+        (self.needed_by)(part)
+    }
+
+    /// How a person installs it.
+    pub(super) fn command(&self) -> String {
+        match self.source {
+            Source::Debian(package) => format!("sudo apt-get install {package}"),
+            Source::Rustup(component) => format!("rustup component add {component}"),
+        }
+    }
+}
+
+/// Installs what `parts` need and the machine lacks, after asking where someone is there to ask; answers what is still
+/// missing.
+pub(super) fn provide(parts: &[Part]) -> Result<Vec<&'static Tool>> {
+    let missing = missing(parts);
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    let style = Style::of_stdout();
+    println!("{}", style.heading("Missing on this machine:"));
+    for tool in &missing {
+        println!("  {:<26} {:<34} {}", tool.name, tool.why, style.command(&tool.command()));
+    }
+    let from = |wanted: fn(Source) -> Option<&'static str>| missing.iter().filter_map(move |tool| wanted(tool.source));
+    let debian: Vec<&str> = from(|source| if let Source::Debian(name) = source { Some(name) } else { None }).collect();
+    let rustup: Vec<&str> = from(|source| if let Source::Rustup(name) = source { Some(name) } else { None }).collect();
+    let asks = !is_ci() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if !debian.is_empty() && can_install_packages() {
+        install_packages(&debian, asks)?;
+    }
+    if !rustup.is_empty() && answers("rustup", &["--version"]) && (!asks || agreed("Add them to the toolchain?")?) {
+        report(workspace::run(Command::new("rustup").args(["component", "add"]).args(&rustup)));
+    }
+    Ok(self::missing(parts))
+}
+
+fn missing(parts: &[Part]) -> Vec<&'static Tool> {
+    TOOLS.iter().filter(|tool| parts.iter().any(|part| tool.is_needed_by(*part)) && !(tool.is_there)()).collect()
+}
+
+fn install_packages(packages: &[&str], asks: bool) -> Result<()> {
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    report(workspace::run(Command::new("apt-get").args(["update", "--quiet"])));
+    if asks {
+        // It ends with an error because it was told not to go on; what it would do is in its output.
+        let plan = apt(&["install", "--assume-no", "--no-install-recommends"]).output().context("starting apt-get")?;
+        let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+        for line in plan.lines().filter(|line| line.starts_with("Need to get") || line.starts_with("After this")) {
+            println!("  {line}");
+        }
+        if !agreed("Install them now?")? {
+            return Ok(());
+        }
+    }
+    report(workspace::run(&mut apt(&["install", "--yes", "--quiet", "--no-install-recommends"])));
+    Ok(())
+}
+
+/// An installation that failed is no reason to stop: what is still missing is named at the end.
+fn report(outcome: Result<()>) {
+    if let Err(error) = outcome {
+        println!("{} {error:#}", Style::of_stdout().warning("not installed:"));
+    }
+}
+
+fn agreed(question: &str) -> Result<bool> {
+    print!("{question} [Y/n] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+}
+
+fn can_install_packages() -> bool {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    is_root && answers("apt-get", &["--version"])
+}
+
+fn answers(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn has_c_headers() -> bool {
+    let mut command = Command::new("cc");
+    command.args(["-E", "-include", "stdio.h", "-x", "c", "/dev/null"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
