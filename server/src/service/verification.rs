@@ -202,7 +202,69 @@ fn decide(
     now: Timestamp,
 ) -> Result<Verdict, ServiceError> {
     audit::check_clock(transaction, now)?;
-    // Locks as they are now: other decisions may have come first.
+    for candidate in candidates.iter().filter(|candidate| candidate.found.refusal().is_none()) {
+        if accept(transaction, &candidate.token, candidate.found, user, policy, now)? {
+            return accepted(transaction, actor, &candidate.token, user, now);
+        }
+        // Another decision came first. It may have been about this code, or only about a wrong one: look again.
+        let (Some(token), Some(user)) = (transaction.token(candidate.token.id)?, transaction.user(user.id)?) else {
+            continue;
+        };
+        if accept(transaction, &token, candidate.found, &user, policy, now)? {
+            return accepted(transaction, actor, &token, &user, now);
+        }
+    }
+    refuse(transaction, actor, user, candidates, policy, now)
+}
+
+fn accepted(
+    transaction: &dyn Transaction,
+    actor: &Actor,
+    token: &Token,
+    user: &User,
+    now: Timestamp,
+) -> Result<Verdict, ServiceError> {
+    if user.lock != user.lock.succeeded() {
+        transaction.set_user_lock(user.id, &user.lock.succeeded())?;
+    }
+    Entry::new("code.accepted").user(&user.name).token(token.serial).append(transaction, actor, now)?;
+    Ok(Verdict::Accepted { token: token.serial, user: user.name.clone() })
+}
+
+/// Takes the step or event of a code that fits. False when a lock holds, or when another decision about the token or its
+/// user came after they were read.
+fn accept(
+    transaction: &dyn Transaction,
+    token: &Token,
+    found: Found,
+    user: &User,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<bool, ServiceError> {
+    if user.lock.lock.holds(now) || token.lock.lock.holds(now) {
+        return Ok(false);
+    }
+    Ok(match (found, token.counter) {
+        (Found::Step(Match::Accepted(step)), Counter::Time { period, state }) => {
+            let after = state.accepted(step, TimeStep::at(now, period), policy.max_time_steps.get());
+            transaction.accept_step(token, user, step, after.drift, now)?
+        }
+        (Found::Event(Match::Accepted(counter)), Counter::Event { .. }) => {
+            transaction.accept_event(token, user, counter, now)?
+        }
+        _ => false,
+    })
+}
+
+/// Refuses a code, on the state as it is now: other decisions may have come first.
+fn refuse(
+    transaction: &dyn Transaction,
+    actor: &Actor,
+    user: &User,
+    candidates: Vec<Candidate>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Verdict, ServiceError> {
     let user_lock = transaction.user(user.id)?.map(|user| user.lock).unwrap_or_default();
     let mut open = Vec::with_capacity(candidates.len());
     let mut ends = Vec::new();
@@ -227,18 +289,9 @@ fn decide(
         let reason = if ends.is_empty() { Reason::NoActiveToken } else { Reason::Locked };
         return refused(reason, ends.into_iter().flatten().min(), None);
     }
-    for candidate in &open {
-        if accept(transaction, candidate, policy, now)? {
-            if user_lock != user_lock.succeeded() {
-                transaction.set_user_lock(user.id, &user_lock.succeeded())?;
-            }
-            let serial = candidate.token.serial;
-            Entry::new("code.accepted").user(&user.name).token(serial).append(transaction, actor, now)?;
-            return Ok(Verdict::Accepted { token: serial, user: user.name.clone() });
-        }
-    }
-    let telling = |reason| open.iter().find(|candidate| candidate.found.refusal().unwrap_or(Reason::Replayed) == reason);
-    // Whoever repeats a code that was right is not guessing; it is refused, and not counted.
+    // A code that fitted and was not taken is used by now. Whoever repeats a code that was right is not guessing; it is refused, and not counted.
+    let telling =
+        |reason| open.iter().find(|candidate| candidate.found.refusal().unwrap_or(Reason::Replayed) == reason);
     if let Some(candidate) = telling(Reason::Replayed) {
         return refused(Reason::Replayed, None, Some(candidate.token.serial));
     }
@@ -247,27 +300,6 @@ fn decide(
         Some(candidate) => refused(Reason::OutsideWindow, locked, Some(candidate.token.serial)),
         None => refused(Reason::WrongCode, locked, None),
     }
-}
-
-/// Takes the step or event of a code that fits; false when it does not fit, or somebody was quicker.
-fn accept(
-    transaction: &dyn Transaction,
-    candidate: &Candidate,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<bool, ServiceError> {
-    let token = &candidate.token;
-    let lock = token.lock.succeeded();
-    Ok(match (candidate.found, token.counter) {
-        (Found::Step(Match::Accepted(step)), Counter::Time { period, state }) => {
-            let after = state.accepted(step, TimeStep::at(now, period), policy.max_time_steps.get());
-            transaction.accept_step(token.id, step, after.drift, &lock, now)?
-        }
-        (Found::Event(Match::Accepted(counter)), Counter::Event { .. }) => {
-            transaction.accept_event(token.id, counter, &lock, now)?
-        }
-        _ => false,
-    })
 }
 
 /// Counts a wrong code on the user, or on each token that was tried; answers when a lock that this led to ends.

@@ -109,11 +109,12 @@ pub trait WriteTokens {
     fn update_token(&self, token: &Token) -> Result<()>;
     /// Writes a token's failures and what was told of it.
     fn set_token_lock(&self, id: TokenId, lock: &LockState, spent: &[TimeStep]) -> Result<()>;
-    /// Takes `step` for the token if it is active and has taken none as late: the rule that a code counts once is this
-    /// one conditional update. Whether it was taken.
-    fn accept_step(&self, id: TokenId, step: TimeStep, drift: i64, lock: &LockState, now: Timestamp) -> Result<bool>;
-    /// Takes the event `counter` for the token if it is active and stands at it or before; then it stands after it.
-    fn accept_event(&self, id: TokenId, counter: u64, lock: &LockState, now: Timestamp) -> Result<bool>;
+    /// Takes `step` for the token if it is active, has taken none as late, and neither it nor its user has been locked,
+    /// failed or changed since `token` and `user` were read. The rule that a code counts once is this one conditional
+    /// update. Whether it was taken.
+    fn accept_step(&self, token: &Token, user: &User, step: TimeStep, drift: i64, now: Timestamp) -> Result<bool>;
+    /// Takes the event `counter` under the same conditions, if the token stands at it or before; then it stands after.
+    fn accept_event(&self, token: &Token, user: &User, counter: u64, now: Timestamp) -> Result<bool>;
     /// Removes a token with its ticket and handshakes.
     fn delete_token(&self, id: TokenId) -> Result<()>;
 }

@@ -11,7 +11,7 @@ use symbolon_core::text::{Name, Text};
 use super::row::{Columns, lock_column, millis};
 use super::Open;
 use crate::storage::{
-    Counter, EnrolledDevice, LockState, Origin, StorageError, Token, TokenId, TokenState, Tokens, UserId, WriteTokens};
+    Counter, EnrolledDevice, LockState, Origin, StorageError, Token, TokenId, TokenState, Tokens, User, UserId, WriteTokens};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -72,6 +72,20 @@ fn read_counter(columns: &mut Columns<'_>) -> Result<Counter> {
         (None, Some(next)) => Ok(Counter::Event { next: next.cast_unsigned() }),
         _ => Err(DAMAGED),
     }
+}
+
+/// The conditional update of an accepted code. It clears the token's fast count; the slow one stays.
+macro_rules! accept {
+    ($set:literal, $unused:literal) => {
+        concat!(
+            "UPDATE token SET last_used_at = :now, failures = 0, locked_until = NULL, locks = 0, ",
+            $set,
+            " WHERE id = :id AND state = 'active' AND failures = :failures AND locked_until IS :until AND ",
+            $unused,
+            " AND EXISTS (SELECT 1 FROM user WHERE id = :user AND enabled AND failures = :user_failures
+             AND locked_until IS :user_until)"
+        )
+    };
 }
 
 /// A device as two columns: its key, and JSON of what it said of itself.
@@ -204,34 +218,26 @@ impl WriteTokens for Open<'_> {
         .map(drop)
     }
 
-    fn accept_step(
-        &self,
-        id: TokenId,
-        step: TimeStep,
-        drift: i64,
-        lock: &LockState,
-        now: Timestamp,
-    ) -> Result<bool> {
+    fn accept_step(&self, token: &Token, user: &User, step: TimeStep, drift: i64, now: Timestamp) -> Result<bool> {
         let taken = self.execute(
-            "UPDATE token SET last_step = :step, drift = :drift, last_used_at = :now, failures = :failures,
-             locked_until = :until, locks = :locks
-             WHERE id = :id AND state = 'active' AND (last_step IS NULL OR last_step < :step)",
+            accept!("last_step = :step, drift = :drift", "(last_step IS NULL OR last_step < :step)"),
             named_params! {
-                ":step": step.number(), ":drift": drift, ":now": millis(now), ":failures": lock.failures,
-                ":until": lock_column(lock.lock), ":locks": lock.locks, ":id": id.0,
+                ":step": step.number(), ":drift": drift, ":now": millis(now), ":id": token.id.0,
+                ":failures": token.lock.failures, ":until": lock_column(token.lock.lock),
+                ":user": user.id.0, ":user_failures": user.lock.failures, ":user_until": lock_column(user.lock.lock),
             },
         )?;
         Ok(taken == 1)
     }
 
-    fn accept_event(&self, id: TokenId, counter: u64, lock: &LockState, now: Timestamp) -> Result<bool> {
+    fn accept_event(&self, token: &Token, user: &User, counter: u64, now: Timestamp) -> Result<bool> {
         let Some(next) = counter.checked_add(1) else { return Ok(false) };
         let taken = self.execute(
-            "UPDATE token SET next_event = :next, last_used_at = :now, failures = :failures, locked_until = :until,
-             locks = :locks WHERE id = :id AND state = 'active' AND next_event < :next",
+            accept!("next_event = :next", "next_event < :next"),
             named_params! {
-                ":next": next.cast_signed(), ":now": millis(now), ":failures": lock.failures,
-                ":until": lock_column(lock.lock), ":locks": lock.locks, ":id": id.0,
+                ":next": next.cast_signed(), ":now": millis(now), ":id": token.id.0,
+                ":failures": token.lock.failures, ":until": lock_column(token.lock.lock),
+                ":user": user.id.0, ":user_failures": user.lock.failures, ":user_until": lock_column(user.lock.lock),
             },
         )?;
         Ok(taken == 1)
