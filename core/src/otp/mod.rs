@@ -9,9 +9,9 @@ pub mod window;
 pub use code::{Code, CodeError, Digits};
 pub use hotp::{Hash, OtpKey, UnknownHash};
 pub use ocra::{
-    Challenge, DetailsError, OcraField, OcraInput, OcraInputError, OcraKey, OcraQuestion, OcraResponse, OcraResponseError,
-    OcraSuite, OcraSuiteError, QuestionFormat, TypedChallenge, TypedChallengeError, details_challenge, judge_response,
-    respond_question, respond_typed,
+    Challenge, DetailsError, OcraField, OcraInput, OcraInputError, OcraKey, OcraQuestion, OcraResponse,
+    OcraResponseError, OcraSuite, OcraSuiteError, QuestionFormat, TypedChallenge, TypedChallengeError,
+    details_challenge, judge_response, respond_question, respond_typed,
 };
 pub use totp::{Period, TimeStep};
 

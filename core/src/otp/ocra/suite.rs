@@ -12,8 +12,11 @@ use crate::secret::SecretBytes;
 
 /// An OCRA suite, such as `OCRA-1:HOTP-SHA256-8:QN08-T30S` (RFC 6287, 6).
 ///
-/// Made by reading its text: `OCRA-1:HOTP-SHA{1,256,512}-{0,4..10}:[C-]Q{A,N,H}{04..64}[-P{SHA1,SHA256,SHA512}]
-/// [-S{001..512}][-T{n}{S,M,H}]`. `Display` writes the very same text.
+/// Made by reading its text, which `Display` writes again letter by letter:
+///
+/// ```text
+/// OCRA-1:HOTP-SHA{1,256,512}-{0,4..10}:[C-]Q{A,N,H}{04..64}[-PSHA{1,256,512}][-S{001..512}][-T{1..59}{S,M} | -T{1..48}H]
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OcraSuite {
     hash: Hash,
@@ -246,10 +249,9 @@ fn hash(text: &str) -> Option<Hash> {
 
 /// The format and the greatest length of a challenge, as they follow the `Q`.
 fn question(text: &str) -> Option<(QuestionFormat, u8)> {
-    let (format, length) =
-        [QuestionFormat::Alphanumeric, QuestionFormat::Numeric, QuestionFormat::Hexadecimal]
-            .into_iter()
-            .find_map(|format| text.strip_prefix(format.letter()).map(|length| (format, length)))?;
+    let (format, length) = [QuestionFormat::Alphanumeric, QuestionFormat::Numeric, QuestionFormat::Hexadecimal]
+        .into_iter()
+        .find_map(|format| text.strip_prefix(format.letter()).map(|length| (format, length)))?;
     let length = number(length).filter(|number| length.len() == 2 && (4..=64).contains(number))?;
     Some((format, u8::try_from(length).ok()?))
 }

@@ -176,8 +176,8 @@ pub enum DetailsError {
 ///
 /// The server and the token compute it alike from 1 to 10 values of 1 to 100 characters, white space around them
 /// left out: SHA-256 over the label `symbolon/1/details` and the values in UTF-8, each with its length in bytes before it (32
-/// bits, big-endian); the first eight bytes as a big-endian number; its last eight decimal digits. Of 2⁶⁴ numbers none
-/// of the 10⁸ challenges gets more than one over its share.
+/// bits, big-endian); the first eight bytes as a big-endian number; its last eight decimal digits. 2⁶⁴ is
+/// so much more than 10⁸ that no challenge is noticeably likelier than another.
 ///
 /// Eight digits are few: whoever may choose a value freely finds, in 10⁸ attempts, one that gives the challenge of other
 /// values. So the values are those that a person checks, and never a free text of whoever asks.

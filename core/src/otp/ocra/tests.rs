@@ -365,16 +365,20 @@ proptest! {
 
     /// The short way to Symbolon's responses is the long way of the RFC.
     #[test]
-    fn symbolons_responses_are_those_of_their_suites(secret: [u8; 32], number in 0_u32..100_000_000, question: [u8; 32], time: i64) {
+    fn symbolons_responses_are_those_of_their_suites(
+        secret: [u8; 32], number in 0_u32..100_000_000, question: [u8; 32], time: i64,
+    ) {
         let key = Secret::from_slice(&secret).unwrap();
         let challenge = typed(&format!("{number:08}"));
         let long_way = |suite, question: &str| {
             let input = OcraInput { time_step: Some(step(time)), ..one(question) };
             OcraKey::prepare(suite, &secret).respond(&input).unwrap().to_string()
         };
-        prop_assert_eq!(respond_typed(&key, &challenge, step(time)).to_string(), long_way(OcraSuite::TYPED, &challenge.digits()));
+        let response = respond_typed(&key, &challenge, step(time)).to_string();
+        prop_assert_eq!(response, long_way(OcraSuite::TYPED, &challenge.digits()));
         let hexadecimal = data_encoding::HEXUPPER.encode(&question);
-        prop_assert_eq!(respond_question(&key, question, step(time)).to_string(), long_way(OcraSuite::QUESTION, &hexadecimal));
+        let response = respond_question(&key, question, step(time)).to_string();
+        prop_assert_eq!(response, long_way(OcraSuite::QUESTION, &hexadecimal));
     }
 
     /// Numbers of up to 19 digits against the machine's own arithmetic.
@@ -386,7 +390,10 @@ proptest! {
     }
 
     #[test]
-    fn a_response_is_found_within_the_window(question: [u8; 32], number in 0_u32..100_000_000, drift in -20_i64..20, distance in -15_i64..=15, window in 0_u32..12) {
+    fn a_response_is_found_within_the_window(
+        question: [u8; 32], number in 0_u32..100_000_000, drift in -20_i64..20, distance in -15_i64..=15,
+        window in 0_u32..12,
+    ) {
         let now = step(58_000_000);
         let at = now.moved(drift + distance);
         let wanted = (distance.unsigned_abs() <= u64::from(window)).then_some(at);
