@@ -14,7 +14,7 @@ use super::{Api, Problem};
 use crate::service::Actor;
 use crate::storage::{Application, Scope};
 
-/// A JSON body, at most 64 KiB.
+/// A JSON body, within the limit of its route.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {

@@ -155,7 +155,11 @@ pub(super) async fn log_failures(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let id = request.headers().get(super::REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::CONTENT_TYPE) {
+        // The time limit knows no problems.
+        response = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "The answer took too long").into_response();
+    }
     if response.status().is_server_error() {
         tracing::error!(%method, path, id, status = response.status().as_u16(), "request failed");
     } else {

@@ -71,7 +71,7 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
-            Self::Usage => "usage",
+            Self::Usage => "input",
             Self::Internal => "internal",
         }
     }

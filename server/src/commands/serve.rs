@@ -1,5 +1,6 @@
 //! `serve`: the server itself.
 
+use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,12 +64,13 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
 }
 
 async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(), Failure> {
+    let mut service = open(&config).await?;
+    let _held = hold(&config)?;
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(Failure::internal)?;
     let metrics_listener = listen(config.metrics_listen)?;
     let metrics_address = metrics_listener.local_addr().map_err(Failure::internal)?;
 
-    let mut service = open(&config).await?;
     let scheme = if insecure_http { "http" } else { "https" };
     let url = format!("{scheme}://{address}");
     let authority = match (&config.tls, insecure_http) {
@@ -113,6 +115,19 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Keeps other servers away from the data directory for as long as the file is open. Commands are welcome.
+fn hold(config: &Config) -> Result<File, Failure> {
+    let path = config.data_dir.join("server.lock");
+    let file = File::create(&path).map_err(|error| Failure::internal(format!("{}: {error}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::refused(format!("another server runs on {}", config.data_dir.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::internal(format!("{}: {error}", path.display()))),
+    }
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rand_core::{OsRng, RngCore};
 use serde::Serialize;
-use symbolon_core::activation::online::server::{Finished, Record, RefusedError, answer, confirmed_code, finish};
+use symbolon_core::activation::online::server::{Finished, Opening, Record, RefusedError, answer, confirmed_code, finish};
 use symbolon_core::activation::online::{
     ConfirmReply, ConfirmRequest, Device, FinishReply, FinishRequest, Registration, StartReply, StartRequest,
 };
@@ -174,6 +174,7 @@ impl Service {
     pub async fn start_activation(&self, request: StartRequest) -> Result<StartReply, ActivationError> {
         let now = self.clock.now();
         let serial = request.serial;
+        let opening = Opening::read(&request)?;
         let live = self
             .store
             .write(move |transaction| {
@@ -198,7 +199,7 @@ impl Service {
             opaque: opened.as_ref().map_or(self.keyring.decoy(), |record| record.expose()),
             ticket: live.map_or(0, |ticket| ticket.number),
         };
-        Ok(answer(&mut OsRng, self.keyring.handshake(), record, &request, now)?)
+        Ok(answer(&mut OsRng, self.keyring.handshake(), record, opening, now)?)
     }
 
     /// Message 3: checks the password's proof, the policy and the device, and stores what a confirmation will enrol.

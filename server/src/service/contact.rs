@@ -15,12 +15,15 @@ impl Service {
     pub fn contact(&self, request: &ContactRequest) -> Result<ContactReply, ActivationError> {
         let now = self.clock.now();
         self.store.read(|snapshot| {
-            let token = snapshot.token_by_serial(request.serial)?.ok_or(ActivationError::Refused)?;
-            let device = token.device.as_ref().ok_or(ActivationError::Refused)?;
-            let question: Question =
-                signed::verify(&request.question, &device.key).map_err(|_| ActivationError::Refused)?;
-            let identity = self.keyring.public_identity().hash();
-            if question.aud != identity || question.serial != token.serial || token.state != TokenState::Active {
+            let token = snapshot.token_by_serial(request.serial)?;
+            // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
+            let device = token.as_ref().and_then(|token| token.device.as_ref());
+            let key = device.map_or(self.keyring.public_identity(), |device| &device.key);
+            let question: Question = signed::verify(&request.question, key).map_err(|_| ActivationError::Refused)?;
+            let token = token
+                .filter(|token| token.state == TokenState::Active && token.device.is_some())
+                .ok_or(ActivationError::Refused)?;
+            if question.aud != self.keyring.public_identity().hash() || question.serial != token.serial {
                 return Err(ActivationError::Refused);
             }
             let user = snapshot.user(token.user)?.ok_or(ActivationError::Refused)?;

@@ -20,12 +20,12 @@ pub fn effective(snapshot: &dyn Snapshot, group: Option<&Name>) -> Result<Policy
     }
 }
 
-/// The version that phones are told: that of the latest change of any policy.
+/// The version that phones are told: one more than the number of changes of any policy.
 ///
 /// # Errors
 /// The store's.
 pub fn version(snapshot: &dyn Snapshot) -> Result<PolicyVersion, StorageError> {
-    snapshot.policy_version().map(PolicyVersion::new)
+    snapshot.policy_version().map(|changes| PolicyVersion::new(changes + 1))
 }
 
 impl Service {

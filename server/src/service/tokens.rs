@@ -493,7 +493,6 @@ impl Service {
                         token.serial
                     ))
                 })?;
-                token.spent.clear();
                 transaction.update_token(&token)?;
                 Entry::new("token.reset").user(&user.name).token(token.serial).append(transaction, &actor, now)?;
                 view(transaction, token, &user, now)

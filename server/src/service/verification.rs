@@ -74,7 +74,7 @@ impl Reason {
     }
 }
 
-/// How many steps of one token are remembered as told. The slow count ends guessing at as many failures.
+/// How many codes of one token are remembered as told: more than the slow count lets anyone try.
 const SPENT: usize = 128;
 
 /// What the code is to one of the tokens.
@@ -143,14 +143,17 @@ impl Service {
                     judged => judged,
                 })
             }
-            Counter::Event { next } => Found::Event(judge_event(
-                &key,
-                token.digits,
-                code,
-                next,
-                policy.max_event_window.get(),
-                policy.max_reset_event_window.get(),
-            )),
+            Counter::Event { next } => {
+                let window = policy.max_event_window.get();
+                let reset = policy.max_reset_event_window.get();
+                let judged = judge_event(&key, token.digits, code, next, window, reset);
+                Found::Event(match judged {
+                    Match::Accepted(counter) if token.spent.contains(&counter_as_step(counter)) => {
+                        Match::Replayed(counter)
+                    }
+                    judged => judged,
+                })
+            }
         })
     }
 
@@ -331,14 +334,7 @@ fn count_failure(
         locked(lock, None)?;
     }
     for Candidate { token, found } in tried {
-        let mut spent = token.spent.clone();
-        // The answer names this code as one of the token's, so it must not open anything when its time comes.
-        if let (Found::Step(Match::OutsideWindow(step)), Counter::Time { period, .. }) = (found, token.counter) {
-            spent.retain(|spent| *spent > TimeStep::at(now, period));
-            spent.push(*step);
-            let excess = spent.len().saturating_sub(SPENT);
-            spent.drain(..excess);
-        }
+        let spent = spent_with(token, *found, policy, now);
         let by_token = policy.lockout_scope == LockoutScope::Token;
         let lock = if by_token { token.lock.failed(now, policy) } else { token.lock };
         if by_token || spent != token.spent {
@@ -349,4 +345,30 @@ fn count_failure(
         }
     }
     Ok(ends)
+}
+
+/// The token's spent codes and, where the answer names this one as the token's own, this one too: it must not open
+/// anything when its time comes. Those that no window reaches any more are dropped.
+fn spent_with(token: &Token, found: Found, policy: &Policy, now: Timestamp) -> Vec<TimeStep> {
+    let mut spent = token.spent.clone();
+    match (found, token.counter) {
+        (Found::Step(Match::OutsideWindow(step)), Counter::Time { period, state }) => {
+            let oldest = TimeStep::at(now, period).moved(state.drift - i64::from(policy.max_time_steps.get()));
+            spent.retain(|spent| *spent >= oldest);
+            spent.push(step);
+        }
+        (Found::Event(Match::OutsideWindow(counter)), Counter::Event { next }) => {
+            spent.retain(|spent| *spent >= counter_as_step(next));
+            spent.push(counter_as_step(counter));
+        }
+        _ => {}
+    }
+    let excess = spent.len().saturating_sub(SPENT);
+    spent.drain(..excess);
+    spent
+}
+
+/// The counter of an event-based token, as it is kept among spent steps.
+fn counter_as_step(counter: u64) -> TimeStep {
+    TimeStep::from_number(counter.cast_signed())
 }

@@ -140,7 +140,7 @@ pub struct Token {
     pub digits: Digits,
     /// Its secrets, sealed; empty before the activation.
     pub keys: Vec<u8>,
-    /// Steps whose codes were named as outside the window: nobody may use them later.
+    /// Steps, or counters, whose codes were named as outside the window: nobody may use them later.
     pub spent: Vec<TimeStep>,
     /// Its failures, where policy counts by token.
     pub lock: LockState,

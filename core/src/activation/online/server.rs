@@ -122,6 +122,33 @@ pub struct Record<'a> {
 /// A handshake's state comes back within this time, in milliseconds.
 const STATE_LIFETIME: u64 = 600_000;
 
+/// A message 1 that is one: it can be answered. What is wrong with a message shows before anything is counted for it.
+pub struct Opening<'a> {
+    request: &'a StartRequest,
+    encapsulation_key: EncapsulationKey<MlKem768>,
+    credential_request: CredentialRequest<Suite>,
+}
+
+impl<'a> Opening<'a> {
+    /// Reads message 1.
+    ///
+    /// # Errors
+    /// [`RefusedError::Version`] and [`RefusedError::Message`].
+    pub fn read(request: &'a StartRequest) -> Result<Self, RefusedError> {
+        if !request.versions.as_slice().contains(&VERSION) {
+            return Err(RefusedError::Version);
+        }
+        let encapsulation_key = request.encapsulation_key.as_slice().try_into().ok();
+        let encapsulation_key = encapsulation_key.and_then(|key| EncapsulationKey::<MlKem768>::new(key).ok());
+        let credential_request = CredentialRequest::deserialize(request.ke1.as_slice());
+        Ok(Self {
+            request,
+            encapsulation_key: encapsulation_key.ok_or(RefusedError::Message("encapsulation_key"))?,
+            credential_request: credential_request.map_err(|_| RefusedError::Message("ke1"))?,
+        })
+    }
+}
+
 /// Answers message 1.
 ///
 /// For serial numbers that are unknown, ended, expired or used, `record` is a decoy: a record of a password that nobody
@@ -129,30 +156,16 @@ const STATE_LIFETIME: u64 = 600_000;
 /// one (RFC 9807, 10.9).
 ///
 /// # Errors
-/// [`RefusedError::Version`] and [`RefusedError::Message`], neither of which depends on the record, unless the record is
-/// damaged.
+/// [`RefusedError::Ticket`] when the record is damaged.
 pub fn answer(
     mut rng: &mut dyn CryptoRngCore,
     keys: ServerKeys<'_>,
     record: Record<'_>,
-    request: &StartRequest,
+    opening: Opening<'_>,
     now: Timestamp,
 ) -> Result<StartReply, RefusedError> {
-    if !request.versions.as_slice().contains(&VERSION) {
-        return Err(RefusedError::Version);
-    }
-    let encapsulation_key = request
-        .encapsulation_key
-        .as_slice()
-        .try_into()
-        .ok()
-        .and_then(|key| EncapsulationKey::<MlKem768>::new(key).ok())
-        .ok_or(RefusedError::Message("encapsulation_key"))?;
-    let ke1 = request.ke1.as_slice();
-    let credential_request =
-        CredentialRequest::<Suite>::deserialize(ke1).map_err(|_| RefusedError::Message("ke1"))?;
+    let Opening { request, encapsulation_key, credential_request } = opening;
     let registration = ServerRegistration::<Suite>::deserialize(record.opaque).map_err(|_| RefusedError::Ticket)?;
-
     let mut message = ml_kem::B32::default();
     rng.fill_bytes(&mut message);
     let (ciphertext, mut shared) = encapsulation_key.encapsulate_deterministic(&message);
@@ -175,7 +188,7 @@ pub fn answer(
         .number(request.serial.to_number())
         .number(record.ticket)
         .field(&context)
-        .field(ke1)
+        .field(request.ke1.as_slice())
         .field(&ke2)
         .field(&login.state.serialize())
         .field(&shared);

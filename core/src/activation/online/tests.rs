@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rand_core::OsRng;
 
 use super::phone::{Finishing, Proven, Registered, Started, confirm, confirmation};
-use super::server::{Finished, Record, RefusedError, ServerKeys, Setup, answer, confirmed_code, finish};
+use super::server::{Finished, Opening, Record, RefusedError, ServerKeys, Setup, answer, confirmed_code, finish};
 use super::*;
 use crate::activation::{ActivationPassword, Ticket};
 use crate::keys::{Label, SealingKey};
@@ -95,7 +95,7 @@ fn device_finishes(proven: Proven, device: &SigningKey) -> Finishing {
 /// Everything up to message 4 between an honest phone and an honest server.
 fn handshake(server: &Server, ticket: &Ticket, record: &[u8], device: &SigningKey) -> (Registered, Finished) {
     let started = Started::new(&mut OsRng, ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(record), started.request(), now()).unwrap();
+    let reply = answer(&mut OsRng, server.keys(), stored(record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let finishing = device_finishes(started.prove(&mut OsRng, &reply).unwrap(), device);
     let request = finishing.request().clone();
     let finished = finish(server.keys(), &request, now()).unwrap();
@@ -149,7 +149,7 @@ fn a_wrong_password_is_noticed_on_both_sides() {
     let (ticket, record) = server.ticket();
     let guess = Ticket { password: ActivationPassword::generate(&mut OsRng, 16), ..ticket };
     let started = Started::new(&mut OsRng, &guess).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), started.request(), now()).unwrap();
+    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     assert_eq!(started.prove(&mut OsRng, &reply).unwrap_err(), OnlineError::WrongPassword);
     let forged = FinishRequest {
         session: reply.session,
@@ -170,7 +170,7 @@ fn another_server_cannot_answer() {
     for pinned in [true, false] {
         let ticket = Ticket { identity: pinned.then(|| server.public.hash()), ..duplicate(&ticket) };
         let started = Started::new(&mut OsRng, &ticket).unwrap();
-        let reply = answer(&mut OsRng, other.keys(), stored(&record), started.request(), now()).unwrap();
+        let reply = answer(&mut OsRng, other.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
         let expected = if pinned { OnlineError::OtherServer } else { OnlineError::WrongPassword };
         assert_eq!(started.prove(&mut OsRng, &reply).unwrap_err(), expected);
     }
@@ -199,7 +199,7 @@ fn a_changed_field_ends_the_handshake() {
     for (name, change) in changes {
         let unpinned = Ticket { identity: None, ..duplicate(&ticket) };
         let started = Started::new(&mut OsRng, &unpinned).unwrap();
-        let mut reply = answer(&mut OsRng, server.keys(), stored(&record), started.request(), now()).unwrap();
+        let mut reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
         change(&mut reply);
         assert!(started.prove(&mut OsRng, &reply).is_err(), "{name}");
     }
@@ -208,7 +208,7 @@ fn a_changed_field_ends_the_handshake() {
     let started = Started::new(&mut OsRng, &ticket).unwrap();
     let mut request = started.request().clone();
     request.versions = Bytes::new([1, 2]).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), &request, now()).unwrap();
+    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(&request).unwrap(), now()).unwrap();
     assert_eq!(started.prove(&mut OsRng, &reply).unwrap_err(), OnlineError::WrongPassword);
 }
 
@@ -222,7 +222,7 @@ fn a_decoy_answers_like_a_record() {
         .into_iter()
         .map(|known| {
             let started = Started::new(&mut OsRng, &ticket).unwrap();
-            let reply = answer(&mut OsRng, server.keys(), stored(known), started.request(), now()).unwrap();
+            let reply = answer(&mut OsRng, server.keys(), stored(known), Opening::read(started.request()).unwrap(), now()).unwrap();
             let proven = started.prove(&mut OsRng, &reply);
             assert_eq!(proven.is_ok(), *known == record);
             let forged = FinishRequest {
@@ -243,7 +243,7 @@ fn repeated_bytes_get_repeated_answers() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
     let started = Started::new(&mut OsRng, &ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), started.request(), now()).unwrap();
+    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let finishing = device_finishes(started.prove(&mut OsRng, &reply).unwrap(), &SigningKey::generate(&mut OsRng));
     let twice = [(); 2].map(|()| {
         finish(server.keys(), finishing.request(), now()).unwrap().reply(&registration(ticket.serial)).unwrap()
@@ -256,7 +256,7 @@ fn a_state_is_good_for_its_session_its_server_and_ten_minutes() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
     let started = Started::new(&mut OsRng, &ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), started.request(), now()).unwrap();
+    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let finishing = device_finishes(started.prove(&mut OsRng, &reply).unwrap(), &SigningKey::generate(&mut OsRng));
     let request = finishing.request();
     let late = now() + jiff::SignedDuration::from_secs(601);
@@ -273,7 +273,7 @@ fn someone_elses_device_key_is_refused() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
     let started = Started::new(&mut OsRng, &ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), started.request(), now()).unwrap();
+    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let proven = started.prove(&mut OsRng, &reply).unwrap();
     let (mine, theirs) = (SigningKey::generate(&mut OsRng), SigningKey::generate(&mut OsRng));
     let signature = mine.sign(proven.binding().unwrap().as_bytes());
@@ -285,17 +285,13 @@ fn someone_elses_device_key_is_refused() {
 /// FIPS 203, 7.2: an encapsulation key whose coefficients are not reduced must be refused.
 #[test]
 fn a_non_canonical_encapsulation_key_is_refused() {
-    let server = Server::new();
-    let (ticket, record) = server.ticket();
+    let (ticket, _) = Server::new().ticket();
     let started = Started::new(&mut OsRng, &ticket).unwrap();
     let mut request = started.request().clone();
     let mut key = request.encapsulation_key.array();
     key[..1152].fill(0xff);
     request.encapsulation_key = key.into();
-    assert_eq!(
-        answer(&mut OsRng, server.keys(), stored(&record), &request, now()).unwrap_err(),
-        RefusedError::Message("encapsulation_key")
-    );
+    assert_eq!(Opening::read(&request).err(), Some(RefusedError::Message("encapsulation_key")));
 }
 
 /// The database thief has the OPAQUE record and the server's keys, but no password: it gets no further than anyone.
@@ -306,7 +302,7 @@ fn the_record_alone_does_not_activate() {
     assert!(!record.windows(16).any(|window| window == ticket.password.expose().as_bytes()));
     let thief = Ticket { password: "0000000000000000".parse().unwrap(), ..ticket };
     let started = Started::new(&mut OsRng, &thief).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), started.request(), now()).unwrap();
+    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     assert!(started.prove(&mut OsRng, &reply).is_err());
 }
 

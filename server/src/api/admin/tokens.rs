@@ -1,10 +1,12 @@
 //! `/v1/admin/users/{name}/tokens` and `/v1/admin/tokens`.
 
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 use symbolon_core::otp::Code;
 use symbolon_core::policy::ActivationMethod;
+use symbolon_core::secret::SecretBytes;
 use symbolon_core::text::{Name, Text};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::api::extract::{Administrator, Json, Path, Query, read_body};
 use crate::api::{Api, Problem};
 use crate::service::activation::TicketView;
-use crate::service::import::{self, ImportReport};
+use crate::service::import::{self, Credential, Format, ImportReport};
 use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket};
 
 /// One token.
@@ -51,6 +53,10 @@ pub(super) struct Act {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Import {
+    /// How the file is written.
+    #[serde(default)]
+    #[param(inline)]
+    format: Format,
     /// Only say what would happen.
     #[serde(default)]
     dry_run: bool,
@@ -153,10 +159,39 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Imports tokens of other makers from CSV: all of them or none. With errors in the report nothing was imported.
+/// The header with the key of an encrypted key container, in hexadecimal. Not a parameter: addresses end up in logs.
+const IMPORT_KEY: &str = "symbolon-import-key";
+
+/// The header with the password of an encrypted key container: base64 of its UTF-8, since headers hold plain ASCII only.
+const IMPORT_PASSWORD: &str = "symbolon-import-password";
+
+/// What opens an encrypted key container, from the request's headers.
+fn import_credential(headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
+    let given = |name: &str, encoding: &data_encoding::Encoding, what: &str| match headers.get(name) {
+        None => Ok(None),
+        Some(value) => match encoding.decode(value.as_bytes().trim_ascii()) {
+            Ok(bytes) => Ok(Some(SecretBytes::take(bytes))),
+            Err(_) => Err(Problem::invalid(name, format!("must be {what}"))),
+        },
+    };
+    let key = given(IMPORT_KEY, &HEXLOWER_PERMISSIVE, "hexadecimal digits")?;
+    let password = given(IMPORT_PASSWORD, &BASE64, "base64")?;
+    match (key, password) {
+        (Some(_), Some(_)) => Err(Problem::invalid(IMPORT_KEY, "a key or a password, not both")),
+        (key, password) => Ok(key.map(Credential::Key).or(password.map(Credential::Password))),
+    }
+}
+
+/// Imports tokens of other makers: all of a file or none. With errors in the report nothing was imported.
 #[utoipa::path(
-    post, path = "/v1/admin/tokens/import", tag = "admin", params(Import), security(("key" = [])),
-    request_body(content = String, content_type = "text/csv"),
+    post, path = "/v1/admin/tokens/import", tag = "admin", security(("key" = [])),
+    params(
+        Import,
+        ("Symbolon-Import-Key" = Option<String>, Header, description = "The key of an encrypted PSKC file, in hexadecimal"),
+        ("Symbolon-Import-Password" = Option<String>, Header,
+            description = "The password of an encrypted PSKC file: base64 of its UTF-8"),
+    ),
+    request_body(content((String = "text/csv"), (String = "text/plain"), (String = "application/pskc+xml"))),
     responses((status = 200, body = ImportReport), (status = 400, body = Problem), (status = 413, body = Problem))
 )]
 pub(super) async fn import(
@@ -165,6 +200,7 @@ pub(super) async fn import(
     Query(how): Query<Import>,
     request: Request,
 ) -> Result<axum::Json<ImportReport>, Problem> {
+    let credential = import_credential(request.headers())?;
     let body = Zeroizing::new(read_body(request, &api).await?.to_vec());
-    Ok(axum::Json(api.service.import_csv(actor, body, how.dry_run).await?))
+    Ok(axum::Json(api.service.import_tokens(actor, how.format, body, credential, how.dry_run).await?))
 }

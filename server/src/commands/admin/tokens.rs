@@ -1,18 +1,22 @@
 //! `admin token …`
 
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use symbolon_core::otp::Code;
 use symbolon_core::policy::ActivationMethod;
+use symbolon_core::secret::SecretBytes;
 use symbolon_core::text::{Name, Text};
 use zeroize::Zeroizing;
 
 use super::{ACTOR, Deleted};
 use crate::commands::output::{Failure, Output};
 use crate::service::Service;
-use crate::service::import::ImportReport;
+use crate::service::import::{self, Credential, ImportReport};
 use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket};
 
 type Serial = Text<64>;
@@ -87,13 +91,20 @@ pub(super) enum Command {
     },
     /// Import tokens of other makers: all of a file or nothing.
     ///
-    /// CSV columns: user,serial,secret_hex,type,algorithm,digits,period_or_counter; type is totp or hotp.
+    /// CSV columns: user,serial,secret_hex,type,algorithm,digits,period_or_counter; type is totp or hotp. An otpauth list
+    /// has a link a line; the account is the user. PSKC takes the user from a key's UserId, or from its serial number.
     Import {
         /// How the file is written.
         #[arg(long, value_enum, default_value_t = Format::Csv)]
         format: Format,
         /// The file.
         file: PathBuf,
+        /// The key of an encrypted PSKC file, in hexadecimal. Other programs of this machine may see it.
+        #[arg(long, value_name = "HEX", value_parser = wiped)]
+        key: Option<Zeroizing<String>>,
+        /// The file descriptor with the password of an encrypted PSKC file, in a line.
+        #[arg(long, value_name = "N", conflicts_with = "key")]
+        password_fd: Option<u32>,
         /// Only say what would happen.
         #[arg(long)]
         dry_run: bool,
@@ -125,6 +136,25 @@ impl From<Method> for ActivationMethod {
 pub(super) enum Format {
     /// Comma-separated values with a heading.
     Csv,
+    /// A list of otpauth:// links.
+    Otpauth,
+    /// A key container (RFC 6030).
+    Pskc,
+}
+
+impl From<Format> for import::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Otpauth => Self::Otpauth,
+            Format::Pskc => Self::Pskc,
+        }
+    }
+}
+
+/// A secret from the command line. What is wrong with it is said later: clap would repeat it.
+fn wiped(text: &str) -> Result<Zeroizing<String>, Infallible> {
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 #[derive(Serialize)]
@@ -138,10 +168,11 @@ struct ManyTokens {
 }
 
 pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
-    let act = async |serial: Serial, action: TokenAction| match service.act_on_token(ACTOR, serial.clone(), action).await? {
-        Some(token) => output.answer(&OneToken { token }, |one| line(&one.token)),
-        None => output.answer(&Deleted { deleted: serial.into() }, Deleted::show),
-    };
+    let act =
+        async |serial: Serial, action: TokenAction| match service.act_on_token(ACTOR, serial.clone(), action).await? {
+            Some(token) => output.answer(&OneToken { token }, |one| line(&one.token)),
+            None => output.answer(&Deleted { deleted: serial.into() }, Deleted::show),
+        };
     let reissue = async |serial: Serial, action: TokenAction, methods: Vec<Method>| {
         let methods = methods.into_iter().map(ActivationMethod::from).collect();
         let issued = service.reissue_ticket(ACTOR, serial, action, methods).await?;
@@ -157,9 +188,7 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             let tokens = ManyTokens { tokens: service.tokens(&user)? };
             output.answer(&tokens, |many| many.tokens.iter().map(line).collect::<Vec<_>>().join("\n"))
         }
-        Command::Show { serial } => {
-            output.answer(&OneToken { token: service.token(&serial)? }, |one| line(&one.token))
-        }
+        Command::Show { serial } => output.answer(&OneToken { token: service.token(&serial)? }, |one| line(&one.token)),
         Command::Activate { serial, methods } => reissue(serial, TokenAction::Activate, methods).await,
         Command::Reactivate { serial, methods } => reissue(serial, TokenAction::Reactivate, methods).await,
         Command::Enable { serial } => act(serial, TokenAction::Enable).await,
@@ -170,10 +199,16 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             output.answer(&OneToken { token }, |one| line(&one.token))
         }
         Command::Delete { serial } => act(serial, TokenAction::Delete).await,
-        Command::Import { format: Format::Csv, file, dry_run } => {
+        Command::Import { format, file, key, password_fd, dry_run } => {
             let bytes = std::fs::read(&file)
                 .map_err(|error| Failure::usage(format!("{} can't be read: {error}", file.display())))?;
-            let report = service.import_csv(ACTOR, Zeroizing::new(bytes), dry_run).await?;
+            let bytes = Zeroizing::new(bytes);
+            let credential = match (key, password_fd) {
+                (Some(key), _) => Some(Credential::Key(hexadecimal(&key)?)),
+                (None, Some(descriptor)) => Some(Credential::Password(first_line(descriptor)?)),
+                (None, None) => None,
+            };
+            let report = service.import_tokens(ACTOR, format.into(), bytes, credential, dry_run).await?;
             output.answer(&report, import_lines)?;
             match report.errors.len() {
                 0 => Ok(()),
@@ -212,13 +247,34 @@ fn ticket_lines(issued: &TokenWithTicket) -> String {
 fn qr(text: &str) -> String {
     use qrcode::render::unicode::Dense1x2;
     qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L)
-        .map(|code| code.render().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build())
+        .map(|code| code.render().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
         .unwrap_or_default()
 }
 
+fn hexadecimal(text: &str) -> Result<SecretBytes, Failure> {
+    let decoded = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes());
+    decoded.map(SecretBytes::take).map_err(|_| Failure::usage("--key: must be hexadecimal digits"))
+}
+
+/// The first line of a file descriptor, without its end.
+fn first_line(descriptor: u32) -> Result<SecretBytes, Failure> {
+    const LONGEST: usize = 4096;
+    let cannot = |error: std::io::Error| Failure::usage(format!("--password-fd {descriptor} can't be read: {error}"));
+    let file = File::open(format!("/dev/fd/{descriptor}")).map_err(cannot)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    file.take(LONGEST as u64 + 1).read_to_end(&mut text).map_err(cannot)?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > LONGEST {
+        return Err(Failure::usage("--password-fd: the line is too long"));
+    }
+    Ok(SecretBytes::from_slice(line))
+}
+
 fn import_lines(report: &ImportReport) -> String {
-    let mut lines: Vec<String> =
-        report.errors.iter().map(|error| format!("line {}: {}", error.line, error.message)).collect();
+    let warnings = report.warnings.iter().map(|warning| format!("line {}: note: {}", warning.line, warning.message));
+    let errors = report.errors.iter().map(|error| format!("line {}: {}", error.line, error.message));
+    let mut lines: Vec<String> = warnings.chain(errors).collect();
     let what = format!("{} tokens and {} new users", report.tokens, report.users);
     lines.push(match (report.errors.is_empty(), report.dry_run) {
         (false, _) => "nothing was imported".to_owned(),

@@ -122,5 +122,6 @@ fn line(user: &UserView) -> String {
         (UserState::Locked, None) => "locked until unlocked".to_owned(),
     };
     let email = user.email.as_ref().map_or(String::new(), |email| format!(" <{}>", email.as_str()));
-    format!("{}{email}  {state}  {} tokens", user.name, user.tokens)
+    let tokens = if user.tokens == 1 { "token" } else { "tokens" };
+    format!("{}{email}  {state}  {} {tokens}", user.name, user.tokens)
 }

@@ -27,9 +27,9 @@ const BUSY: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// An open SQLite database.
 pub struct Sqlite {
-    // Dropped first: the writer ends before the readers do.
-    writer: Writer,
+    // Dropped before the writer: SQLite brings its log into the database when the last connection that writes ends.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
     path: std::path::PathBuf,
 }
 

@@ -1,0 +1,272 @@
+//! Import of other makers' tokens, so that an organisation can move in without a flag day. All of a file or nothing; a
+//! dry run names each bad line.
+//!
+//! Each format has a module that reads a file into [`Reading`]: what was understood, and what is wrong, by line. What
+//! becomes of it is the same for all of them.
+
+mod csv;
+mod otpauth;
+mod pskc;
+
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use symbolon_core::otp::{Digits, Hash};
+use symbolon_core::secret::SecretBytes;
+use symbolon_core::text::{Name, Text};
+use zeroize::Zeroizing;
+
+use super::audit::Entry;
+use super::keyring::{Place, StoredKeys};
+use super::users::NewUser;
+use super::{Actor, Service, ServiceError, tokens, users};
+use crate::storage::{Counter, LockState, Origin, StorageError, Token, TokenId, TokenState, Transaction};
+
+/// No file is longer, in bytes: room for a hundred thousand tokens and more.
+pub const LONGEST: usize = 64 * 1024 * 1024;
+
+/// At most so many bad lines are named.
+const NAMED: usize = 100;
+
+/// The largest counter of an event-based token that the store holds, with room for the next one.
+const LAST_EVENT: u64 = i64::MAX.unsigned_abs() - 1;
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Comma-separated values: `user,serial,secret_hex,type,algorithm,digits,period_or_counter`.
+    #[default]
+    Csv,
+    /// A text file with an `otpauth://` link on each line.
+    Otpauth,
+    /// A key container (PSKC, RFC 6030).
+    Pskc,
+}
+
+/// What opens an encrypted key container.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// The key that was agreed upon beforehand.
+    Key(SecretBytes),
+    /// A password, from which the container's own parameters make the key.
+    Password(SecretBytes),
+}
+
+/// What came of an import, or would.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ImportReport {
+    /// Whether this was only a trial.
+    pub dry_run: bool,
+    /// How many tokens were added, or would be.
+    pub tokens: usize,
+    /// How many users were added, or would be.
+    pub users: usize,
+    /// What is wrong, by line; with anything here nothing was added.
+    pub errors: Vec<LineError>,
+    /// What an administrator should know of tokens that were added, or would be, by line.
+    pub warnings: Vec<LineError>,
+}
+
+/// What is wrong with a line, or to be known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct LineError {
+    /// Counts from one. In CSV the heading is line one; in PSKC it is the line where the key begins.
+    pub line: u64,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// A token of a file.
+#[derive(Debug)]
+struct Parsed {
+    line: u64,
+    user: Name,
+    serial: Text<64>,
+    secret: SecretBytes,
+    hash: Hash,
+    digits: Digits,
+    counter: Counter,
+    label: Option<Name>,
+    /// Its codes are not to count until an administrator says so.
+    disabled: bool,
+}
+
+/// What a format's reader made of a file.
+#[derive(Debug, Default)]
+struct Reading {
+    parsed: Vec<Parsed>,
+    errors: Vec<LineError>,
+    warnings: Vec<LineError>,
+}
+
+impl Reading {
+    /// Files an entry away under its line.
+    fn take(&mut self, line: u64, entry: Result<Parsed, String>) {
+        match entry {
+            Ok(parsed) => self.parsed.push(parsed),
+            Err(message) => self.errors.push(LineError { line, message }),
+        }
+    }
+}
+
+/// Reads a file into tokens and what is wrong with it.
+fn read(
+    format: Format,
+    bytes: &[u8],
+    credential: Option<&Credential>,
+    now: Timestamp,
+) -> Result<Reading, ServiceError> {
+    if credential.is_some() && format != Format::Pskc {
+        return Err(ServiceError::invalid("key", "only the format pskc takes a key or a password"));
+    }
+    let (reading, what) = match format {
+        Format::Csv => (csv::read(bytes)?, "lines below its heading"),
+        Format::Otpauth => (otpauth::read(bytes), "otpauth links"),
+        Format::Pskc => (pskc::read(bytes, credential, now)?, "keys"),
+    };
+    if reading.parsed.is_empty() && reading.errors.is_empty() {
+        return Err(ServiceError::invalid("file", format!("has no {what}")));
+    }
+    Ok(reading)
+}
+
+impl Service {
+    /// Imports tokens of other makers: all of a file, or none when a line of it is bad. Users that are not there are
+    /// added.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] when the file is not of that format; bad lines are in the report.
+    pub async fn import_tokens(
+        &self,
+        actor: Actor,
+        format: Format,
+        bytes: Zeroizing<Vec<u8>>,
+        credential: Option<Credential>,
+        dry_run: bool,
+    ) -> Result<ImportReport, ServiceError> {
+        if bytes.len() > LONGEST {
+            return Err(ServiceError::invalid("file", "must not be larger than 64 MiB"));
+        }
+        let now = self.clock.now();
+        // A large file, or a password's many iterations, must not hold up those who sign in.
+        let reading = tokio::task::spawn_blocking(move || read(format, &bytes, credential.as_ref(), now)).await;
+        let reading = reading.map_err(|error| StorageError::Failed(format!("reading an import: {error}")))??;
+        let service = self.clone();
+        let outcome =
+            self.store
+                .write(move |transaction| {
+                    let report = service.import(transaction, &actor, reading, now)?;
+                    if dry_run || !report.errors.is_empty() {
+                        return Err(Undone::Report(ImportReport { dry_run, ..report }));
+                    }
+                    Entry::new("tokens.imported")
+                        .detail("tokens", report.tokens)
+                        .detail("users", report.users)
+                        .append(transaction, &actor, now)?;
+                    Ok(report)
+                })
+                .await;
+        match outcome {
+            Ok(report) | Err(Undone::Report(report)) => Ok(report),
+            Err(Undone::Failed(error)) => Err(error),
+        }
+    }
+
+    fn import(
+        &self,
+        transaction: &dyn Transaction,
+        actor: &Actor,
+        reading: Reading,
+        now: Timestamp,
+    ) -> Result<ImportReport, ServiceError> {
+        let mut report = ImportReport::default();
+        let Reading { parsed, mut errors, warnings } = reading;
+        for row in parsed {
+            if transaction.token_by_maker_serial(row.serial.as_str())?.is_some() {
+                let message = format!("serial: there is a token {} already", row.serial);
+                errors.push(LineError { line: row.line, message });
+                continue;
+            }
+            let user = match transaction.user_by_name(&row.user)? {
+                Some(user) => user,
+                None => {
+                    report.users += 1;
+                    users::add(transaction, actor, now, NewUser { name: row.user, email: None, group: None })?
+                }
+            };
+            let serial = tokens::free_serial(transaction)?;
+            let keys = StoredKeys::imported(&row.secret);
+            transaction.insert_token(&Token {
+                id: TokenId(0),
+                serial,
+                maker_serial: Some(row.serial),
+                user: user.id,
+                label: row.label,
+                state: if row.disabled { TokenState::Disabled } else { TokenState::Active },
+                origin: Origin::Imported,
+                counter: row.counter,
+                hash: row.hash,
+                digits: row.digits,
+                keys: self.keyring.seal(Place::TokenKeys(serial), keys.as_bytes()),
+                spent: Vec::new(),
+                lock: LockState::default(),
+                device: None,
+                created_at: now,
+                activated_at: Some(now),
+                last_used_at: None,
+            })?;
+            report.tokens += 1;
+        }
+        report.errors = named(errors);
+        report.warnings = named(warnings);
+        Ok(report)
+    }
+}
+
+/// The first of them, by line.
+fn named(mut lines: Vec<LineError>) -> Vec<LineError> {
+    lines.sort_by_key(|line| line.line);
+    lines.truncate(NAMED);
+    lines
+}
+
+/// A whole number within `range`.
+fn number(field: &str, text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let number = text.trim().parse::<u64>().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("{field}: must be a number from {} to {}", range.start(), range.end()))
+}
+
+/// A secret that is long enough to be one: 80 bits, which is what the shortest apps use, to 1024.
+fn checked_secret(field: &str, secret: SecretBytes) -> Result<SecretBytes, String> {
+    if (10..=128).contains(&secret.expose().len()) {
+        Ok(secret)
+    } else {
+        Err(format!("{field}: must be 10 to 128 bytes long"))
+    }
+}
+
+/// The hash that an algorithm's name means: `SHA256`, `sha-256`, `HMAC-SHA256`, `HmacSHA256`.
+fn hash(name: &str) -> Option<Hash> {
+    let plain: String = name.trim().to_ascii_lowercase().replace(['-', '_'], "");
+    plain.strip_prefix("hmac").unwrap_or(&plain).parse().ok()
+}
+
+/// Why an import's transaction is rolled back.
+enum Undone {
+    Report(ImportReport),
+    Failed(ServiceError),
+}
+
+impl From<ServiceError> for Undone {
+    fn from(error: ServiceError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StorageError> for Undone {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.into())
+    }
+}
