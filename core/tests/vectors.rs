@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use symbolon_core::activation::online::phone::{self, Started};
-use symbolon_core::activation::online::server::{self, Record, ServerKeys, Setup, answer, confirmed_code};
+use symbolon_core::activation::online::server::{self, Opening, Record, ServerKeys, Setup, answer, confirmed_code};
 use symbolon_core::activation::online::{ConfirmReply, DeviceDescription, FinishRequest, Registration, StartReply};
 use symbolon_core::activation::{ActivationPassword, Ticket};
 use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
@@ -685,7 +685,7 @@ fn activation() {
     assert_eq!(&login[32..128], started.request().ke1.as_slice());
     let request = started.request().clone();
     let mut answers = Stream::new("server");
-    let reply = answer(&mut answers, keys, Record { opaque: &record, ticket: 7 }, &request, noon()).unwrap();
+    let reply = answer(&mut answers, keys, Record { opaque: &record, ticket: 7 }, Opening::read(&request).unwrap(), noon()).unwrap();
     let mut same = Stream::new("server");
     let mut ml_kem_message = [0; 32];
     same.fill_bytes(&mut ml_kem_message);

@@ -27,9 +27,14 @@ pub(crate) fn run(workspace: &Workspace, only: &[Part]) -> Result<ExitCode> {
     let mut session = Session::new(workspace, parts.clone());
     let mut summary = Summary::new(is_ci());
     for part in parts {
+        let lacking = missing.iter().find(|tool| tool.is_needed_by(part));
+        if lacking.is_none()
+            && let Some(duration) = session.build_for(part)?
+        {
+            summary.built_in(duration);
+        }
         println!("\n{}", style.heading(&format!("── {part}: {}", part.what())));
         let started = Instant::now();
-        let lacking = missing.iter().find(|tool| tool.is_needed_by(part));
         let outcome = match lacking {
             Some(tool) => Outcome::LeftOut(format!("{} is missing; install it with `{}`", tool.name, tool.command())),
             None => session.check(part).map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Passed),

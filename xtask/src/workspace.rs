@@ -107,7 +107,7 @@ impl Workspace {
 
 /// Cargo without the variables that `cargo run` set for this program: build scripts that watch them (ring's does)
 /// would run again at each change between a nested and an ordinary cargo.
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -14,7 +14,7 @@ use symbolon_client::network::{Answer, Message, Network, NetworkError, Trust};
 use symbolon_client::platform::software::{FileKeyStore, NoAuthentication, SoftwareKeys};
 use symbolon_client::platform::{BoxFuture, DeviceInfo, IntegrityProbe, Platform};
 use symbolon_client::{Activation, Error, SoftToken, Store, activation::Proposed};
-use symbolon_core::activation::online::server::{Record, ServerKeys, Setup, answer, confirmed_code, finish};
+use symbolon_core::activation::online::server::{Opening, Record, ServerKeys, Setup, answer, confirmed_code, finish};
 use symbolon_core::activation::online::{ConfirmReply, FinishReply, Registration};
 use symbolon_core::activation::{ActivationPassword, Ticket};
 use symbolon_core::contact::{Answer as ContactAnswer, ContactReply, ContactRequest, Question};
@@ -182,7 +182,7 @@ impl TestServer {
                 let request = read(body);
                 let record = if state.active.is_none() { &state.record } else { &self.decoy };
                 let record = Record { opaque: record, ticket: 0 };
-                json(200, &answer(&mut OsRng, keys, record, &request, now).unwrap())
+                json(200, &answer(&mut OsRng, keys, record, Opening::read(&request).unwrap(), now).unwrap())
             }
             "/v1/device/activation/finish" => {
                 let request = read(body);

@@ -1,6 +1,7 @@
 //! The parts of the test command, cheap ones first, and what each of them runs.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -126,8 +127,25 @@ impl<'a> Session<'a> {
         Self { workspace, parts, programs: None }
     }
 
+    /// Builds what the parts of this run need, once and all with the same features, when `part` is the first of them
+    /// that needs it; answers how long that took.
+    pub(super) fn build_for(&mut self, part: Part) -> Result<Option<Duration>> {
+        if self.programs.is_some() || (part.tested().is_none() && !part.needs_programs()) {
+            return Ok(None);
+        }
+        let mut packages: Vec<&str> = self.parts.iter().filter_map(|part| part.tested()).collect();
+        if self.parts.iter().any(|part| part.needs_programs()) {
+            packages.extend(PROGRAMS);
+        }
+        packages.sort_unstable();
+        packages.dedup();
+        let begun = Instant::now();
+        self.programs = Some(Programs::build(self.workspace, &packages)?);
+        Ok(Some(begun.elapsed()))
+    }
+
     /// Runs a part; answers how many tests ran, where it counts any.
-    pub(super) fn check(&mut self, part: Part) -> Result<Option<Tally>> {
+    pub(super) fn check(&self, part: Part) -> Result<Option<Tally>> {
         let workspace = self.workspace;
         if part.needs_programs() {
             for program in PROGRAMS {
@@ -173,17 +191,7 @@ impl<'a> Session<'a> {
         documented.map(|()| None)
     }
 
-    /// What the parts of this run need, built once, all with the same features.
-    fn programs(&mut self) -> Result<&Programs> {
-        if self.programs.is_none() {
-            let mut packages: Vec<&str> = self.parts.iter().filter_map(|part| part.tested()).collect();
-            if self.parts.iter().any(|part| part.needs_programs()) {
-                packages.extend(PROGRAMS);
-            }
-            packages.sort_unstable();
-            packages.dedup();
-            self.programs = Some(Programs::build(self.workspace, &packages)?);
-        }
-        self.programs.as_ref().context("the build left nothing")
+    fn programs(&self) -> Result<&Programs> {
+        self.programs.as_ref().context("nothing was built")
     }
 }

@@ -54,6 +54,7 @@ impl Programs {
         } else {
             command.args(packages.iter().map(|name| format!("--package={name}")));
         }
+        println!("\n{}", Style::of_stdout().heading("── building what the parts run"));
         Ok(Self(workspace::build(&mut command)?))
     }
 

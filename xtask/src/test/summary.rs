@@ -24,17 +24,23 @@ pub(super) struct Summary {
     strict: bool,
     rows: Vec<(Part, Outcome, Duration)>,
     left_out: Vec<String>,
+    building: Duration,
 }
 
 impl Summary {
     /// An empty summary; a `strict` one counts what could not run as failed.
     pub(super) fn new(strict: bool) -> Self {
-        Self { strict, rows: Vec::new(), left_out: Vec::new() }
+        Self { strict, rows: Vec::new(), left_out: Vec::new(), building: Duration::ZERO }
     }
 
     /// Adds how a part ended.
     pub(super) fn add(&mut self, part: Part, outcome: Outcome, duration: Duration) {
         self.rows.push((part, outcome, duration));
+    }
+
+    /// Adds how long a build took that no part counts for itself.
+    pub(super) fn built_in(&mut self, duration: Duration) {
+        self.building += duration;
     }
 
     /// Adds checks that were left out of parts that ran.
@@ -60,6 +66,9 @@ impl Summary {
                 Outcome::LeftOut(_) => (style.warning("left out "), String::new()),
             };
             println!("{:<10} {result} {:>8}  {tests}", part.name(), seconds(*duration));
+        }
+        if !self.building.is_zero() {
+            println!("{:<10} {} {:>8}", "", style.faint("building "), seconds(self.building));
         }
         for (part, outcome, _) in &self.rows {
             match outcome {

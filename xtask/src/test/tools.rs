@@ -58,14 +58,14 @@ static TOOLS: [Tool; 5] = [
         name: "rustfmt",
         source: Source::Rustup("rustfmt"),
         why: "compares the code with its standard form",
-        is_there: || answers("cargo", &["fmt", "--version"]),
+        is_there: || succeeds(workspace::cargo().args(["fmt", "--version"])),
         needed_by: |part| part == Part::Format,
     },
     Tool {
         name: "clippy",
         source: Source::Rustup("clippy"),
         why: "finds common mistakes",
-        is_there: || answers("cargo", &["clippy", "--version"]),
+        is_there: || succeeds(workspace::cargo().args(["clippy", "--version"])),
         needed_by: |part| part == Part::Lint,
     },
 ];
@@ -157,14 +157,14 @@ fn can_install_packages() -> bool {
 }
 
 fn answers(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    succeeds(Command::new(program).args(arguments))
 }
 
 fn has_c_headers() -> bool {
-    let mut command = Command::new("cc");
-    command.args(["-E", "-include", "stdio.h", "-x", "c", "/dev/null"]);
+    succeeds(Command::new("cc").args(["-E", "-include", "stdio.h", "-x", "c", "/dev/null"]))
+}
+
+fn succeeds(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
