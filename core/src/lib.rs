@@ -5,6 +5,7 @@
 //! is `docs/protocol.md` beside this crate, and `docs/vault-format.md` for the file on the phone.
 
 pub mod activation;
+pub mod contact;
 pub mod encoding;
 pub mod frame;
 pub mod integrity;
@@ -13,7 +14,6 @@ pub mod otp;
 pub mod policy;
 pub mod secret;
 pub mod serial;
-pub mod contact;
 pub mod signed;
 pub mod text;
 pub mod vault;

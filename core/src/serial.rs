@@ -84,9 +84,7 @@ impl FromStr for SerialNumber {
         }
         digits
             .iter()
-            .try_fold(0, |number: u64, digit| {
-                digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
-            })
+            .try_fold(0, |number: u64, digit| digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0')))
             .map(Self)
             .ok_or(SerialNumberError)
     }
@@ -122,7 +120,17 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "123456789", "12345678901", "1234-567890", "12345-6789", "12345_67890", "-1234567890", "١٢٣٤٥٦٧٨٩٠", "123-4567-90"] {
+        for text in [
+            "",
+            "123456789",
+            "12345678901",
+            "1234-567890",
+            "12345-6789",
+            "12345_67890",
+            "-1234567890",
+            "١٢٣٤٥٦٧٨٩٠",
+            "123-4567-90",
+        ] {
             assert_eq!(text.parse::<SerialNumber>(), Err(SerialNumberError), "{text}");
         }
     }

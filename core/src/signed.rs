@@ -318,11 +318,9 @@ mod tests {
         let jws = key.sign_object(&note()).unwrap();
         let point = key.public_key().to_sec1();
         let (x, y) = point.as_slice()[1..].split_at(32);
-        let decoding = jsonwebtoken::DecodingKey::from_ec_components(
-            &BASE64URL_NOPAD.encode(x),
-            &BASE64URL_NOPAD.encode(y),
-        )
-        .unwrap();
+        let decoding =
+            jsonwebtoken::DecodingKey::from_ec_components(&BASE64URL_NOPAD.encode(x), &BASE64URL_NOPAD.encode(y))
+                .unwrap();
         let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::ES256);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;

@@ -685,7 +685,9 @@ fn activation() {
     assert_eq!(&login[32..128], started.request().ke1.as_slice());
     let request = started.request().clone();
     let mut answers = Stream::new("server");
-    let reply = answer(&mut answers, keys, Record { opaque: &record, ticket: 7 }, Opening::read(&request).unwrap(), noon()).unwrap();
+    let reply =
+        answer(&mut answers, keys, Record { opaque: &record, ticket: 7 }, Opening::read(&request).unwrap(), noon())
+            .unwrap();
     let mut same = Stream::new("server");
     let mut ml_kem_message = [0; 32];
     same.fill_bytes(&mut ml_kem_message);

@@ -167,14 +167,11 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] names the key.
-    pub fn load(
-        file: Option<&Path>,
-        environment: impl Iterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
+    pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut table = toml::Table::new();
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| ConfigError::File { path: path.to_owned(), error })?;
+            let text =
+                std::fs::read_to_string(path).map_err(|error| ConfigError::File { path: path.to_owned(), error })?;
             table = text.parse().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))?;
         }
         for (name, value) in environment {

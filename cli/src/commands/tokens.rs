@@ -160,7 +160,14 @@ impl Status<'_> {
             if let Some(failure) = &token.last_failure {
                 line("", failure);
             }
-            line("Clock", &format!("{} s behind the server's", token.clock_offset_seconds));
+            line(
+                "Clock",
+                &match token.clock_offset_seconds {
+                    0 => "as the server's".to_owned(),
+                    behind @ 1.. => format!("{behind} s behind the server's"),
+                    ahead => format!("{} s ahead of the server's", ahead.unsigned_abs()),
+                },
+            );
         }
         text
     }

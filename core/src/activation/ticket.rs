@@ -167,7 +167,13 @@ impl Ticket {
     /// # Errors
     /// [`TicketError`] names what is wrong with which of the three.
     pub fn from_typed(address: &str, serial: &str, code: &str) -> Result<Self, TicketError> {
-        Ok(Self { server: address.parse()?, serial: serial.parse()?, password: code.parse()?, identity: None, tls: None })
+        Ok(Self {
+            server: address.parse()?,
+            serial: serial.parse()?,
+            password: code.parse()?,
+            identity: None,
+            tls: None,
+        })
     }
 
     /// The link, which is also the text of the QR: `symbolon://activate?v=1&a=…&s=…&p=…&k=…&t=…`. It is a secret.
@@ -318,7 +324,9 @@ mod tests {
         for text in ["http://symbolon.example", "http://localhost:80", "http://10.0.0.1"] {
             assert_eq!(text.parse::<ServerAddress>(), Err(ServerAddressError::Insecure), "{text}");
         }
-        for text in ["", "https://", "ftp://a", "https://a/b", "https://u@a", "https://a?b", "https://a#b", "javascript:alert"] {
+        for text in
+            ["", "https://", "ftp://a", "https://a/b", "https://u@a", "https://a?b", "https://a#b", "javascript:alert"]
+        {
             assert_eq!(text.parse::<ServerAddress>(), Err(ServerAddressError::Form), "{text}");
         }
     }

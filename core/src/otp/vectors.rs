@@ -7,8 +7,7 @@ use super::*;
 #[test]
 fn rfc_4226_appendix_d() {
     let key = OtpKey::prepare(Hash::Sha1, b"12345678901234567890");
-    let codes =
-        ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
+    let codes = ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
     for (counter, code) in (0..).zip(codes) {
         assert_eq!(key.hotp(counter, Digits::SIX).to_string(), code, "counter {counter}");
     }

@@ -114,14 +114,7 @@ pub fn find_consecutive(
 /// Looks at `window` counters from `next` on, at as many before it to name a replay, and as far as `reset_window` to
 /// tell a token that was pressed too often from a wrong code.
 #[must_use]
-pub fn judge_event(
-    key: &OtpKey,
-    digits: Digits,
-    code: &Code,
-    next: u64,
-    window: u32,
-    reset_window: u32,
-) -> Match<u64> {
+pub fn judge_event(key: &OtpKey, digits: Digits, code: &Code, next: u64, window: u32, reset_window: u32) -> Match<u64> {
     if code.digits() != digits {
         return Match::Wrong;
     }

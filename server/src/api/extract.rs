@@ -66,7 +66,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 /// What serde says, without the value that was given, which may be a code, and without a place that the field names.
 fn describe(error: &serde_json::Error) -> String {
     let mut message = error.to_string();
-    if error.is_data() && let Some(at) = message.rfind(" at line ") {
+    if error.is_data()
+        && let Some(at) = message.rfind(" at line ")
+    {
         message.truncate(at);
     }
     let given = ["invalid type: ", "invalid value: "].into_iter().find(|prefix| message.starts_with(prefix));

@@ -70,9 +70,9 @@ impl<K: Hash + Eq + Clone> RequestLimit<K> {
         if self.0.len() > 10_000 {
             self.0.retain_recent();
         }
-        self.0.check_key(caller).map_err(|not_until| {
-            too_many(not_until.wait_time_from(DefaultClock::default().now()).as_secs())
-        })
+        self.0
+            .check_key(caller)
+            .map_err(|not_until| too_many(not_until.wait_time_from(DefaultClock::default().now()).as_secs()))
     }
 }
 
@@ -115,7 +115,8 @@ impl<K: Hash + Eq + Clone> FailureLimit<K> {
 }
 
 fn too_many(seconds: u64) -> Problem {
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many requests; wait before the next").retry_after(seconds)
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many requests; wait before the next")
+        .retry_after(seconds)
 }
 
 #[cfg(test)]

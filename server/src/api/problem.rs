@@ -115,7 +115,8 @@ impl From<ServiceError> for Problem {
             ServiceError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
             ServiceError::ClockBehind { .. } => {
                 tracing::error!(%detail, "the clock is behind");
-                let detail = "The server's clock stands before what it has stored; it decides nothing until that is mended";
+                let detail =
+                    "The server's clock stands before what it has stored; it decides nothing until that is mended";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "clock-behind", detail).retry_after(30)
             }
             ServiceError::Sealed => Self::internal(&detail),

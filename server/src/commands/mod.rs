@@ -56,8 +56,8 @@ struct Place {
 impl Place {
     /// The configuration with the command line over it.
     fn load(&self) -> Result<Config, Failure> {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let mut config = Config::load(self.config.as_deref(), environment)?;
         if let Some(data_dir) = &self.data_dir {
             config.data_dir = data_dir.clone();

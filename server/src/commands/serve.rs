@@ -131,8 +131,8 @@ fn hold(config: &Config) -> Result<File, Failure> {
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address)
-        .map_err(|error| Failure::internal(format!("can't listen on {address}: {error}")))?;
+    let listener =
+        TcpListener::bind(address).map_err(|error| Failure::internal(format!("can't listen on {address}: {error}")))?;
     listener.set_nonblocking(true).map_err(Failure::internal)?;
     Ok(listener)
 }

@@ -6,7 +6,9 @@
 use jiff::{SignedDuration, Timestamp};
 use rand_core::{OsRng, RngCore};
 use serde::Serialize;
-use symbolon_core::activation::online::server::{Finished, Opening, Record, RefusedError, answer, confirmed_code, finish};
+use symbolon_core::activation::online::server::{
+    Finished, Opening, Record, RefusedError, answer, confirmed_code, finish,
+};
 use symbolon_core::activation::online::{
     ConfirmReply, ConfirmRequest, Device, FinishReply, FinishRequest, Registration, StartReply, StartRequest,
 };
@@ -161,9 +163,8 @@ impl Service {
             identity: Some(self.keyring.public_identity().hash()),
             tls: self.identity.tls.clone(),
         };
-        let online = named
-            .contains(&ActivationMethod::Online)
-            .then(|| OnlineTicket { link: ticket.link(), qr: ticket.link() });
+        let online =
+            named.contains(&ActivationMethod::Online).then(|| OnlineTicket { link: ticket.link(), qr: ticket.link() });
         Ok(TicketView { expires_at, online, classic })
     }
 

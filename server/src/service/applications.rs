@@ -76,13 +76,8 @@ impl Service {
             scopes = vec![Scope::Verify, Scope::Challenge];
         }
         scopes.dedup();
-        let application = Application {
-            id: ApplicationId(0),
-            name: new.name,
-            key_hash: hash(&key),
-            scopes,
-            created_at: now,
-        };
+        let application =
+            Application { id: ApplicationId(0), name: new.name, key_hash: hash(&key), scopes, created_at: now };
         self.store
             .write(move |transaction| {
                 if transaction.application_by_name(&application.name)?.is_some() {
@@ -120,9 +115,11 @@ impl Service {
                     .application_by_name(&name)?
                     .ok_or_else(|| ServiceError::not_found("application", &name))?;
                 transaction.set_application_key(application.id, &hash(&key))?;
-                Entry::new("application.rotated")
-                    .detail("application", name.as_str())
-                    .append(transaction, &actor, now)?;
+                Entry::new("application.rotated").detail("application", name.as_str()).append(
+                    transaction,
+                    &actor,
+                    now,
+                )?;
                 Ok(ApplicationKey { application: application.into(), key })
             })
             .await

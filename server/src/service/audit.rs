@@ -85,8 +85,7 @@ impl Entry {
     }
 
     fn append_at(self, transaction: &dyn Transaction, actor: &Actor, now: Timestamp) -> Result<(), ServiceError> {
-        let (before, previous) =
-            transaction.audit_head()?.map_or((0, [0; 32]), |head| (head.sequence, head.hash));
+        let (before, previous) = transaction.audit_head()?.map_or((0, [0; 32]), |head| (head.sequence, head.hash));
         let sequence = before + 1;
         let entry = AuditEntry {
             sequence,
@@ -130,10 +129,8 @@ pub struct AuditEntry {
 
 /// The hash of an entry: over the hash before it and the entry's own bytes.
 fn chain(previous: &[u8; 32], entry: &str) -> [u8; 32] {
-    let frame = FrameWriter::with_capacity(entry.len() + 64)
-        .field(b"symbolon/1/audit")
-        .field(previous)
-        .field(entry.as_bytes());
+    let frame =
+        FrameWriter::with_capacity(entry.len() + 64).field(b"symbolon/1/audit").field(previous).field(entry.as_bytes());
     sha256(frame.as_bytes())
 }
 

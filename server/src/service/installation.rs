@@ -6,7 +6,7 @@ use symbolon_core::signed::KeyHash;
 
 use super::keyring::Place;
 use super::{Keyring, ServiceError};
-use crate::storage::{Store, StorageError};
+use crate::storage::{StorageError, Store};
 
 const ADDRESS: &str = "address";
 const TLS: &str = "tls";

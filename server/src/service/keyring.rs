@@ -154,10 +154,8 @@ impl Keyring {
 }
 
 fn open_data_key(master: &MasterKey, sealed: &[u8]) -> Result<Secret<32>, ServiceError> {
-    let plain = master
-        .0
-        .open(Place::Meta(DATA_KEY).associated_data().as_bytes(), sealed)
-        .map_err(|_| ServiceError::Sealed)?;
+    let plain =
+        master.0.open(Place::Meta(DATA_KEY).associated_data().as_bytes(), sealed).map_err(|_| ServiceError::Sealed)?;
     Secret::from_slice(plain.expose()).ok_or(ServiceError::Sealed)
 }
 

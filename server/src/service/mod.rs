@@ -21,7 +21,7 @@ use symbolon_core::activation::ServerAddress;
 use symbolon_core::serial::SerialNumberError;
 use symbolon_core::text::Name;
 
-use crate::storage::{Store, StorageError};
+use crate::storage::{StorageError, Store};
 pub use audit::Actor;
 pub use keyring::Keyring;
 

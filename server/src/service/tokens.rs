@@ -11,9 +11,7 @@ use symbolon_core::text::{Name, Text};
 use super::activation::TicketView;
 use super::audit::Entry;
 use super::{Actor, Service, ServiceError, policies, users};
-use crate::storage::{
-    Counter, LockState, Origin, Snapshot, Token, TokenId, TokenState, Transaction, User,
-};
+use crate::storage::{Counter, LockState, Origin, Snapshot, Token, TokenId, TokenState, Transaction, User};
 
 /// A token as the admin API and the commands show one.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -145,15 +143,8 @@ pub enum TokenAction {
 }
 
 impl TokenAction {
-    const ALL: [Self; 7] = [
-        Self::Activate,
-        Self::Reactivate,
-        Self::Enable,
-        Self::Disable,
-        Self::Unlock,
-        Self::Reset,
-        Self::Delete,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Activate, Self::Reactivate, Self::Enable, Self::Disable, Self::Unlock, Self::Reset, Self::Delete];
 
     const fn name(self) -> &'static str {
         match self {
@@ -422,7 +413,9 @@ impl Service {
                     TokenAction::Activate | TokenAction::Reactivate => {
                         return Err(ServiceError::invalid("action", "this action gives out a ticket"));
                     }
-                    TokenAction::Reset => return Err(ServiceError::invalid("codes", "two consecutive codes are needed")),
+                    TokenAction::Reset => {
+                        return Err(ServiceError::invalid("codes", "two consecutive codes are needed"));
+                    }
                     TokenAction::Enable => {
                         token.state = TokenState::Active;
                         "token.enabled"

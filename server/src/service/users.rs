@@ -173,12 +173,7 @@ impl Service {
     ///
     /// # Errors
     /// The store's.
-    pub fn users(
-        &self,
-        search: Option<&str>,
-        after: Option<&Name>,
-        limit: u32,
-    ) -> Result<Vec<UserView>, ServiceError> {
+    pub fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<UserView>, ServiceError> {
         let now = self.clock.now();
         self.store.read(|snapshot| {
             let users = snapshot.users(search, after, limit)?;

@@ -237,7 +237,9 @@ fn transcript(context: &[u8; 32], ke1: &[u8], ke2: &[u8], ke3: &[u8]) -> [u8; 32
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OnlineError {
     /// The password is wrong, or the server is another one: OPAQUE can't tell them apart.
-    #[error("the activation code is wrong, was used already or has expired, or this is not the server that it belongs to")]
+    #[error(
+        "the activation code is wrong, was used already or has expired, or this is not the server that it belongs to"
+    )]
     WrongPassword,
     /// The server's identity key is not the one that the ticket names.
     #[error("this is not the server that the activation link belongs to")]

@@ -8,8 +8,8 @@ use zeroize::Zeroize;
 
 use super::suite::{Parties, Suite};
 use super::{
-    Binding, Confirmation, ConfirmRequest, Device, DeviceDescription, FinishReply, FinishRequest, OnlineError, Registration,
-    SessionId, StartReply, StartRequest, Unproven, VERSION, context, transcript,
+    Binding, ConfirmRequest, Confirmation, Device, DeviceDescription, FinishReply, FinishRequest, OnlineError,
+    Registration, SessionId, StartReply, StartRequest, Unproven, VERSION, context, transcript,
 };
 use crate::activation::{ActivationPassword, Ticket};
 use crate::encoding::Bytes;
@@ -92,10 +92,8 @@ impl Started {
             )
             .map_err(|_| OnlineError::WrongPassword)?;
         let ke3 = finished.message.serialize();
-        let mut shared = self
-            .decapsulation_key
-            .decapsulate_slice(reply.ciphertext.as_slice())
-            .map_err(|_| OnlineError::Message)?;
+        let mut shared =
+            self.decapsulation_key.decapsulate_slice(reply.ciphertext.as_slice()).map_err(|_| OnlineError::Message)?;
         let transcript = transcript(&context, self.request.ke1.as_slice(), ke2, &ke3);
         let master = MasterSecret::extract(&transcript, &finished.session_key, &shared);
         shared.zeroize();

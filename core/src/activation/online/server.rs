@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use super::suite::{Parties, Suite};
 use super::{
-    Binding, Confirmation, ConfirmRequest, Device, FinishReply, FinishRequest, Registration, SessionId, StartReply,
+    Binding, ConfirmRequest, Confirmation, Device, FinishReply, FinishRequest, Registration, SessionId, StartReply,
     StartRequest, Unproven, VERSION, context, time_number, transcript,
 };
 use crate::activation::ActivationPassword;
@@ -179,9 +179,15 @@ pub fn answer(
     let parties = Parties::new(request.serial, keys.identity.hash());
     let parameters = ServerLoginParameters { context: Some(&context), identifiers: parties.identifiers() };
     let serial = request.serial.digits();
-    let login =
-        ServerLogin::start(&mut rng, &keys.setup.0, Some(registration), credential_request, serial.as_bytes(), parameters)
-            .map_err(|_| RefusedError::Message("ke1"))?;
+    let login = ServerLogin::start(
+        &mut rng,
+        &keys.setup.0,
+        Some(registration),
+        credential_request,
+        serial.as_bytes(),
+        parameters,
+    )
+    .map_err(|_| RefusedError::Message("ke1"))?;
     let ke2 = login.message.serialize();
     let state = FrameWriter::with_capacity(1024)
         .number(time_number(now))
@@ -211,10 +217,8 @@ pub fn answer(
 /// # Errors
 /// [`RefusedError::Ticket`] when the state was not sealed here, or too long ago.
 pub fn finish(keys: ServerKeys<'_>, request: &FinishRequest, now: Timestamp) -> Result<Finished, RefusedError> {
-    let state = keys
-        .handshake
-        .open(request.session.as_slice(), request.state.as_slice())
-        .map_err(|_| RefusedError::Ticket)?;
+    let state =
+        keys.handshake.open(request.session.as_slice(), request.state.as_slice()).map_err(|_| RefusedError::Ticket)?;
     let state = HandshakeState::read(state.expose()).map_err(|_| RefusedError::Ticket)?;
     if time_number(now).saturating_sub(state.time) > STATE_LIFETIME {
         return Err(RefusedError::Ticket);
@@ -286,16 +290,11 @@ impl Finished {
     /// # Errors
     /// [`RefusedError::Device`] when anything does not fit.
     pub fn device(&self, request: &FinishRequest) -> Result<Device, RefusedError> {
-        let plain = self
-            .master
-            .registration()
-            .phone
-            .open_once(request.sealed.as_slice())
-            .map_err(|_| RefusedError::Device)?;
+        let plain =
+            self.master.registration().phone.open_once(request.sealed.as_slice()).map_err(|_| RefusedError::Device)?;
         let device: Device = serde_json::from_slice(plain.expose()).map_err(|_| RefusedError::Device)?;
         let binding: Binding = signed::verify(&device.binding, &device.key).map_err(|_| RefusedError::Device)?;
-        let expected =
-            Binding { aud: self.identity.clone(), serial: self.serial, transcript: self.transcript.clone() };
+        let expected = Binding { aud: self.identity.clone(), serial: self.serial, transcript: self.transcript.clone() };
         if binding == expected { Ok(device) } else { Err(RefusedError::Device) }
     }
 

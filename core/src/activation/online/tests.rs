@@ -95,7 +95,8 @@ fn device_finishes(proven: Proven, device: &SigningKey) -> Finishing {
 /// Everything up to message 4 between an honest phone and an honest server.
 fn handshake(server: &Server, ticket: &Ticket, record: &[u8], device: &SigningKey) -> (Registered, Finished) {
     let started = Started::new(&mut OsRng, ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(record), Opening::read(started.request()).unwrap(), now()).unwrap();
+    let reply =
+        answer(&mut OsRng, server.keys(), stored(record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let finishing = device_finishes(started.prove(&mut OsRng, &reply).unwrap(), device);
     let request = finishing.request().clone();
     let finished = finish(server.keys(), &request, now()).unwrap();
@@ -121,8 +122,7 @@ fn both_halves_have_the_same_keys() {
 
     let step = TimeStep::at(now(), Period::STANDARD);
     let code = OtpKey::prepare(Hash::Sha256, registered.keys.code.expose()).totp(step, Digits::EIGHT);
-    let signed =
-        confirmation(registered.identity.clone(), ticket.serial, registered.session.clone(), &code).unwrap();
+    let signed = confirmation(registered.identity.clone(), ticket.serial, registered.session.clone(), &code).unwrap();
     let signature = device.sign(signed.as_bytes());
     let message = confirm(registered.session, signed, &signature);
     let read = confirmed_code(&message, ticket.serial, &server.public, &device.public_key()).unwrap();
@@ -149,7 +149,8 @@ fn a_wrong_password_is_noticed_on_both_sides() {
     let (ticket, record) = server.ticket();
     let guess = Ticket { password: ActivationPassword::generate(&mut OsRng, 16), ..ticket };
     let started = Started::new(&mut OsRng, &guess).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
+    let reply =
+        answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     assert_eq!(started.prove(&mut OsRng, &reply).unwrap_err(), OnlineError::WrongPassword);
     let forged = FinishRequest {
         session: reply.session,
@@ -170,7 +171,8 @@ fn another_server_cannot_answer() {
     for pinned in [true, false] {
         let ticket = Ticket { identity: pinned.then(|| server.public.hash()), ..duplicate(&ticket) };
         let started = Started::new(&mut OsRng, &ticket).unwrap();
-        let reply = answer(&mut OsRng, other.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
+        let reply = answer(&mut OsRng, other.keys(), stored(&record), Opening::read(started.request()).unwrap(), now())
+            .unwrap();
         let expected = if pinned { OnlineError::OtherServer } else { OnlineError::WrongPassword };
         assert_eq!(started.prove(&mut OsRng, &reply).unwrap_err(), expected);
     }
@@ -186,20 +188,28 @@ fn a_changed_field_ends_the_handshake() {
     changes.push(("session", Box::new(|reply| reply.session = [9; 16].into())));
     changes.push(("time", Box::new(|reply| reply.time += jiff::SignedDuration::from_secs(1))));
     changes.push(("identity", Box::new(|reply| reply.identity_key = SigningKey::generate(&mut OsRng).public_key())));
-    changes.push(("ciphertext", Box::new(|reply| {
-        let mut bytes = reply.ciphertext.array();
-        bytes[0] ^= 1;
-        reply.ciphertext = bytes.into();
-    })));
-    changes.push(("ke2", Box::new(|reply| {
-        let mut bytes = reply.ke2.array();
-        bytes[319] ^= 1;
-        reply.ke2 = bytes.into();
-    })));
+    changes.push((
+        "ciphertext",
+        Box::new(|reply| {
+            let mut bytes = reply.ciphertext.array();
+            bytes[0] ^= 1;
+            reply.ciphertext = bytes.into();
+        }),
+    ));
+    changes.push((
+        "ke2",
+        Box::new(|reply| {
+            let mut bytes = reply.ke2.array();
+            bytes[319] ^= 1;
+            reply.ke2 = bytes.into();
+        }),
+    ));
     for (name, change) in changes {
         let unpinned = Ticket { identity: None, ..duplicate(&ticket) };
         let started = Started::new(&mut OsRng, &unpinned).unwrap();
-        let mut reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
+        let mut reply =
+            answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now())
+                .unwrap();
         change(&mut reply);
         assert!(started.prove(&mut OsRng, &reply).is_err(), "{name}");
     }
@@ -222,7 +232,9 @@ fn a_decoy_answers_like_a_record() {
         .into_iter()
         .map(|known| {
             let started = Started::new(&mut OsRng, &ticket).unwrap();
-            let reply = answer(&mut OsRng, server.keys(), stored(known), Opening::read(started.request()).unwrap(), now()).unwrap();
+            let reply =
+                answer(&mut OsRng, server.keys(), stored(known), Opening::read(started.request()).unwrap(), now())
+                    .unwrap();
             let proven = started.prove(&mut OsRng, &reply);
             assert_eq!(proven.is_ok(), *known == record);
             let forged = FinishRequest {
@@ -243,7 +255,8 @@ fn repeated_bytes_get_repeated_answers() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
     let started = Started::new(&mut OsRng, &ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
+    let reply =
+        answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let finishing = device_finishes(started.prove(&mut OsRng, &reply).unwrap(), &SigningKey::generate(&mut OsRng));
     let twice = [(); 2].map(|()| {
         finish(server.keys(), finishing.request(), now()).unwrap().reply(&registration(ticket.serial)).unwrap()
@@ -256,7 +269,8 @@ fn a_state_is_good_for_its_session_its_server_and_ten_minutes() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
     let started = Started::new(&mut OsRng, &ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
+    let reply =
+        answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let finishing = device_finishes(started.prove(&mut OsRng, &reply).unwrap(), &SigningKey::generate(&mut OsRng));
     let request = finishing.request();
     let late = now() + jiff::SignedDuration::from_secs(601);
@@ -273,7 +287,8 @@ fn someone_elses_device_key_is_refused() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
     let started = Started::new(&mut OsRng, &ticket).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
+    let reply =
+        answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     let proven = started.prove(&mut OsRng, &reply).unwrap();
     let (mine, theirs) = (SigningKey::generate(&mut OsRng), SigningKey::generate(&mut OsRng));
     let signature = mine.sign(proven.binding().unwrap().as_bytes());
@@ -302,7 +317,8 @@ fn the_record_alone_does_not_activate() {
     assert!(!record.windows(16).any(|window| window == ticket.password.expose().as_bytes()));
     let thief = Ticket { password: "0000000000000000".parse().unwrap(), ..ticket };
     let started = Started::new(&mut OsRng, &thief).unwrap();
-    let reply = answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
+    let reply =
+        answer(&mut OsRng, server.keys(), stored(&record), Opening::read(started.request()).unwrap(), now()).unwrap();
     assert!(started.prove(&mut OsRng, &reply).is_err());
 }
 

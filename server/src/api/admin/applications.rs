@@ -20,10 +20,7 @@ pub(super) struct ManyApplications {
     get, path = "/v1/admin/applications", tag = "admin", security(("key" = [])),
     responses((status = 200, body = ManyApplications))
 )]
-pub(super) async fn list(
-    State(api): State<Api>,
-    _: Administrator,
-) -> Result<axum::Json<ManyApplications>, Problem> {
+pub(super) async fn list(State(api): State<Api>, _: Administrator) -> Result<axum::Json<ManyApplications>, Problem> {
     Ok(axum::Json(ManyApplications { applications: api.service.applications()? }))
 }
 

@@ -51,10 +51,7 @@ pub(super) async fn export(
     post, path = "/v1/admin/audit/verify", tag = "admin", security(("key" = [])),
     responses((status = 200, body = ChainReport))
 )]
-pub(super) async fn verify(
-    State(api): State<Api>,
-    _: Administrator,
-) -> Result<axum::Json<ChainReport>, Problem> {
+pub(super) async fn verify(State(api): State<Api>, _: Administrator) -> Result<axum::Json<ChainReport>, Problem> {
     let report = api.service.store.read_much(audit::verify).await;
     Ok(axum::Json(report.map_err(ServiceError::from)?))
 }

@@ -25,10 +25,7 @@ pub(super) struct OnePolicy {
     get, path = "/v1/admin/policy", tag = "admin", security(("key" = [])),
     responses((status = 200, body = OnePolicy))
 )]
-pub(super) async fn show(
-    State(api): State<Api>,
-    _: Administrator,
-) -> Result<axum::Json<OnePolicy>, Problem> {
+pub(super) async fn show(State(api): State<Api>, _: Administrator) -> Result<axum::Json<OnePolicy>, Problem> {
     Ok(axum::Json(OnePolicy { group: None, policy: api.service.policy(None)? }))
 }
 

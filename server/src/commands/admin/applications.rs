@@ -40,9 +40,8 @@ struct ManyApplications {
 }
 
 pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
-    let key_lines = |key: &ApplicationKey| {
-        format!("{}\nkey: {}\nIt is shown this once.", line(&key.application), key.key)
-    };
+    let key_lines =
+        |key: &ApplicationKey| format!("{}\nkey: {}\nIt is shown this once.", line(&key.application), key.key);
     match command {
         Command::Add { name, scopes } => {
             let added = service.add_application(ACTOR, NewApplication { name, scopes }).await?;

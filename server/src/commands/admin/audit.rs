@@ -33,12 +33,7 @@ pub(super) fn run(command: &Command, service: &Service, output: &Output) -> Resu
     }
 }
 
-fn export(
-    service: &Service,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-    output: &Output,
-) -> Result<(), Failure> {
+fn export(service: &Service, from: Option<Timestamp>, to: Option<Timestamp>, output: &Output) -> Result<(), Failure> {
     let mut next = 1;
     loop {
         let page = service.audit_page(next, 1000)?;

@@ -201,7 +201,7 @@ impl Service {
             transaction.insert_token(&Token {
                 id: TokenId(0),
                 serial,
-                maker_serial: Some(row.serial),
+                maker_serial: Some(row.serial.clone()),
                 user: user.id,
                 label: row.label,
                 state: if row.disabled { TokenState::Disabled } else { TokenState::Active },
@@ -217,6 +217,11 @@ impl Service {
                 activated_at: Some(now),
                 last_used_at: None,
             })?;
+            Entry::new("token.imported")
+                .user(&user.name)
+                .token(serial)
+                .detail("maker_serial", row.serial.as_str())
+                .append(transaction, actor, now)?;
             report.tokens += 1;
         }
         report.errors = named(errors);

@@ -5,9 +5,9 @@ use rusqlite::{Row, named_params, params};
 use symbolon_core::activation::online::SessionId;
 use symbolon_core::otp::Digits;
 
+use super::Open;
 use super::row::{Columns, millis};
 use super::tokens::{device_columns, read_device};
-use super::Open;
 use crate::storage::{Activations, Handshake, StorageError, TicketRecord, TokenId, WriteActivations};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -112,7 +112,10 @@ impl WriteActivations for Open<'_> {
     }
 
     fn confirm_handshake(&self, session: &SessionId, token: TokenId, now: Timestamp) -> Result<()> {
-        self.execute("UPDATE handshake SET confirmed_at = ? WHERE session = ?", params![millis(now), session.as_slice()])?;
+        self.execute(
+            "UPDATE handshake SET confirmed_at = ? WHERE session = ?",
+            params![millis(now), session.as_slice()],
+        )?;
         self.execute("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0]).map(drop)
     }
 

@@ -3,8 +3,8 @@
 use rusqlite::{Row, params};
 use symbolon_core::text::Name;
 
-use super::row::{Columns, millis};
 use super::Open;
+use super::row::{Columns, millis};
 use crate::storage::{Application, ApplicationId, Applications, Scope, StorageError, WriteApplications};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -50,12 +50,7 @@ impl WriteApplications for Open<'_> {
         let scopes: Vec<&str> = application.scopes.iter().map(|scope| scope.name()).collect();
         self.execute(
             "INSERT INTO application (name, key_hash, scopes, created_at) VALUES (?, ?, ?, ?)",
-            params![
-                application.name.as_str(),
-                application.key_hash,
-                scopes.join(","),
-                millis(application.created_at)
-            ],
+            params![application.name.as_str(), application.key_hash, scopes.join(","), millis(application.created_at)],
         )?;
         Ok(ApplicationId(self.connection.last_insert_rowid()))
     }

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::row::{Columns, millis};
 use super::Open;
+use super::row::{Columns, millis};
 use crate::storage::{Audit, AuditHead, StorageError, StoredEntry, WriteAudit};
 
 type Result<T> = std::result::Result<T, StorageError>;

@@ -8,10 +8,12 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::PublicKey;
 use symbolon_core::text::{Name, Text};
 
-use super::row::{Columns, lock_column, millis};
 use super::Open;
+use super::row::{Columns, lock_column, millis};
 use crate::storage::{
-    Counter, EnrolledDevice, LockState, Origin, StorageError, Token, TokenId, TokenState, Tokens, User, UserId, WriteTokens};
+    Counter, EnrolledDevice, LockState, Origin, StorageError, Token, TokenId, TokenState, Tokens, User, UserId,
+    WriteTokens,
+};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -61,11 +63,8 @@ fn read(row: &Row<'_>) -> Result<Token> {
 fn read_counter(columns: &mut Columns<'_>) -> Result<Counter> {
     let period: Option<u16> = columns.next()?;
     let last: Option<i64> = columns.next()?;
-    let state = TimeState {
-        last: last.map(TimeStep::from_number),
-        drift: columns.next()?,
-        drift_at_reset: columns.next()?,
-    };
+    let state =
+        TimeState { last: last.map(TimeStep::from_number), drift: columns.next()?, drift_at_reset: columns.next()? };
     let next: Option<i64> = columns.next()?;
     match (period, next) {
         (Some(seconds), None) => Ok(Counter::Time { period: Period::from_seconds(seconds).ok_or(DAMAGED)?, state }),

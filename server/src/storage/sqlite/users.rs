@@ -3,8 +3,8 @@
 use rusqlite::{Row, named_params, params};
 use symbolon_core::text::Name;
 
-use super::row::{Columns, lock_column, millis};
 use super::Open;
+use super::row::{Columns, lock_column, millis};
 use crate::storage::{LockState, StorageError, User, UserId, Users, WriteUsers};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -44,11 +44,7 @@ impl Users for Open<'_> {
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>> {
         let after = after.map_or("", Name::as_str);
         match search {
-            None => self.many(
-                select!("WHERE name > ? ORDER BY name LIMIT ?"),
-                params![after, limit],
-                read,
-            ),
+            None => self.many(select!("WHERE name > ? ORDER BY name LIMIT ?"), params![after, limit], read),
             Some(search) => {
                 let escaped = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
                 self.many(
