@@ -58,6 +58,7 @@ pub struct Code {
 impl Code {
     /// The last `digits` digits of `number` (RFC 4226, 5.3).
     #[must_use]
+    #[inline]
     pub(crate) const fn truncate(number: u32, digits: Digits) -> Self {
         Self { value: number as u64 % digits.modulus(), digits }
     }

@@ -3,43 +3,61 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::{Api, Problem};
 use crate::service::Actor;
 use crate::storage::{Application, Scope};
 
-/// A JSON body, within the limit of its route.
+/// No JSON is longer, in bytes: the largest is message 3 with its attestation.
+const LONGEST_JSON: usize = 128 * 1024;
+
+/// A JSON body. It may hold a code, so it is wiped.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {
             let detail = "The body must be JSON, with Content-Type: application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", detail));
         }
-        let body = read_body(request, api).await?;
+        let body = Zeroizing::new(read_body(request, LONGEST_JSON).await?);
         parse(&body).map(Self)
     }
 }
 
-/// A whole body as bytes, within the limit of its route.
-pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, api).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is larger than this address takes")
+/// Whoever sends too much is told so, but hears it only when it has been heard out; within this many bytes it is.
+const HEARD_OUT: usize = 4 * 1024 * 1024;
+
+/// A whole body of at most `limit` bytes.
+pub(super) async fn read_body(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut body = request.into_body();
+    let mut read = Vec::new();
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "body", "The body could not be read"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= limit {
+            read.extend_from_slice(&data);
+        } else if length > limit.saturating_add(HEARD_OUT) {
+            break;
         }
-        _ => Problem::new(StatusCode::BAD_REQUEST, "body", "The body could not be read"),
-    })
+    }
+    if length > limit {
+        let detail = format!("The body must not be larger than {} KiB", limit / 1024);
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+    }
+    Ok(read)
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::routing::get;
 use tower::ServiceBuilder;
@@ -88,9 +87,6 @@ pub fn openapi() -> serde_json::Result<String> {
     routes().split_for_parts().1.to_pretty_json().map(|json| json + "\n")
 }
 
-/// No body is longer where its route says nothing else: the largest is message 3 with its attestation.
-const BODY: usize = 128 * 1024;
-
 /// A request waits no longer for its answer.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -108,7 +104,6 @@ pub fn router(api: Api) -> Router {
             let detail = "This address does not take this method";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
         })
-        .layer(DefaultBodyLimit::max(BODY))
         .layer(
             ServiceBuilder::new()
                 .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))

@@ -153,7 +153,10 @@ impl<'a> Session<'a> {
             }
         }
         match part {
-            Part::Format => self.cargo(&["fmt", "--all", "--check"]).context("`cargo fmt` puts it right"),
+            Part::Format => {
+                let outcome = self.cargo(&["fmt", "--all", "--check", "--", "--files-with-diff"]);
+                outcome.context("the files above are formatted otherwise; `cargo fmt --all` puts it right")
+            }
             Part::Lint => {
                 self.cargo(&["clippy", "--workspace", "--all-targets", "--keep-going", "--", "--deny=warnings"])
             }

@@ -89,11 +89,12 @@ impl Programs {
             println!("{}", Style::of_stdout().faint(&format!("$ {}", workspace.shown(program))));
             let mut command = Command::new(program);
             command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder);
-            if !run(&mut command, &mut tally)? {
-                broken.push(format!("{shown} failed"));
+            let outcome = run(&mut command, &mut tally)?;
+            if !outcome.succeeded {
+                broken.push(format!("{shown} failed\n  {}", outcome.failed.join("\n  ")).trim_end().to_owned());
             }
         }
-        ensure!(broken.is_empty(), "{}; {} tests passed, {} failed", broken.join(", "), tally.passed, tally.failed);
+        ensure!(broken.is_empty(), "{} tests passed, {} failed\n{}", tally.passed, tally.failed, broken.join("\n"));
         Ok(tally)
     }
 }
@@ -102,16 +103,30 @@ fn find<'a>(workspace: &'a Workspace, name: &str) -> Result<&'a Package> {
     workspace.package(name).with_context(|| format!("the workspace has no crate {name}"))
 }
 
-/// Runs a program of tests, passes on what it says and counts; answers whether it succeeded.
-fn run(command: &mut Command, tally: &mut Tally) -> Result<bool> {
+/// What came of a program of tests.
+struct Run {
+    succeeded: bool,
+    /// The names of the tests that failed.
+    failed: Vec<String>,
+}
+
+/// Runs a program of tests, passes on what it says, and counts.
+fn run(command: &mut Command, tally: &mut Tally) -> Result<Run> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("starting the tests")?;
+    let mut failed = Vec::new();
     for line in BufReader::new(child.stdout.take().context("the tests' output")?).split(b'\n') {
         let line = line.context("reading the tests' output")?;
         let line = String::from_utf8_lossy(&line);
         tally.add(&line);
+        failed.extend(failed_test(&line).map(str::to_owned));
         println!("{line}");
     }
-    Ok(child.wait().context("waiting for the tests")?.success())
+    Ok(Run { succeeded: child.wait().context("waiting for the tests")?.success(), failed })
+}
+
+/// The name in libtest's line on a test that failed: `test NAME ... FAILED`.
+fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 #[cfg(test)]
@@ -130,5 +145,12 @@ mod tests {
             tally.add(line);
         }
         assert_eq!(tally, Tally { passed: 13, failed: 2, ignored: 1 });
+    }
+
+    #[test]
+    fn failed_tests_are_named() {
+        assert_eq!(failed_test("test audit::a_hash ... FAILED"), Some("audit::a_hash"));
+        assert_eq!(failed_test("test audit::a_hash ... ok"), None);
+        assert_eq!(failed_test("test result: FAILED. 10 passed; 2 failed"), None);
     }
 }

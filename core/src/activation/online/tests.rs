@@ -183,27 +183,22 @@ fn another_server_cannot_answer() {
 fn a_changed_field_ends_the_handshake() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
-    let mut changes: Vec<(&str, Box<dyn Fn(&mut StartReply)>)> = Vec::new();
-    changes.push(("version", Box::new(|reply| reply.version = 2)));
-    changes.push(("session", Box::new(|reply| reply.session = [9; 16].into())));
-    changes.push(("time", Box::new(|reply| reply.time += jiff::SignedDuration::from_secs(1))));
-    changes.push(("identity", Box::new(|reply| reply.identity_key = SigningKey::generate(&mut OsRng).public_key())));
-    changes.push((
-        "ciphertext",
-        Box::new(|reply| {
+    let changes: [(&str, fn(&mut StartReply)); 6] = [
+        ("version", |reply| reply.version = 2),
+        ("session", |reply| reply.session = [9; 16].into()),
+        ("time", |reply| reply.time += jiff::SignedDuration::from_secs(1)),
+        ("identity", |reply| reply.identity_key = SigningKey::generate(&mut OsRng).public_key()),
+        ("ciphertext", |reply| {
             let mut bytes = reply.ciphertext.array();
             bytes[0] ^= 1;
             reply.ciphertext = bytes.into();
         }),
-    ));
-    changes.push((
-        "ke2",
-        Box::new(|reply| {
+        ("ke2", |reply| {
             let mut bytes = reply.ke2.array();
             bytes[319] ^= 1;
             reply.ke2 = bytes.into();
         }),
-    ));
+    ];
     for (name, change) in changes {
         let unpinned = Ticket { identity: None, ..duplicate(&ticket) };
         let started = Started::new(&mut OsRng, &unpinned).unwrap();

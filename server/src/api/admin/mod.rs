@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tokens::list, tokens::add))
         .routes(routes!(tokens::show, tokens::delete))
         .routes(routes!(tokens::act))
-        .merge(tokens::import_routes())
+        .routes(routes!(tokens::import))
         .routes(routes!(applications::list, applications::add))
         .routes(routes!(applications::remove))
         .routes(routes!(applications::rotate))

@@ -1,6 +1,6 @@
 //! `/v1/admin/users/{name}/tokens` and `/v1/admin/tokens`.
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,6 @@ use symbolon_core::otp::Code;
 use symbolon_core::policy::ActivationMethod;
 use symbolon_core::secret::SecretBytes;
 use symbolon_core::text::{Name, Text};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
 use crate::api::extract::{Administrator, Json, Path, Query, read_body};
@@ -60,11 +58,6 @@ pub(super) struct Import {
     /// Only say what would happen.
     #[serde(default)]
     dry_run: bool,
-}
-
-/// Importing takes larger bodies than anything else.
-pub(super) fn import_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::max(import::LONGEST))
 }
 
 /// All tokens of a user, oldest first.
@@ -201,6 +194,6 @@ pub(super) async fn import(
     request: Request,
 ) -> Result<axum::Json<ImportReport>, Problem> {
     let credential = import_credential(request.headers())?;
-    let body = Zeroizing::new(read_body(request, &api).await?.to_vec());
+    let body = Zeroizing::new(read_body(request, import::LONGEST).await?);
     Ok(axum::Json(api.service.import_tokens(actor, how.format, body, credential, how.dry_run).await?))
 }

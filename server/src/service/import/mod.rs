@@ -1,7 +1,7 @@
 //! Import of other makers' tokens, so that an organisation can move in without a flag day. All of a file or nothing; a
 //! dry run names each bad line.
 //!
-//! Each format has a module that reads a file into [`Reading`]: what was understood, and what is wrong, by line. What
+//! Each format has a module that reads a file into a `Reading`: what was understood, and what is wrong, by line. What
 //! becomes of it is the same for all of them.
 
 mod csv;

@@ -1,0 +1,39 @@
+//! Whole journeys over real processes: what the tests in `tests/journeys` are played with.
+//!
+//! The server is the real `symbolon-server` ([`Server`]), administered by its real `admin` commands ([`Installation`]).
+//! Its callers are an application ([`Caller`]), a simulated phone that is built on the protocol's own code ([`Phone`]),
+//! the real desktop soft token ([`Desktop`]), and those who mean no good ([`Middleman`]).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test's helper fails the test, and says why a test can't be played on this machine"
+)]
+
+mod caller;
+mod clock;
+mod desktop;
+mod installation;
+mod middleman;
+mod otp;
+mod phone;
+mod programs;
+mod server;
+mod wire;
+
+pub use caller::{Caller, accepted, reason};
+pub use clock::Clock;
+pub use desktop::Desktop;
+pub use installation::{Installation, Outcome};
+pub use middleman::Middleman;
+pub use otp::Imported;
+pub use phone::{Phone, Token, now_step};
+pub use server::{Server, Ticket};
+pub use wire::{Reply, Wire};
+
+/// Says why a test does nothing on this machine. It is seen with `--nocapture`, and when the test fails.
+pub fn skip(test: &str, why: &str) {
+    eprintln!("SKIPPED {test}: {why}");
+}

@@ -1,0 +1,199 @@
+//! A simulated phone: the protocol's own code, HTTPS, and software in the place of its hardware.
+//!
+//! Its clock is eight time steps behind, so that the codes of half an hour need no waiting: the server follows the drift.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use rand_core::OsRng;
+use serde::Serialize;
+use serde_json::json;
+use symbolon_core::activation::Ticket as Parsed;
+use symbolon_core::activation::online::phone::{Finishing, Proven, Registered, Started, confirm, confirmation};
+use symbolon_core::activation::online::{ConfirmRequest, DeviceDescription, OnlineError};
+use symbolon_core::contact::{ContactRequest, Question};
+use symbolon_core::otp::{Code, Digits, OtpKey, Period, TimeStep};
+use symbolon_core::secret::Secret;
+use symbolon_core::serial::SerialNumber;
+use symbolon_core::signed::{KeyHash, SigningKey};
+
+use crate::{Reply, Server, Ticket, Wire};
+
+/// How many time steps the phone's clock is behind when it activates.
+const BEHIND: i64 = 8;
+
+/// A phone that was given a ticket.
+pub struct Phone {
+    wire: Wire,
+    ticket: Parsed,
+    device_key: SigningKey,
+    description: DeviceDescription,
+}
+
+/// The time step of now.
+#[must_use]
+pub fn now_step() -> i64 {
+    TimeStep::at(Timestamp::now(), Period::STANDARD).number()
+}
+
+impl Phone {
+    /// A phone that has scanned the ticket and reaches the server directly.
+    #[must_use]
+    pub fn new(server: &Server, ticket: &Ticket) -> Self {
+        Self::over(server.wire(), ticket.link.parse().unwrap())
+    }
+
+    /// A phone whose owner has typed the ticket, which pins nothing, and that reaches whoever is at `url`.
+    #[must_use]
+    pub fn typed(url: &str, serial: &str, code: &str) -> Self {
+        Self::over(Wire::trusting_anybody(url), Parsed::from_typed(url, serial, code).unwrap())
+    }
+
+    fn over(wire: Wire, ticket: Parsed) -> Self {
+        let description = DeviceDescription {
+            platform: "android".parse().unwrap(),
+            model: "Simulated 1".parse().unwrap(),
+            app: "symbolon-tests 1".parse().unwrap(),
+            key_protection: "software".parse().unwrap(),
+            signals: serde_json::from_value(json!([])).unwrap(),
+        };
+        Self { wire, ticket, device_key: SigningKey::generate(&mut OsRng), description }
+    }
+
+    /// Reports signs of tampering.
+    #[must_use]
+    pub fn reporting(mut self, signals: &[&str]) -> Self {
+        self.description.signals = serde_json::from_value(json!(signals)).unwrap();
+        self
+    }
+
+    /// Takes another activation code, as whoever guesses does.
+    #[must_use]
+    pub fn guessing(mut self, code: &str) -> Self {
+        self.ticket.password = code.parse().unwrap();
+        self
+    }
+
+    /// Posts a message of the activation.
+    pub async fn send(&self, step: &str, message: &impl Serialize) -> Reply {
+        self.wire.post(&format!("/v1/device/activation/{step}"), message).await
+    }
+
+    /// Message 1, made.
+    #[must_use]
+    pub fn begin(&self) -> Started {
+        Started::new(&mut OsRng, &self.ticket).unwrap()
+    }
+
+    /// Messages 1 and 2.
+    ///
+    /// # Errors
+    /// When the server does not prove that it knows the password.
+    pub async fn try_prove(&self) -> Result<Proven, OnlineError> {
+        let started = self.begin();
+        let reply = self.send("start", started.request()).await;
+        started.prove(&mut OsRng, &reply.read())
+    }
+
+    /// Messages 1 and 2.
+    pub async fn prove(&self) -> Proven {
+        self.try_prove().await.unwrap()
+    }
+
+    /// Message 3, made.
+    #[must_use]
+    pub fn answer(&self, proven: Proven) -> Finishing {
+        let signature = self.device_key.sign(proven.binding().unwrap().as_bytes());
+        proven.finish(self.device_key.public_key(), &signature, None, self.description.clone()).unwrap()
+    }
+
+    /// Messages 1 to 4: the phone has its keys, and the server waits for the confirmation.
+    pub async fn register(&self) -> Registered {
+        let finishing = self.answer(self.prove().await);
+        let reply = self.send("finish", finishing.request()).await;
+        finishing.open(&reply.read()).unwrap()
+    }
+
+    /// Message 5, made with a code.
+    #[must_use]
+    pub fn confirmation(&self, registered: &Registered, code: &Code) -> ConfirmRequest {
+        let (identity, session) = (registered.identity.clone(), registered.session.clone());
+        let input = confirmation(identity, self.ticket.serial, session.clone(), code).unwrap();
+        let signature = self.device_key.sign(input.as_bytes());
+        confirm(session, input, &signature)
+    }
+
+    /// The token that the phone stores, and message 5 with its first code.
+    #[must_use]
+    pub fn store(&self, registered: &Registered) -> (Token, ConfirmRequest) {
+        let registration = &registered.registration;
+        let token = Token {
+            serial: registration.serial.to_string(),
+            key: OtpKey::prepare(registration.hash, registered.keys.code.expose()),
+            secret: registered.keys.code.expose().to_vec(),
+            digits: registration.digits,
+            next: AtomicI64::new(now_step() - BEHIND),
+            device_key: Secret::from_slice(self.device_key.to_secret().expose()).unwrap(),
+            identity: registered.identity.clone(),
+        };
+        let request = self.confirmation(registered, &token.code().parse().unwrap());
+        (token, request)
+    }
+
+    /// The whole activation.
+    pub async fn activate(self) -> Token {
+        let registered = self.register().await;
+        let (token, request) = self.store(&registered);
+        let reply = self.send("confirm", &request).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        token
+    }
+}
+
+/// An active token on a simulated phone, opened.
+pub struct Token {
+    /// Its serial number.
+    pub serial: String,
+    /// The key of its codes, as bytes that must not be found anywhere.
+    pub secret: Vec<u8>,
+    key: OtpKey,
+    digits: Digits,
+    next: AtomicI64,
+    device_key: Secret<32>,
+    identity: KeyHash,
+}
+
+impl Token {
+    /// The next code: each time one of a later time step. There are some seventeen without waiting.
+    #[must_use]
+    pub fn code(&self) -> String {
+        let step = self.next.fetch_add(1, Ordering::Relaxed);
+        self.key.totp(TimeStep::from_number(step), self.digits).to_string()
+    }
+
+    /// A code that is so many time steps away from the server's clock.
+    #[must_use]
+    pub fn code_at(&self, steps: i64) -> String {
+        self.key.totp(TimeStep::from_number(now_step() + steps), self.digits).to_string()
+    }
+
+    /// A code that is none of the token's, in any window.
+    #[must_use]
+    pub fn wrong_code(&self) -> String {
+        let now = now_step();
+        let right: Vec<String> = (now - 2000..now + 2000)
+            .map(|step| self.key.totp(TimeStep::from_number(step), self.digits).to_string())
+            .collect();
+        let width = usize::from(self.digits.get());
+        (0..).map(|number| format!("{number:0width$}")).find(|code| !right.contains(code)).unwrap()
+    }
+
+    /// A question for time and policy, signed by the device key.
+    #[must_use]
+    pub fn question(&self) -> ContactRequest {
+        let serial: SerialNumber = self.serial.parse().unwrap();
+        let key = SigningKey::from_secret(&self.device_key).unwrap();
+        let question = Question { aud: self.identity.clone(), serial, nonce: [7; 16].into() };
+        ContactRequest { serial, question: key.sign_object(&question).unwrap() }
+    }
+}

@@ -1,0 +1,24 @@
+//! Whole journeys over real processes. Each test has a server of its own; nothing is asserted about times.
+//!
+//! `cargo test -p symbolon-tests` runs them. What a machine can't play is named as `SKIPPED` (with `--nocapture`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in tests a surprise ends the test"
+)]
+
+mod activation;
+mod administration;
+mod attackers;
+mod audit;
+mod clock;
+mod desktop;
+mod faults;
+mod import;
+mod input;
+mod journey;
+mod lockout;
+mod race;
+mod secrets;
