@@ -2,7 +2,7 @@
 
 use rand_core::{OsRng, RngCore as _};
 use serde_json::json;
-use symbolon_tests::{Caller, Installation, Reply, Server, Wire, accepted, reason};
+use symbolon_tests::{Installation, Server, Wire, accepted, reason};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -183,7 +183,8 @@ fn another_server_cannot_answer() {
 fn a_changed_field_ends_the_handshake() {
     let server = Server::new();
     let (ticket, record) = server.ticket();
-    let changes: [(&str, fn(&mut StartReply)); 6] = [
+    type Change = fn(&mut StartReply);
+    let changes: [(&str, Change); 6] = [
         ("version", |reply| reply.version = 2),
         ("session", |reply| reply.session = [9; 16].into()),
         ("time", |reply| reply.time += jiff::SignedDuration::from_secs(1)),
