@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
-use sha1::Sha1;
-use sha2::{Sha256, Sha512};
 
+use super::keyed::Keyed;
 use super::{Code, Digits};
 
 /// The hash under the HMAC of a token's codes (RFC 6238, 1.2).
@@ -63,41 +61,21 @@ impl FromStr for Hash {
     }
 }
 
-/// A token's key, ready to make codes: the HMAC is keyed once and its state copied for each code, which saves two of
-/// four compressions and allocates nothing.
+/// A token's key, ready to make codes.
 pub struct OtpKey(Keyed);
-
-enum Keyed {
-    Sha1(Hmac<Sha1>),
-    Sha256(Hmac<Sha256>),
-    Sha512(Hmac<Sha512>),
-}
-
-fn keyed<M: hmac::digest::KeyInit>(secret: &[u8]) -> M {
-    M::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
-}
 
 impl OtpKey {
     /// Prepares `secret`, of any length, for HMAC with `hash`.
     #[must_use]
     pub fn prepare(hash: Hash, secret: &[u8]) -> Self {
-        Self(match hash {
-            Hash::Sha1 => Keyed::Sha1(keyed(secret)),
-            Hash::Sha256 => Keyed::Sha256(keyed(secret)),
-            Hash::Sha512 => Keyed::Sha512(keyed(secret)),
-        })
+        Self(Keyed::prepare(hash, secret))
     }
 
     /// The code for `counter` (RFC 4226, 5.3: HMAC, dynamic truncation, modulo).
     #[must_use]
     #[inline]
     pub fn hotp(&self, counter: u64, digits: Digits) -> Code {
-        let message = counter.to_be_bytes();
-        let number = match &self.0 {
-            Keyed::Sha1(mac) => truncate(&mac.clone().chain_update(message).finalize().into_bytes()),
-            Keyed::Sha256(mac) => truncate(&mac.clone().chain_update(message).finalize().into_bytes()),
-            Keyed::Sha512(mac) => truncate(&mac.clone().chain_update(message).finalize().into_bytes()),
-        };
+        let number = self.0.mac(&counter.to_be_bytes(), truncate);
         Code::truncate(number, digits)
     }
 }

@@ -2,6 +2,7 @@
 
 mod code;
 mod hotp;
+mod keyed;
 mod ocra;
 mod totp;
 pub mod window;

@@ -147,7 +147,7 @@ pub fn find_consecutive_events(
 }
 
 /// Steps at the distances `from` to `to` around `centre`, nearest first, the past before the future.
-fn outward(centre: TimeStep, from: u32, to: u32) -> impl Iterator<Item = TimeStep> {
+pub(super) fn outward(centre: TimeStep, from: u32, to: u32) -> impl Iterator<Item = TimeStep> {
     (from..=to).flat_map(move |distance| {
         let distance = i64::from(distance);
         let future = (distance > 0).then(|| centre.moved(distance));

@@ -2,13 +2,8 @@
 
 use std::fmt;
 
-use hmac::digest::KeyInit;
-use hmac::{Hmac, Mac};
-use sha1::Sha1;
-use sha2::{Sha256, Sha512};
-
 use super::{OcraInput, OcraInputError, OcraResponse, OcraSuite};
-use crate::otp::Hash;
+use crate::otp::keyed::Keyed;
 
 /// A token's key, ready to make responses of one suite.
 ///
@@ -18,46 +13,11 @@ pub struct OcraKey {
     keyed: Keyed,
 }
 
-#[derive(Clone)]
-enum Keyed {
-    Sha1(Hmac<Sha1>),
-    Sha256(Hmac<Sha256>),
-    Sha512(Hmac<Sha512>),
-}
-
-fn keyed<M: KeyInit>(secret: &[u8]) -> M {
-    M::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
-}
-
-impl Keyed {
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Sha1(mac) => mac.update(bytes),
-            Self::Sha256(mac) => mac.update(bytes),
-            Self::Sha512(mac) => mac.update(bytes),
-        }
-    }
-
-    fn finish<T>(self, then: impl FnOnce(&[u8]) -> T) -> T {
-        match self {
-            Self::Sha1(mac) => then(&mac.finalize().into_bytes()),
-            Self::Sha256(mac) => then(&mac.finalize().into_bytes()),
-            Self::Sha512(mac) => then(&mac.finalize().into_bytes()),
-        }
-    }
-}
-
 impl OcraKey {
     /// Prepares `secret`, of any length, for responses of `suite`.
     #[must_use]
     pub fn prepare(suite: OcraSuite, secret: &[u8]) -> Self {
-        let mut keyed = match suite.hash() {
-            Hash::Sha1 => Keyed::Sha1(keyed(secret)),
-            Hash::Sha256 => Keyed::Sha256(keyed(secret)),
-            Hash::Sha512 => Keyed::Sha512(keyed(secret)),
-        };
-        keyed.update(suite.to_string().as_bytes());
-        keyed.update(&[0]);
+        let keyed = Keyed::prepare(suite.hash(), secret).absorb(suite.to_string().as_bytes()).absorb(&[0]);
         Self { suite, keyed }
     }
 
@@ -77,16 +37,13 @@ impl OcraKey {
     }
 
     /// Takes in the beginning of the data that all further messages have in common.
-    pub(super) fn absorb(mut self, data: &[u8]) -> Self {
-        self.keyed.update(data);
-        self
+    pub(super) fn absorb(self, data: &[u8]) -> Self {
+        Self { keyed: self.keyed.absorb(data), ..self }
     }
 
     /// Hands the HMAC over the suite, what was absorbed and `data` to `then`.
     pub(super) fn mac<T>(&self, data: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
-        let mut keyed = self.keyed.clone();
-        keyed.update(data);
-        keyed.finish(then)
+        self.keyed.mac(data, then)
     }
 }
 

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::input::{QuestionBlock, block, numeric_block, step_bytes};
 use super::{OcraKey, OcraSuite};
 use crate::otp::hotp::truncate;
+use crate::otp::window::outward;
 use crate::otp::{Code, Digits, TimeStep};
 use crate::secret::Secret;
 use crate::text::{Text, TextError};
@@ -150,9 +151,7 @@ pub fn judge_response(
     window: u32,
 ) -> Option<TimeStep> {
     let response_at = challenge.responses(key);
-    let expected = now.moved(drift);
-    let around = (1..=i64::from(window)).flat_map(|distance| [expected.moved(-distance), expected.moved(distance)]);
-    std::iter::once(expected).chain(around).find(|step| response_at(*step) == *response)
+    outward(now.moved(drift), 0, window).find(|step| response_at(*step) == *response)
 }
 
 /// Why typed details are refused.
