@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
@@ -12,6 +13,8 @@ use crate::programs::program;
 /// A data directory of its own, and what the server is told besides.
 pub struct Installation {
     folder: TempDir,
+    view: Mutex<Option<PathBuf>>,
+    inside: Mutex<Vec<String>>,
     variables: Vec<(String, String)>,
     pub(crate) wrapper: Vec<String>,
     pub(crate) plain_http: bool,
@@ -64,6 +67,8 @@ impl Installation {
     pub fn new() -> Self {
         Self {
             folder: tempfile::Builder::new().prefix("symbolon-test-").tempdir().unwrap(),
+            view: Mutex::new(None),
+            inside: Mutex::default(),
             variables: Vec::new(),
             wrapper: Vec::new(),
             plain_http: false,
@@ -104,16 +109,35 @@ impl Installation {
         self.folder.path().join(name)
     }
 
-    /// The data directory.
+    /// The files of the data directory, as a server sees them that has mounts of its own.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
+        let view = self.view.lock().unwrap().clone().filter(|view| view.is_dir());
+        view.unwrap_or_else(|| self.own_data_dir())
+    }
+
+    /// The data directory, without any mounts over it.
+    #[must_use]
+    pub fn own_data_dir(&self) -> PathBuf {
         self.beside("data")
     }
 
-    /// The program with the environment of this installation.
-    pub(crate) fn command(&self, wrapped: bool) -> Command {
+    /// Looks through the eyes of a process from now on.
+    pub(crate) fn look_through(&self, process: u32) {
+        let own = self.own_data_dir();
+        let view = PathBuf::from(format!("/proc/{process}/root")).join(own.strip_prefix("/").unwrap());
+        *self.view.lock().unwrap() = Some(view);
+        if self.wrapper.iter().any(|word| word == "unshare") {
+            let enter = format!("nsenter --preserve-credentials --user --mount --target {process}");
+            *self.inside.lock().unwrap() = enter.split(' ').map(str::to_owned).collect();
+        }
+    }
+
+    /// The server, through the wrapper; its administration, inside of the mounts that the server has.
+    pub(crate) fn command(&self, serve: bool) -> Command {
         let server = program("symbolon-server");
-        let mut command = match self.wrapper.split_first().filter(|_| wrapped) {
+        let around = if serve { self.wrapper.clone() } else { self.inside.lock().unwrap().clone() };
+        let mut command = match around.split_first() {
             None => Command::new(server),
             Some((first, rest)) => {
                 let mut command = Command::new(first);
@@ -133,7 +157,7 @@ impl Installation {
     /// Runs an `admin` command and answers what came of it.
     #[must_use]
     pub fn try_admin(&self, arguments: &[&str]) -> Outcome {
-        self.admin_on(&self.data_dir(), arguments)
+        self.admin_on(&self.own_data_dir(), arguments)
     }
 
     /// Runs an `admin` command on some data directory.

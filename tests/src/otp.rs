@@ -17,10 +17,10 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// A HOTP token that was never pressed: SHA-1, six digits.
+    /// A HOTP token that was never pressed: SHA-1, eight digits.
     #[must_use]
     pub fn hotp(user: &str, serial: &str) -> Self {
-        Self::new(user, serial, "hotp", "sha1", 6, 0)
+        Self::new(user, serial, "hotp", "sha1", 8, 0)
     }
 
     /// A TOTP token.

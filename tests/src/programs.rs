@@ -12,7 +12,8 @@ const PACKAGES: [&str; 2] = ["symbolon-server", "symbolon"];
 const ELSEWHERE: &str = "SYMBOLON_TESTED_PROGRAMS";
 
 /// Where a program is.
-pub(crate) fn program(name: &str) -> PathBuf {
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     FOLDER.get_or_init(folder).as_ref().expect("the programs under test do not compile").join(name)
 }

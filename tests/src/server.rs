@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::ops::Deref;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -95,7 +94,7 @@ impl Server {
         let start = installation.starts.fetch_add(1, Ordering::Relaxed) + 1;
         let log = installation.beside(&format!("log-{start}"));
         let mut command = installation.command(true);
-        command.args(["serve", "--listen", listen, "--data-dir"]).arg(installation.data_dir());
+        command.args(["serve", "--listen", listen, "--data-dir"]).arg(installation.own_data_dir());
         if installation.plain_http {
             command.arg("--insecure-http");
         }
@@ -108,6 +107,9 @@ impl Server {
             return Err(format!("{status}\n{}", std::fs::read_to_string(&log).unwrap()));
         };
         assert_eq!(ready["ready"], true, "{line}");
+        if !installation.wrapper.is_empty() {
+            installation.look_through(process.id());
+        }
         let text = |key: &str| ready[key].as_str().map(str::to_owned);
         Ok(Self {
             installation: Arc::clone(installation),
@@ -122,14 +124,6 @@ impl Server {
     #[must_use]
     pub fn process(&self) -> u32 {
         self.process.id()
-    }
-
-    /// Its data directory as its own process sees it, mounts of its own included.
-    #[must_use]
-    pub fn own_view(&self) -> PathBuf {
-        let data = self.data_dir();
-        let own = PathBuf::from(format!("/proc/{}/root", self.process())).join(data.strip_prefix("/").unwrap());
-        if own.is_dir() { own } else { data }
     }
 
     /// `kill -9`.
@@ -174,7 +168,7 @@ impl Server {
     pub fn wire(&self) -> Wire {
         match &self.tls_pin {
             None => Wire::plain(&self.url),
-            Some(_) => Wire::trusting(&self.url, &std::fs::read(self.own_view().join("authority.pem")).unwrap()),
+            Some(_) => Wire::trusting(&self.url, &std::fs::read(self.data_dir().join("authority.pem")).unwrap()),
         }
     }
 

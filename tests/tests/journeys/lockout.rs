@@ -90,7 +90,7 @@ async fn a_hundred_failures_lock_until_someone_unlocks_whatever_succeeds_between
     let token = Imported::hotp("frank", "SLOW-1");
     let _ = server.import(Imported::csv(std::slice::from_ref(&token)).as_bytes(), &[]).done();
     let near: Vec<String> = (0..200).map(|counter| token.code_of_event(counter)).collect();
-    let wrong = (0..).map(|number| format!("{number:06}")).find(|code| !near.contains(code)).unwrap();
+    let wrong = (0..).map(|number| format!("{number:08}")).find(|code| !near.contains(code)).unwrap();
     let mut counter = 0;
     for failure in 1..=100 {
         assert_eq!(reason(&caller.verify("frank", &wrong).await), "wrong_code", "failure {failure}");

@@ -32,7 +32,7 @@ enum Source {
 }
 
 /// The whole list.
-static TOOLS: [Tool; 5] = [
+static TOOLS: [Tool; 6] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -53,6 +53,13 @@ static TOOLS: [Tool; 5] = [
         why: "the demo runs the commands that it shows",
         is_there: || answers("bash", &["--version"]),
         needed_by: |part| part == Part::Demo,
+    },
+    Tool {
+        name: "faketime",
+        source: Source::Debian("faketime"),
+        why: "sets the clock of a server that is under test",
+        is_there: || answers("faketime", &["--version"]),
+        needed_by: |part| part == Part::Journeys,
     },
     Tool {
         name: "rustfmt",
