@@ -1,7 +1,7 @@
 //! An HMAC that was keyed once: its state is copied for each message, which saves two of four compressions and allocates
 //! nothing.
 
-use hmac::digest::KeyInit;
+use hmac::digest::{KeyInit, Output};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -37,13 +37,22 @@ impl Keyed {
         }
     }
 
-    /// Hands the HMAC over what was absorbed and `message` to `then`.
-    #[inline]
+    /// Hands the HMAC over what was absorbed and `message` to `then`. Always inlined: where the length of `message` is
+    /// known, a code costs some nanoseconds less.
+    #[inline(always)]
     pub(super) fn mac<T>(&self, message: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
         match self {
-            Self::Sha1(mac) => then(&mac.clone().chain_update(message).finalize().into_bytes()),
-            Self::Sha256(mac) => then(&mac.clone().chain_update(message).finalize().into_bytes()),
-            Self::Sha512(mac) => then(&mac.clone().chain_update(message).finalize().into_bytes()),
+            Self::Sha1(mac) => then(&finish(mac, message)),
+            Self::Sha256(mac) => then(&finish(mac, message)),
+            Self::Sha512(mac) => then(&finish(mac, message)),
         }
     }
+}
+
+/// Updates the copy in place: passing it along by value would copy its state again.
+#[inline(always)]
+fn finish<M: Mac + Clone>(mac: &M, message: &[u8]) -> Output<M> {
+    let mut mac = mac.clone();
+    mac.update(message);
+    mac.finalize().into_bytes()
 }

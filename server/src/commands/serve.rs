@@ -11,6 +11,7 @@ use axum::routing::get;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
+use hyper_util::rt::TokioTimer;
 use serde::Serialize;
 use symbolon_core::activation::ServerAddress;
 use symbolon_core::signed::KeyHash;
@@ -87,7 +88,8 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     tokio::spawn(stop_on_signal(handle.clone()));
-    let metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
+    let mut metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
+    hang_up_on_the_slow(&mut metrics_server);
     tokio::spawn(metrics_server.handle(handle.clone()).serve(metrics_routes(metrics).into_make_service()));
 
     let ready = Ready {
@@ -98,7 +100,8 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     };
     let ready = serde_json::to_string(&ready).map_err(Failure::internal)?;
     if insecure_http {
-        let server = axum_server::from_tcp(listener).map_err(Failure::internal)?;
+        let mut server = axum_server::from_tcp(listener).map_err(Failure::internal)?;
+        hang_up_on_the_slow(&mut server);
         output.text(&ready)?;
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     } else {
@@ -109,7 +112,8 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
         };
         let tls = RustlsConfig::from_config(tls);
         tokio::spawn(renew(tls.clone(), config.clone(), authority, address));
-        let server = axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?;
+        let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?;
+        hang_up_on_the_slow(&mut server);
         output.text(&ready)?;
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     }
@@ -135,6 +139,14 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
         TcpListener::bind(address).map_err(|error| Failure::internal(format!("can't listen on {address}: {error}")))?;
     listener.set_nonblocking(true).map_err(Failure::internal)?;
     Ok(listener)
+}
+
+/// The head of a request, or the next request of a connection, comes within this time.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// Without this a caller that never ends its request holds its connection for ever.
+fn hang_up_on_the_slow<A: axum_server::Address, Acceptor>(server: &mut axum_server::Server<A, Acceptor>) {
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
 }
 
 /// What phones are told: the configured address, or the one that the server listens on.

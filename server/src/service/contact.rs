@@ -4,7 +4,7 @@ use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
 use symbolon_core::signed;
 
 use super::activation::ActivationError;
-use super::{Service, ServiceError, policies};
+use super::{Service, ServiceError, audit, policies};
 use crate::storage::{StorageError, TokenState};
 
 impl Service {
@@ -15,6 +15,7 @@ impl Service {
     pub fn contact(&self, request: &ContactRequest) -> Result<ContactReply, ActivationError> {
         let now = self.clock.now();
         self.store.read(|snapshot| {
+            audit::check_clock(snapshot, now)?;
             let token = snapshot.token_by_serial(request.serial)?;
             // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
             let device = token.as_ref().and_then(|token| token.device.as_ref());

@@ -19,6 +19,9 @@ pub enum StorageError {
     /// The disk is full.
     #[error("the disk is full: free some space; nothing was written")]
     Full,
+    /// A read or write failed, as at a limit on the size of files, or on a disk that is broken.
+    #[error("the disk failed: {0}")]
+    Disk(String),
     /// The database can't be written to.
     #[error("the database is read-only: check the data directory's permissions and mount")]
     ReadOnly,

@@ -1,6 +1,8 @@
 //! The journey with the real soft token of the desktop, in a process of its own.
 
-use symbolon_tests::{Desktop, Server, accepted, reason};
+use std::path::Path;
+
+use symbolon_tests::{Desktop, Server, Ticket, accepted, after, now_step, reason};
 
 const PIN: &str = "246813";
 const OTHER_PIN: &str = "975104";
@@ -88,4 +90,68 @@ fn what_can_t_be_reached_or_read_has_its_exit_code() {
     server.kill();
     let unreachable = desktop.try_run(&["activate", &ticket.link, "--pin-fd", "0"], &[PIN]);
     assert_eq!(unreachable.exit, Some(3), "{}", unreachable.message);
+}
+
+/// All bytes of all files below a folder.
+fn content(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        bytes.extend(if path.is_dir() { content(&path) } else { std::fs::read(&path).unwrap() });
+    }
+    bytes
+}
+
+/// The end of the journey: guesses lock, an unlock frees, the next code counts.
+#[tokio::test]
+async fn wrong_codes_lock_a_desktop_token_and_an_unlock_frees_it() {
+    let server = Server::start();
+    let caller = server.caller("verify");
+    let ticket = server.hand_out("alice");
+    let desktop = Desktop::new();
+    desktop.run(&["activate", &ticket.link, "--pin-fd", "0"], &[PIN]);
+    let step = now_step();
+    let first = code(&desktop, PIN);
+    assert!(accepted(&caller.verify("alice", &first).await));
+    for _ in 0..5 {
+        // Right at one of the window's steps with a chance of one in a million.
+        let wrong = if first.starts_with('4') { "51515151" } else { "41414141" };
+        assert_eq!(reason(&caller.verify("alice", wrong).await), "wrong_code");
+    }
+    // A new code, so that it is the lock that refuses. It may take half a minute until there is one.
+    after(step).await;
+    let next = code(&desktop, PIN);
+    let locked = caller.verify("alice", &next).await;
+    assert_eq!(reason(&locked), "locked");
+    assert!(locked["retry_at"].is_string());
+    server.admin(&["token", "unlock", &ticket.serial]);
+    let verdict = caller.verify("alice", &next).await;
+    // Where the step changed between two lines above, the first code was of the same step.
+    assert!(accepted(&verdict) || next == first, "{verdict}");
+    desktop.run(&["code", "--contact", "--pin-fd", "0"], &[PIN]);
+    assert_eq!(server.admin(&["audit", "verify"])["intact"], true);
+
+    let kept = content(desktop.home());
+    for secret in [PIN, &ticket.code.replace(' ', ""), &first, &next] {
+        assert!(!kept.windows(secret.len()).any(|window| window == secret.as_bytes()), "a secret lies in a file");
+    }
+}
+
+#[test]
+fn a_locked_vault_is_replaced_by_a_new_activation() {
+    let server = Server::start();
+    server.admin(&["policy", "set", "pin_tries=3"]);
+    let ticket = server.hand_out("alice");
+    let desktop = Desktop::new();
+    desktop.run(&["activate", &ticket.link, "--pin-fd", "0"], &[PIN]);
+    for _ in 0..3 {
+        assert_eq!(desktop.try_run(&["code", "--pin-fd", "0"], &[OTHER_PIN]).exit, Some(1));
+    }
+    assert_eq!(desktop.try_run(&["code", "--pin-fd", "0"], &[PIN]).exit, Some(1), "the right PIN comes too late");
+    let active = server.admin(&["token", "show", &ticket.serial]);
+    assert_eq!(active["token"]["state"], "active", "a locked vault is the phone's own affair");
+    let again = Ticket::read(&server.admin(&["token", "reactivate", &ticket.serial]));
+    desktop.run(&["remove", &ticket.serial], &[]);
+    desktop.run(&["activate", &again.link, "--pin-fd", "0"], &[OTHER_PIN]);
+    assert_eq!(code(&desktop, OTHER_PIN).len(), 8);
 }

@@ -120,6 +120,46 @@ async fn a_code_far_from_the_clock_is_named_and_can_never_be_used() {
 }
 
 #[tokio::test]
+async fn a_reset_with_two_consecutive_codes_follows_a_token_whose_clock_has_gone_astray() {
+    let server = Server::start();
+    let caller = server.caller("verify");
+    let token = server.activated("dora").await;
+    let astray = token.code_at(60);
+    assert_eq!(reason(&caller.verify("dora", &astray).await), "outside_window");
+    let pairs = [
+        (token.code_at(61), token.code_at(63)),
+        (token.code_at(62), token.code_at(61)),
+        (token.code_at(61), token.code_at(61)),
+        (token.code_at(130), token.code_at(131)),
+        (token.wrong_code(), token.code_at(62)),
+    ];
+    for (first, second) in pairs {
+        let refused = server.try_admin(&["token", "reset", &token.serial, &first, &second]);
+        assert_eq!(refused.exit, Some(1), "{}", refused.message);
+    }
+    let (first, second) = (token.code_at(61), token.code_at(62));
+    server.admin(&["token", "reset", &token.serial, &first, &second]);
+    for used in [&astray, &first, &second] {
+        assert_eq!(reason(&caller.verify("dora", used).await), "replayed");
+    }
+    assert!(accepted(&caller.verify("dora", &token.code_at(63)).await));
+    assert_eq!(server.try_admin(&["token", "reset", &token.serial, &first, &second]).exit, Some(1));
+}
+
+/// An answer has named the code as one of the token's: it may open nothing later, whatever a reset moves.
+#[tokio::test]
+async fn a_code_that_was_named_as_outside_the_window_stays_used_over_a_reset() {
+    let server = Server::start();
+    let caller = server.caller("verify");
+    let token = server.activated("dave").await;
+    let named = token.code_at(60);
+    assert_eq!(reason(&caller.verify("dave", &named).await), "outside_window");
+    server.admin(&["token", "reset", &token.serial, &token.code_at(54), &token.code_at(55)]);
+    assert_eq!(reason(&caller.verify("dave", &named).await), "replayed");
+    assert!(accepted(&caller.verify("dave", &token.code_at(61)).await));
+}
+
+#[tokio::test]
 async fn length_and_hash_are_those_of_the_activation() {
     let server = Server::start();
     let caller = server.caller("verify");

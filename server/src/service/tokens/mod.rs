@@ -116,7 +116,9 @@ pub struct TokenWithTicket {
 pub(super) fn free_serial(transaction: &dyn Transaction) -> Result<SerialNumber, ServiceError> {
     loop {
         let serial = SerialNumber::generate(&mut rand_core::OsRng);
-        if transaction.token_by_serial(serial)?.is_none() {
+        let taken = |text: String| transaction.token_by_maker_serial(&text).map(|token| token.is_some());
+        // Both kinds of serial number find a token, so neither may name two.
+        if transaction.token_by_serial(serial)?.is_none() && !taken(serial.to_string())? && !taken(serial.digits())? {
             return Ok(serial);
         }
     }
