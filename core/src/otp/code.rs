@@ -53,7 +53,7 @@ pub struct Code {
 impl Code {
     /// The last `digits` digits of `number`, which has 31 bits (RFC 4226, 5.3).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn truncate(number: u32, digits: Digits) -> Self {
         // Each divisor is a constant, which costs a multiplication; a divisor from a variable costs a division.
         let value = match digits.0 {

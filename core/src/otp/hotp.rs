@@ -73,7 +73,7 @@ impl OtpKey {
 
     /// The code for `counter` (RFC 4226, 5.3: HMAC, dynamic truncation, modulo).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn hotp(&self, counter: u64, digits: Digits) -> Code {
         let number = self.0.mac(&counter.to_be_bytes(), truncate);
         Code::truncate(number, digits)
@@ -81,7 +81,7 @@ impl OtpKey {
 }
 
 /// Dynamic truncation: four bytes at the offset that the last nibble names, without the sign bit.
-#[inline]
+#[inline(always)]
 pub(crate) fn truncate(mac: &[u8]) -> u32 {
     let offset = usize::from(mac.last().copied().unwrap_or_default() & 0x0f);
     let bytes = mac.get(offset..).and_then(<[u8]>::first_chunk::<4>);

@@ -98,7 +98,7 @@ impl TimeStep {
 impl OtpKey {
     /// The code of a time step (RFC 6238, 4.2).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn totp(&self, step: TimeStep, digits: Digits) -> Code {
         // Steps before 1970 are of no token, and as bits they are a counter like any other.
         self.hotp(step.0.cast_unsigned(), digits)
