@@ -19,13 +19,10 @@ pub(super) fn configuration(trust: &Trust) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::PublicAuthorities => {
-            let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .map_err(|error| Error::General(error.to_string()))?
+            by_roots(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }, provider)?
         }
-        Trust::Authority(pin) => Arc::new(PinnedAuthority { pin: pin.clone(), provider }),
-        Trust::Activation => Arc::new(AnyServer { provider }),
+        Trust::Authority(pin) => Arc::new(Verifier { trust: Certificates::OfAuthority(pin.clone()), provider }),
+        Trust::Activation => Arc::new(Verifier { trust: Certificates::Any, provider }),
     };
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
@@ -38,15 +35,25 @@ pub fn spki_hash(certificate: &[u8]) -> Option<KeyHash> {
     Some(sha256(certificate.tbs_certificate.subject_pki.raw).into())
 }
 
-/// Takes the certificate in the presented chain whose key is the pinned one for the only root, and verifies as usual:
-/// signatures, validity, server authentication and the name. So leaves may change as often as the server likes.
+/// Checks the handshake's signatures as usual, and the certificate as `trust` says.
 #[derive(Debug)]
-struct PinnedAuthority {
-    pin: KeyHash,
+struct Verifier {
+    trust: Certificates,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for PinnedAuthority {
+/// Which certificates are taken that no public root vouches for.
+#[derive(Debug)]
+enum Certificates {
+    /// Those of the authority with this key: the certificate in the presented chain that has it becomes the only root, and
+    /// all else is verified as usual (signatures, validity, server authentication, the name). So leaves may change as
+    /// often as the server likes.
+    OfAuthority(KeyHash),
+    /// Any. Trying the public roots first would add nothing: who stands in the middle would fail them.
+    Any,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -55,14 +62,20 @@ impl ServerCertVerifier for PinnedAuthority {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let pinned = |certificate: &&CertificateDer<'_>| spki_hash(certificate).as_ref() == Some(&self.pin);
+        let Certificates::OfAuthority(pin) = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let pinned = |certificate: &&CertificateDer<'_>| spki_hash(certificate).as_ref() == Some(pin);
         let authority = intermediates.iter().find(pinned).ok_or(CertificateError::UnknownIssuer)?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&self.provider))
-            .build()
-            .map_err(|error| Error::General(error.to_string()))?
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        by_roots(roots, Arc::clone(&self.provider))?.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )
     }
 
     fn verify_tls12_signature(
@@ -71,8 +84,7 @@ impl ServerCertVerifier for PinnedAuthority {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -81,8 +93,7 @@ impl ServerCertVerifier for PinnedAuthority {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -90,45 +101,8 @@ impl ServerCertVerifier for PinnedAuthority {
     }
 }
 
-/// Takes any certificate. Trying the public roots first would add nothing: who stands in the middle would fail them.
-#[derive(Debug)]
-struct AnyServer {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+fn by_roots(roots: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| Error::General(error.to_string()))
 }
