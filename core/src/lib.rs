@@ -5,6 +5,7 @@
 //! is `docs/protocol.md` beside this crate, and `docs/vault-format.md` for the file on the phone.
 
 pub mod activation;
+pub mod approval;
 pub mod contact;
 pub mod encoding;
 pub mod frame;
