@@ -4,6 +4,7 @@
 //! parameters (`now`, `rng`), so a test decides what time it is. The public specification of what these modules compute
 //! is `docs/protocol.md` beside this crate, and `docs/vault-format.md` for the file on the phone.
 
+pub mod access;
 pub mod activation;
 pub mod approval;
 pub mod contact;

@@ -9,12 +9,15 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use crate::service::challenges::ChallengeKind;
+
 /// What is counted.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
     verifications: Family<Outcome, Counter<u64, AtomicU64>>,
     activations: Family<Step, Counter<u64, AtomicU64>>,
+    challenges: Family<ChallengeStep, Counter<u64, AtomicU64>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,6 +31,12 @@ struct Step {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChallengeStep {
+    kind: &'static str,
+    status: &'static str,
+}
+
 impl Metrics {
     /// All counters at zero.
     #[must_use]
@@ -37,7 +46,9 @@ impl Metrics {
         registry.register("verifications", "Codes verified, by result", verifications.clone());
         let activations = Family::default();
         registry.register("activation_messages", "Messages of activations, by step and result", activations.clone());
-        Self { registry: Arc::new(registry), verifications, activations }
+        let challenges = Family::default();
+        registry.register("challenges", "Challenges, by kind and what became of them", challenges.clone());
+        Self { registry: Arc::new(registry), verifications, activations, challenges }
     }
 
     /// Counts a verification: `accepted`, or the reason of the refusal.
@@ -49,6 +60,11 @@ impl Metrics {
     pub fn activation(&self, step: &'static str, taken: bool) {
         let result = if taken { "taken" } else { "refused" };
         self.activations.get_or_create(&Step { step, result }).inc();
+    }
+
+    /// Counts a challenge: `created`, or what an answer made of it.
+    pub fn challenge(&self, kind: ChallengeKind, status: &'static str) {
+        self.challenges.get_or_create(&ChallengeStep { kind: kind.name(), status }).inc();
     }
 
     /// The text that Prometheus reads.

@@ -20,8 +20,8 @@ pub struct OfflineRequest {
     pub id: ChallengeId,
     /// The organisation's name.
     pub issuer: Name,
-    /// The token that is asked.
-    pub serial: SerialNumber,
+    /// The tokens that are asked, any of which may answer: 1 to 10.
+    pub serials: Vec<SerialNumber>,
     /// Until when it can be answered, in whole seconds.
     pub expires_at: Timestamp,
     /// What is to be approved.
@@ -56,12 +56,13 @@ impl OfflineRequest {
     /// # Errors
     /// [`OfflineRequestError::TooLong`].
     pub fn qr(&self) -> Result<String, OfflineRequestError> {
+        let serials: Vec<_> = self.serials.iter().map(|serial| serial.digits()).collect();
         let mut parts = form_urlencoded::Serializer::new(START.to_owned());
         parts
             .append_pair("v", "1")
             .append_pair("i", &self.id.to_string())
             .append_pair("o", self.issuer.as_str())
-            .append_pair("s", &self.serial.digits())
+            .append_pair("s", &serials.join("."))
             .append_pair("e", &self.expires_at.as_second().to_string())
             .append_pair("m", self.transaction.summary.as_str());
         for detail in self.transaction.details.as_slice() {
@@ -71,15 +72,15 @@ impl OfflineRequest {
         if text.len() > Self::MAX { Err(OfflineRequestError::TooLong) } else { Ok(text) }
     }
 
-    /// The question of OCRA: SHA-256 over the label, challenge, issuer, serial number and transaction, each
-    /// length-prefixed.
+    /// The question that OCRA asks of one of the tokens: SHA-256 over a label, challenge, issuer, serial number and
+    /// transaction, each length-prefixed.
     #[must_use]
-    pub fn question(&self) -> [u8; 32] {
+    pub fn question(&self, serial: SerialNumber) -> [u8; 32] {
         let frame = FrameWriter::default()
             .field(b"symbolon/1/offline-approval")
             .field(self.id.as_slice())
             .field(self.issuer.as_str().as_bytes())
-            .field(self.serial.digits().as_bytes())
+            .field(serial.digits().as_bytes())
             .field(self.transaction.frame().as_bytes());
         sha256(frame.as_bytes())
     }
@@ -109,7 +110,8 @@ impl FromStr for OfflineRequest {
         }
         let id = part("i")?.parse().map_err(|_| Part("i"))?;
         let issuer = part("o")?.parse().map_err(|_| Part("o"))?;
-        let serial = part("s")?.parse().map_err(|_| Part("s"))?;
+        let serials: Result<Vec<SerialNumber>, _> = part("s")?.split('.').map(str::parse).collect();
+        let serials = serials.ok().filter(|serials| serials.len() <= 10).ok_or(Part("s"))?;
         let seconds = part("e")?.parse().map_err(|_| Part("e"))?;
         let expires_at = Timestamp::from_second(seconds).map_err(|_| Part("e"))?;
         let summary = part("m")?.parse().map_err(|_| Part("m"))?;
@@ -119,6 +121,6 @@ impl FromStr for OfflineRequest {
             details.push(Detail { name: name.parse().map_err(|_| Part("n"))?, value });
         }
         let details = Details::try_from(details).map_err(|_| Part("n"))?;
-        Ok(Self { id, issuer, serial, expires_at, transaction: Transaction { summary, details } })
+        Ok(Self { id, issuer, serials, expires_at, transaction: Transaction { summary, details } })
     }
 }

@@ -193,7 +193,7 @@ fn an_offline_request_is_read_as_it_is_written() {
     let request = OfflineRequest {
         id: [7; 16].into(),
         issuer: "Bücher & Co".parse().unwrap(),
-        serial: SerialNumber::generate(&mut OsRng),
+        serials: vec![SerialNumber::generate(&mut OsRng), SerialNumber::generate(&mut OsRng)],
         expires_at: Timestamp::from_second(1_800_000_000).unwrap(),
         transaction: transaction("Pay 12 € = all", &[("To", "Ana Gómez"), ("IBAN", "ES91 2100")]),
     };
@@ -201,11 +201,14 @@ fn an_offline_request_is_read_as_it_is_written() {
     assert_eq!(text.parse::<OfflineRequest>().unwrap(), request);
     let mut other = request.clone();
     other.transaction = transaction("Pay 12 € = all", &[("To", "Ana Gómez"), ("IBAN", "ES91 2101")]);
-    assert_ne!(other.question(), request.question());
+    let serial = request.serials[0];
+    assert_ne!(other.question(serial), request.question(serial));
+    assert_ne!(request.question(request.serials[1]), request.question(serial));
 
     for (damaged, error) in [
         (text.replace("v=1", "v=2"), OfflineRequestError::Version),
         (text.replace("&e=1800000000", ""), OfflineRequestError::Part("e")),
+        (text.replace("&s=", "&s=1."), OfflineRequestError::Part("s")),
         (text.replace("&d=Ana", "&x=Ana"), OfflineRequestError::Part("d")),
         (format!("{text}&n=more"), OfflineRequestError::Part("d")),
         (format!("{text}&q=more"), OfflineRequestError::Part("n")),

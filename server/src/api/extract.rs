@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{Api, Problem};
 use crate::service::Actor;
+use crate::service::challenges::IdempotencyKey;
 use crate::storage::{Application, Scope};
 
 /// No JSON is longer, in bytes: the largest is message 3 with its attestation.
@@ -143,6 +144,9 @@ impl FromRequestParts<Api> for Address {
 /// An application that may verify.
 pub(super) struct Verifier(pub(super) Application);
 
+/// An application that may ask for answers.
+pub(super) struct Challenger(pub(super) Application);
+
 /// Whoever may administer through the API.
 pub(super) struct Administrator(pub(super) Actor);
 
@@ -152,6 +156,47 @@ impl FromRequestParts<Api> for Verifier {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         authorize(parts, api, Scope::Verify).await.map(Self)
     }
+}
+
+impl FromRequestParts<Api> for Challenger {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        authorize(parts, api, Scope::Challenge).await.map(Self)
+    }
+}
+
+/// The key by which a request may be repeated, if it has one.
+pub(super) struct Idempotency(pub(super) Option<IdempotencyKey>);
+
+impl FromRequestParts<Api> for Idempotency {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        let key = value.to_str().unwrap_or_default().parse();
+        key.map(|key| Self(Some(key))).map_err(|error| Problem::invalid("Idempotency-Key", error))
+    }
+}
+
+/// The access token of a phone.
+pub(super) struct AccessToken(pub(super) String);
+
+impl FromRequestParts<Api> for AccessToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let detail = "An access token is needed: Authorization: Bearer TOKEN";
+        let missing = || Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+        bearer(parts).map(|token| Self(token.to_owned())).ok_or_else(missing)
+    }
+}
+
+/// What follows `Bearer` in the header that says who asks.
+fn bearer(parts: &Parts) -> Option<&str> {
+    let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|given| given.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
+    given.map(|(_, value)| value.trim())
 }
 
 impl FromRequestParts<Api> for Administrator {
@@ -167,10 +212,8 @@ impl FromRequestParts<Api> for Administrator {
 async fn authorize(parts: &mut Parts, api: &Api, scope: Scope) -> Result<Application, Problem> {
     let Address(address) = Address::from_request_parts(parts, api).await?;
     api.guards.bad_keys.admit(&address)?;
-    let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = given.and_then(|given| given.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-    let application = match key {
-        Some((_, key)) => api.service.authenticate(key.trim())?,
+    let application = match bearer(parts) {
+        Some(key) => api.service.authenticate(key)?,
         None => None,
     };
     let Some(application) = application else {

@@ -7,10 +7,12 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::service::ServiceError;
 use crate::service::activation::ActivationError;
+use crate::service::challenges::approvals::ApprovalError;
 use crate::storage::StorageError;
 
 /// An error as callers see it.
@@ -32,6 +34,13 @@ pub struct Problem {
     /// What could be asked instead of what was refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     possible: Vec<&'static str>,
+    /// Why, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// When to try again, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    retry_at: Option<Timestamp>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -56,6 +65,8 @@ impl Problem {
             detail: detail.to_string(),
             errors: Vec::new(),
             possible: Vec::new(),
+            reason: None,
+            retry_at: None,
             retry_after: None,
         }
     }
@@ -72,6 +83,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Says why, for programs.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
         self
     }
 
@@ -113,6 +131,10 @@ impl From<ServiceError> for Problem {
                 Self { possible, ..Self::new(StatusCode::CONFLICT, "state", detail) }
             }
             ServiceError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
+            ServiceError::Challenge(refusal) => Self {
+                retry_at: refusal.retry_at(),
+                ..Self::new(StatusCode::CONFLICT, "challenge", detail).reason(refusal.reason())
+            },
             ServiceError::ClockBehind { .. } => {
                 tracing::error!(%detail, "the clock is behind");
                 let detail =
@@ -142,6 +164,19 @@ impl From<ActivationError> for Problem {
             ActivationError::Message(_) => Self::new(StatusCode::BAD_REQUEST, "activation-message", detail),
             ActivationError::Policy(_) => Self::new(StatusCode::FORBIDDEN, "activation-policy", detail),
             ActivationError::Service(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApprovalError> for Problem {
+    fn from(error: ApprovalError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ApprovalError::Refused => Self::new(StatusCode::FORBIDDEN, "answer-refused", detail),
+            ApprovalError::Unknown => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            ApprovalError::ShortOfPolicy(_) => Self::new(StatusCode::FORBIDDEN, "short-of-policy", detail),
+            ApprovalError::Ended(status) => Self::new(StatusCode::CONFLICT, "ended", detail).reason(status.name()),
+            ApprovalError::Service(error) => error.into(),
         }
     }
 }

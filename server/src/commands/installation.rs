@@ -23,7 +23,7 @@ pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
         address: config.public_url.clone().or(announced.address),
         tls: announced.tls,
     };
-    Ok(Service { store, keyring, clock: Arc::new(SystemClock), identity: Arc::new(identity) })
+    Ok(Service { store, keyring, clock: Arc::new(SystemClock), identity: Arc::new(identity), bells: Arc::default() })
 }
 
 /// A directory that only its owner can look into.

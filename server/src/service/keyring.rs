@@ -3,6 +3,7 @@
 use rand_core::OsRng;
 use symbolon_core::activation::ActivationPassword;
 use symbolon_core::activation::online::server::{ServerKeys, Setup};
+use symbolon_core::approval::ChallengeId;
 use symbolon_core::frame::{FrameReader, FrameWriter};
 use symbolon_core::keys::{FactorKey, Label, SealingKey, TokenKeys};
 use symbolon_core::secret::{Secret, SecretBytes};
@@ -10,7 +11,7 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::{PublicKey, SigningKey};
 
 use super::ServiceError;
-use crate::storage::{Store, Transaction};
+use crate::storage::{ApplicationId, Store, Transaction};
 
 /// Seals the data key and nothing else; lives outside the database.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub struct Keyring {
 
 /// What a sealed value belongs to: it opens nowhere else.
 #[derive(Debug, Clone, Copy)]
-pub enum Place {
+pub enum Place<'c> {
     /// A value of the installation.
     Meta(&'static str),
     /// The secrets of a token.
@@ -45,9 +46,15 @@ pub enum Place {
     TicketRecord(SerialNumber),
     /// The secrets that a handshake will give to a token.
     HandshakeKeys(SerialNumber),
+    /// The access token of a phone.
+    AccessToken,
+    /// The value of a mutual challenge.
+    MutualChallenge(&'c ChallengeId),
+    /// The answer to an application's request, which may be repeated.
+    Response(ApplicationId),
 }
 
-impl Place {
+impl Place<'_> {
     fn associated_data(self) -> FrameWriter {
         let frame = FrameWriter::default().field(b"symbolon/1/row");
         match self {
@@ -55,6 +62,9 @@ impl Place {
             Self::TokenKeys(serial) => frame.field(b"token").field(serial.digits().as_bytes()),
             Self::TicketRecord(serial) => frame.field(b"ticket").field(serial.digits().as_bytes()),
             Self::HandshakeKeys(serial) => frame.field(b"handshake").field(serial.digits().as_bytes()),
+            Self::AccessToken => frame.field(b"access"),
+            Self::MutualChallenge(id) => frame.field(b"mutual").field(id.as_slice()),
+            Self::Response(application) => frame.field(b"response").field(&application.0.to_be_bytes()),
         }
     }
 }
@@ -140,7 +150,7 @@ impl Keyring {
 
     /// Seals `plain` for one place.
     #[must_use]
-    pub fn seal(&self, place: Place, plain: &[u8]) -> Vec<u8> {
+    pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Vec<u8> {
         self.rows.seal(&mut OsRng, place.associated_data().as_bytes(), plain)
     }
 
@@ -148,7 +158,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`ServiceError::Sealed`] when it was sealed for another place, or changed.
-    pub fn open_sealed(&self, place: Place, sealed: &[u8]) -> Result<SecretBytes, ServiceError> {
+    pub fn open_sealed(&self, place: Place<'_>, sealed: &[u8]) -> Result<SecretBytes, ServiceError> {
         self.rows.open(place.associated_data().as_bytes(), sealed).map_err(|_| ServiceError::Sealed)
     }
 }

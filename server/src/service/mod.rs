@@ -1,9 +1,12 @@
 //! The rules: who may do what, which code counts, what a ticket opens. No SQL and no HTTP; time and randomness come in
 //! as parameters of the service, so that a test decides both.
 
+pub mod access;
 pub mod activation;
 pub mod applications;
 pub mod audit;
+pub mod bells;
+pub mod challenges;
 pub mod contact;
 pub mod import;
 pub mod installation;
@@ -23,6 +26,7 @@ use symbolon_core::text::Name;
 
 use crate::storage::{StorageError, Store};
 pub use audit::Actor;
+use bells::Bells;
 pub use keyring::Keyring;
 
 /// Where the services get the time.
@@ -52,6 +56,8 @@ pub struct Service {
     pub clock: Arc<dyn Clock>,
     /// What tickets say of this server.
     pub identity: Arc<ServerIdentity>,
+    /// Who waits for what.
+    pub bells: Arc<Bells>,
 }
 
 /// What tickets and activated tokens are told of this server.
@@ -107,6 +113,9 @@ pub enum ServiceError {
     /// A rule says no; the text says which, and what to do.
     #[error("{0}")]
     Refused(String),
+    /// A rule of challenges says no, for a reason that programs read.
+    #[error("{}", .0.sentence())]
+    Challenge(challenges::Refusal),
     /// The clock is behind what the server has stored.
     #[error(
         "the clock stands at {now}, before {stored}, when this server last wrote: set the clock, or accept it with \

@@ -78,9 +78,16 @@ impl Reason {
 const SPENT: usize = 128;
 
 /// What the code is to one of the tokens.
-struct Candidate {
+pub(super) struct Candidate {
     token: Token,
     found: Found,
+}
+
+impl Candidate {
+    /// A token whose code it is not.
+    pub(super) fn wrong(token: Token) -> Self {
+        Self { token, found: Found::Step(Match::Wrong) }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -121,7 +128,7 @@ impl Service {
         let mut found = Vec::with_capacity(tokens.len());
         for token in tokens {
             if locked || token.lock.lock.holds(now) {
-                found.push(Candidate { token, found: Found::Step(Match::Wrong) });
+                found.push(Candidate::wrong(token));
             } else {
                 let judged = self.judge(&token, &code, &policy, now)?;
                 found.push(Candidate { token, found: judged });
@@ -306,7 +313,7 @@ fn refuse(
 }
 
 /// Counts a wrong code on the user, or on each token that was tried; answers when a lock that this led to ends.
-fn count_failure(
+pub(super) fn count_failure(
     transaction: &dyn Transaction,
     actor: &Actor,
     user: &User,

@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 use symbolon_core::activation::online::SessionId;
+use symbolon_core::approval::{ChallengeId, Decision, RequestHash};
 use symbolon_core::otp::TimeStep;
 use symbolon_core::policy::PolicyPatch;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
 
 use super::{
-    Application, ApplicationId, AuditHead, Handshake, LockState, StorageError, StoredEntry, StoredPolicy, TicketRecord,
-    Token, TokenId, User, UserId,
+    Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake, Idempotent, LockState,
+    StorageError, StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -60,6 +61,27 @@ pub trait Applications {
     fn applications(&self) -> Result<Vec<Application>>;
 }
 
+/// Challenges, read.
+pub trait Challenges {
+    /// A challenge.
+    fn challenge(&self, id: &ChallengeId) -> Result<Option<Challenge>>;
+    /// The challenges of a user that wait for their answer at `now`, oldest first.
+    fn pending_challenges(&self, user: UserId, now: Timestamp) -> Result<Vec<Challenge>>;
+    /// What a phone is asked at `now`, newest first.
+    fn pending_requests(&self, token: TokenId, now: Timestamp) -> Result<Vec<StoredRequest>>;
+    /// What a phone was asked by the request with this hash.
+    fn request(&self, token: TokenId, hash: &RequestHash) -> Result<Option<StoredRequest>>;
+    /// What is known of where an approval comes from.
+    fn approval_origin(
+        &self,
+        user: UserId,
+        application: ApplicationId,
+        address: &str,
+    ) -> Result<Option<ApprovalOrigin>>;
+    /// The answer that was given to an application's request under this key.
+    fn idempotent(&self, application: ApplicationId, key: &str) -> Result<Option<Idempotent>>;
+}
+
 /// Policies, read.
 pub trait Policies {
     /// What was changed for everyone, or for a group.
@@ -79,9 +101,9 @@ pub trait Audit {
 }
 
 /// One consistent state of everything.
-pub trait Snapshot: Meta + Users + Tokens + Activations + Applications + Policies + Audit {}
+pub trait Snapshot: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit {}
 
-impl<T: Meta + Users + Tokens + Activations + Applications + Policies + Audit> Snapshot for T {}
+impl<T: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit> Snapshot for T {}
 
 /// Values of the installation, written.
 pub trait WriteMeta {
@@ -147,6 +169,32 @@ pub trait WriteApplications {
     fn delete_application(&self, id: ApplicationId) -> Result<()>;
 }
 
+/// Challenges, written.
+pub trait WriteChallenges {
+    /// Adds a challenge.
+    fn insert_challenge(&self, challenge: &Challenge) -> Result<()>;
+    /// Adds what one phone is asked.
+    fn insert_request(&self, request: &StoredRequest) -> Result<()>;
+    /// Ends a challenge that is pending; false when it is not. That an answer counts once is this conditional update.
+    fn end_challenge(&self, id: &ChallengeId, end: &ChallengeEnd) -> Result<bool>;
+    /// Counts a wrong code for a challenge.
+    fn count_wrong_code(&self, id: &ChallengeId) -> Result<()>;
+    /// Writes down what a phone decided.
+    fn set_decision(&self, challenge: &ChallengeId, token: TokenId, decision: Decision) -> Result<()>;
+    /// Takes `step` for a signature over typed details, if the token has signed none as late; whether it was taken.
+    fn accept_signature(&self, token: TokenId, step: TimeStep) -> Result<bool>;
+    /// Writes what is known of where approvals come from.
+    fn put_approval_origin(&self, origin: &ApprovalOrigin) -> Result<()>;
+    /// Ends the pauses of all approvals for a user.
+    fn clear_pauses(&self, user: UserId) -> Result<()>;
+    /// Keeps an answer for a request that may be repeated.
+    fn put_idempotent(&self, idempotent: &Idempotent) -> Result<()>;
+    /// Takes an assertion of a phone; false when it was taken before.
+    fn accept_assertion(&self, token: TokenId, jti: &[u8], expires_at: Timestamp) -> Result<bool>;
+    /// Drops some of the challenges that ended before `ended`, and of what else has expired before `now`.
+    fn sweep_challenges(&self, ended: Timestamp, now: Timestamp) -> Result<()>;
+}
+
 /// Policies, written.
 pub trait WritePolicies {
     /// Writes what is changed for everyone, or for a group, under a new version, which is answered.
@@ -161,7 +209,15 @@ pub trait WriteAudit {
 
 /// A transaction that changes things. It has the database to itself: what it read has not changed when it writes.
 pub trait Transaction:
-    Snapshot + WriteMeta + WriteUsers + WriteTokens + WriteActivations + WriteApplications + WritePolicies + WriteAudit
+    Snapshot
+    + WriteMeta
+    + WriteUsers
+    + WriteTokens
+    + WriteActivations
+    + WriteApplications
+    + WriteChallenges
+    + WritePolicies
+    + WriteAudit
 {
 }
 
@@ -172,6 +228,7 @@ impl<T> Transaction for T where
         + WriteTokens
         + WriteActivations
         + WriteApplications
+        + WriteChallenges
         + WritePolicies
         + WriteAudit
 {

@@ -1,5 +1,6 @@
 //! The application API: for programs that verify users.
 
+mod challenges;
 mod verify;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -8,5 +9,9 @@ use utoipa_axum::routes;
 use super::Api;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(verify::verify))
+    OpenApiRouter::new()
+        .routes(routes!(verify::verify))
+        .routes(routes!(challenges::create))
+        .routes(routes!(challenges::show, challenges::withdraw))
+        .routes(routes!(challenges::answer))
 }

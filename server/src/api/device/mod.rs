@@ -1,6 +1,7 @@
 //! The device API: the protocol of `core/docs/protocol.md` over HTTP.
 
 mod activation;
+mod approvals;
 mod contact;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -14,4 +15,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(activation::finish))
         .routes(routes!(activation::confirm))
         .routes(routes!(contact::contact))
+        .routes(routes!(approvals::access))
+        .routes(routes!(approvals::requests))
+        .routes(routes!(approvals::answer))
 }

@@ -4,6 +4,7 @@
 mod activations;
 mod applications;
 mod audit;
+mod challenges;
 mod policies;
 mod row;
 mod tokens;

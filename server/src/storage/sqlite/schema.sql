@@ -31,6 +31,7 @@ CREATE TABLE token (
     last_step INTEGER,
     drift INTEGER NOT NULL DEFAULT 0,
     drift_at_reset INTEGER NOT NULL DEFAULT 0,
+    signed_step INTEGER,                -- of the last signature over typed details
     next_event INTEGER,                 -- of event-based tokens
     hash TEXT NOT NULL,
     digits INTEGER NOT NULL,
@@ -103,3 +104,67 @@ CREATE TABLE stray_guesses (
 ) STRICT;
 
 INSERT INTO stray_guesses VALUES (1, 0);
+
+CREATE TABLE challenge (
+    id BLOB PRIMARY KEY,
+    application_id INTEGER NOT NULL REFERENCES application (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    question TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    status TEXT NOT NULL,
+    wrong_codes INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    token_id INTEGER REFERENCES token (id) ON DELETE SET NULL,
+    factors TEXT,
+    receipt TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX challenge_of_user ON challenge (user_id, status);
+CREATE INDEX challenge_by_age ON challenge (expires_at);
+
+-- What one phone is asked: the signed request, and how it answered.
+CREATE TABLE request (
+    challenge_id BLOB NOT NULL REFERENCES challenge (id) ON DELETE CASCADE,
+    token_id INTEGER NOT NULL REFERENCES token (id) ON DELETE CASCADE,
+    hash BLOB NOT NULL,
+    request TEXT NOT NULL,
+    decision TEXT,
+    PRIMARY KEY (challenge_id, token_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX request_of_token ON request (token_id, hash);
+
+-- Where approvals for a user come from: an application, and an address that it names.
+CREATE TABLE origin (
+    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    application_id INTEGER NOT NULL REFERENCES application (id) ON DELETE CASCADE,
+    address TEXT NOT NULL,
+    confirmed_at INTEGER,
+    pauses INTEGER NOT NULL DEFAULT 0,
+    paused_until INTEGER,
+    PRIMARY KEY (user_id, application_id, address)
+) STRICT, WITHOUT ROWID;
+
+-- Answers to requests that may be repeated.
+CREATE TABLE idempotency (
+    application_id INTEGER NOT NULL REFERENCES application (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    request BLOB NOT NULL,
+    sealed_response BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (application_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_by_age ON idempotency (expires_at);
+
+-- Assertions by which phones got access, each of which counts once.
+CREATE TABLE assertion (
+    token_id INTEGER NOT NULL REFERENCES token (id) ON DELETE CASCADE,
+    jti BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (token_id, jti)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX assertion_by_age ON assertion (expires_at);

@@ -1,0 +1,92 @@
+//! What a phone is asked, and what it answers.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use serde::Deserialize;
+use symbolon_core::access::{AccessReply, AccessRequest, AnswerReply, AnswerRequest, RequestsReply};
+
+use crate::api::extract::{AccessToken, Address, Json, Query};
+use crate::api::{Api, Problem};
+use crate::service::challenges::ChallengeKind;
+
+/// The longest wait for a request, in seconds.
+const LONGEST_WAIT: u64 = 50;
+
+/// Exchanges a signed assertion (RFC 7523) for an access token.
+#[utoipa::path(
+    post, path = "/v1/device/access", tag = "device", request_body = Object,
+    responses(
+        (status = 200, description = "The access token", body = Object),
+        (status = 400, body = Problem, description = "Not such a request"),
+        (status = 403, body = Problem, description = "No such active token here, not its key, or an assertion that is \
+                                                      used or expired"),
+        (status = 429, body = Problem, description = "Too many requests from this address"),
+    )
+)]
+pub(super) async fn access(
+    State(api): State<Api>,
+    Address(address): Address,
+    Json(request): Json<AccessRequest>,
+) -> Result<axum::Json<AccessReply>, Problem> {
+    api.guards.device.admit(&address)?;
+    Ok(axum::Json(api.service.grant_access(&request).await?))
+}
+
+/// How to look.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Look {
+    /// Seconds to wait for a request, at most 50.
+    #[serde(default)]
+    #[param(maximum = 50)]
+    wait: u64,
+}
+
+/// The signed requests that wait for this phone, newest first.
+#[utoipa::path(
+    get, path = "/v1/device/requests", tag = "device", params(Look),
+    responses(
+        (status = 200, description = "The signed requests", body = Object),
+        (status = 401, body = Problem, description = "No access token"),
+        (status = 403, body = Problem, description = "The access token has expired, or its token is not active"),
+        (status = 429, body = Problem, description = "Too many requests from this address"),
+    )
+)]
+pub(super) async fn requests(
+    State(api): State<Api>,
+    Address(address): Address,
+    AccessToken(token): AccessToken,
+    Query(look): Query<Look>,
+) -> Result<axum::Json<RequestsReply>, Problem> {
+    api.guards.device.admit(&address)?;
+    if look.wait > LONGEST_WAIT {
+        return Err(Problem::invalid("wait", format!("must be 0 to {LONGEST_WAIT} seconds")));
+    }
+    let requests = api.service.pending_requests(&token, Duration::from_secs(look.wait)).await?;
+    Ok(axum::Json(RequestsReply { requests }))
+}
+
+/// Takes the person's decision, signed by the device. The same decision sent again gets the same answer.
+#[utoipa::path(
+    post, path = "/v1/device/answer", tag = "device", request_body = Object,
+    responses(
+        (status = 200, description = "What became of the challenge", body = Object),
+        (status = 400, body = Problem, description = "Not an answer"),
+        (status = 403, body = Problem, description = "Not signed by an active token of this server, or short of policy"),
+        (status = 404, body = Problem, description = "Nothing was asked that this answers"),
+        (status = 409, body = Problem, description = "The approval has ended; `reason` says how"),
+        (status = 429, body = Problem, description = "Too many requests from this address"),
+    )
+)]
+pub(super) async fn answer(
+    State(api): State<Api>,
+    Address(address): Address,
+    Json(request): Json<AnswerRequest>,
+) -> Result<axum::Json<AnswerReply>, Problem> {
+    api.guards.device.admit(&address)?;
+    let status = api.service.answer_approval(&request).await?;
+    api.metrics.challenge(ChallengeKind::Approval, status.name());
+    Ok(axum::Json(AnswerReply { status: status.name().to_owned() }))
+}

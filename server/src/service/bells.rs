@@ -1,0 +1,130 @@
+//! Bells: how those who wait for a change learn of it. A bell says only *that* something has changed; what it is, they
+//! read from the store. So a bell that is rung for nothing does no harm, and nothing is known here that a restart loses.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use symbolon_core::approval::ChallengeId;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::storage::TokenId;
+
+/// What somebody waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Bell {
+    /// An application: what becomes of a challenge.
+    Challenge(ChallengeId),
+    /// A phone: what it is asked.
+    Token(TokenId),
+}
+
+/// The bells that somebody listens to.
+#[derive(Default)]
+pub struct Bells {
+    listened: Mutex<HashMap<Bell, Arc<Notify>>>,
+    closed: AtomicBool,
+}
+
+impl Bells {
+    /// Wakes whoever waits for `bell`.
+    pub fn ring(&self, bell: &Bell) {
+        let listened = self.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(notify) = listened.get(bell) {
+            notify.notify_waiters();
+        }
+    }
+
+    /// Wakes everybody for good: the server stops.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        let listened = self.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        listened.values().for_each(|notify| notify.notify_waiters());
+    }
+
+    /// Looks, and looks again each time the bell rings, until there is something or `longest` has passed.
+    ///
+    /// # Errors
+    /// Those of `look`.
+    pub async fn wait<T, E>(
+        &self,
+        bell: Bell,
+        longest: Duration,
+        mut look: impl FnMut() -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
+        if longest.is_zero() {
+            return look();
+        }
+        let deadline = Instant::now() + longest;
+        let listener = self.listen(bell);
+        loop {
+            // Listening begins before the look, so that nothing that comes between the two is missed.
+            let rung = listener.notify.notified();
+            tokio::pin!(rung);
+            rung.as_mut().enable();
+            let found = look()?;
+            if found.is_some() || self.closed.load(Ordering::SeqCst) || timeout_at(deadline, rung).await.is_err() {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn listen(&self, bell: Bell) -> Listener<'_> {
+        let mut listened = self.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        let notify = Arc::clone(listened.entry(bell.clone()).or_default());
+        Listener { bells: self, bell, notify }
+    }
+}
+
+/// Somebody who waits. The last one to go takes the bell away.
+struct Listener<'a> {
+    bells: &'a Bells,
+    bell: Bell,
+    notify: Arc<Notify>,
+}
+
+impl Drop for Listener<'_> {
+    fn drop(&mut self) {
+        let mut listened = self.bells.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        // One is the map's, one is this one's.
+        if Arc::strong_count(&self.notify) == 2 {
+            listened.remove(&self.bell);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn wait_for(bells: Arc<Bells>, bell: Bell, value: Arc<AtomicU32>) -> Option<u32> {
+        let look = || Ok::<_, ()>(Some(value.load(Ordering::SeqCst)).filter(|value| *value > 0));
+        bells.wait(bell, LONG, look).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_by_its_own_bell_and_by_the_end() {
+        let bells = Arc::new(Bells::default());
+        let value = Arc::new(AtomicU32::new(0));
+        let waiting = [1, 1, 2]
+            .map(|token| tokio::spawn(wait_for(Arc::clone(&bells), Bell::Token(TokenId(token)), Arc::clone(&value))));
+        while bells.listened.lock().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        value.store(7, Ordering::SeqCst);
+        bells.ring(&Bell::Token(TokenId(1)));
+        let [first, second, third] = waiting;
+        assert_eq!((first.await.unwrap(), second.await.unwrap()), (Some(7), Some(7)));
+        assert!(!third.is_finished());
+        value.store(0, Ordering::SeqCst);
+        bells.close();
+        assert_eq!(third.await.unwrap(), None);
+        assert!(bells.listened.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,279 @@
+//! Approvals: what phones are asked, and what they answer.
+//!
+//! Signatures are checked, and receipts signed, outside of the transaction that decides. In it the challenge is ended by
+//! a conditional update; so of two phones one wins, and the other is told.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use symbolon_core::access::AnswerRequest;
+use symbolon_core::approval::{Answer, AnswerError, Decision, Factor, MutualValue, Opened, Receipt, Statement};
+use symbolon_core::encoding::Bytes;
+use symbolon_core::keys::sha256;
+use symbolon_core::policy::Policy;
+
+use super::{end, ended, origins};
+use crate::service::activation::ActivationError;
+use crate::service::audit::{self, Entry};
+use crate::service::bells::Bell;
+use crate::service::keyring::{Place, StoredKeys};
+use crate::service::{Actor, Service, ServiceError, policies};
+use crate::storage::{
+    Challenge, ChallengeEnd, ChallengeStatus, EnrolledDevice, Question, StorageError, StoredRequest, Token, TokenState,
+    Transaction, User,
+};
+
+/// Why an answer is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApprovalError {
+    /// No such token here, or not its answer: nobody is told which.
+    #[error("the answer is not one of an active token of this server")]
+    Refused,
+    /// Nothing was asked that this answers.
+    #[error("this token was not asked what this answers, or too long ago")]
+    Unknown,
+    /// The answer proves less than the policy asks for.
+    #[error("{0}")]
+    ShortOfPolicy(&'static str),
+    /// The challenge had ended, as the status says.
+    #[error("this approval has ended already: {}", .0.name())]
+    Ended(ChallengeStatus),
+    /// The server could not do its part.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+impl From<StorageError> for ApprovalError {
+    fn from(error: StorageError) -> Self {
+        Self::Service(error.into())
+    }
+}
+
+impl From<AnswerError> for ApprovalError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Signature | AnswerError::Audience => Self::Refused,
+            AnswerError::Factor => Self::ShortOfPolicy("the answer does not prove how the vault was opened"),
+        }
+    }
+}
+
+/// A phone's answer, checked as far as it can be outside of a transaction.
+struct Checked {
+    token: Token,
+    device: EnrolledDevice,
+    answer: Answer,
+    factors: Vec<Factor>,
+    /// The receipt, ready in case the answer is taken.
+    receipt: Option<String>,
+}
+
+impl Service {
+    /// What a phone is asked, newest first: the signed requests. Waits for one for at most `wait`.
+    ///
+    /// # Errors
+    /// [`ActivationError::Refused`] when the access token opens nothing.
+    pub async fn pending_requests(&self, access_token: &str, wait: Duration) -> Result<Vec<String>, ActivationError> {
+        let token = self.accessed(access_token)?.id;
+        let look = || {
+            let requests = self.store.read(|snapshot| snapshot.pending_requests(token, self.clock.now()))?;
+            Ok::<_, ActivationError>(Some(requests).filter(|requests| !requests.is_empty()))
+        };
+        let requests = self.bells.wait(Bell::Token(token), wait, look).await?.unwrap_or_default();
+        Ok(requests.into_iter().map(|request| request.request).collect())
+    }
+
+    /// Takes a phone's decision. The same decision sent again gets the same result.
+    ///
+    /// # Errors
+    /// [`ApprovalError`].
+    pub async fn answer_approval(&self, message: &AnswerRequest) -> Result<ChallengeStatus, ApprovalError> {
+        let now = self.clock.now();
+        let checked = self.check_answer(message, now)?;
+        let service = self.clone();
+        let (result, bells) = self.store.write(move |transaction| service.decide(transaction, &checked, now)).await?;
+        bells.iter().for_each(|bell| self.bells.ring(bell));
+        result
+    }
+
+    fn check_answer(&self, message: &AnswerRequest, now: Timestamp) -> Result<Checked, ApprovalError> {
+        let identity = self.keyring.public_identity().hash();
+        let found = self.store.read(|snapshot| {
+            audit::check_clock(snapshot, now)?;
+            Ok::<_, ServiceError>(snapshot.token_by_serial(message.serial)?)
+        })?;
+        let active = found.filter(|token| token.state == TokenState::Active);
+        let Some((token, device)) = active.and_then(|token| token.device.clone().map(|device| (token, device))) else {
+            // As long as for a token that is here.
+            let _ =
+                Answer::verify(&message.answer, self.keyring.public_identity(), &identity, message.serial, |_| vec![]);
+            return Err(ApprovalError::Refused);
+        };
+        let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
+        let keys = StoredKeys::read(&plain)?.activated.ok_or(ApprovalError::Refused)?;
+        let (answer, _) =
+            Answer::verify(&message.answer, &device.key, &identity, token.serial, |opened| match opened {
+                Opened::Pin => vec![&keys.factor_pin],
+                Opened::Device | Opened::Biometric => vec![],
+            })?;
+        let asked = self.store.read(|snapshot| {
+            let request = snapshot.request(token.id, &answer.request)?;
+            let user = snapshot.user(token.user)?;
+            Ok::<_, StorageError>(request.zip(user))
+        })?;
+        let (request, user) = asked.ok_or(ApprovalError::Unknown)?;
+        let factors = answer.opened.factors().to_vec();
+        let receipt = if answer.decision == Decision::Confirm {
+            Some(self.receipt(&request, &message.answer, &token, &device, &user, &factors, now)?)
+        } else {
+            None
+        };
+        Ok(Checked { token, device, answer, factors, receipt })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a receipt tells of all of these")]
+    fn receipt(
+        &self,
+        request: &StoredRequest,
+        answer: &str,
+        token: &Token,
+        device: &EnrolledDevice,
+        user: &User,
+        factors: &[Factor],
+        now: Timestamp,
+    ) -> Result<String, ServiceError> {
+        let statement = Statement {
+            id: request.challenge.clone(),
+            request: request.hash.clone(),
+            answer: Bytes::from(sha256(answer.as_bytes())),
+            serial: token.serial,
+            user: user.name.clone(),
+            device_key: device.key.hash(),
+            factors: factors.to_vec(),
+            time: now,
+        };
+        let failed = |error: &dyn std::fmt::Display| StorageError::Failed(error.to_string());
+        let receipt = Receipt {
+            version: 1,
+            request: request.request.clone(),
+            answer: answer.to_owned(),
+            statement: self.keyring.identity().sign_object(&statement).map_err(|error| failed(&error))?,
+            identity_key: self.keyring.public_identity().clone(),
+            device_key: device.key.clone(),
+            attestation: None,
+        };
+        Ok(serde_json::to_string(&receipt).map_err(|error| failed(&error))?)
+    }
+
+    /// The inner error is a refusal whose transaction is kept: it is in the audit.
+    fn decide(
+        &self,
+        transaction: &dyn Transaction,
+        checked: &Checked,
+        now: Timestamp,
+    ) -> Result<(Result<ChallengeStatus, ApprovalError>, Vec<Bell>), ApprovalError> {
+        audit::check_clock(transaction, now)?;
+        let Checked { token, device, answer, .. } = checked;
+        let current = transaction.token(token.id)?.filter(|token| token.state == TokenState::Active);
+        if current.as_ref().and_then(|token| token.device.as_ref()) != Some(device) {
+            return Err(ApprovalError::Refused);
+        }
+        let user = transaction.user(token.user)?.filter(|user| user.enabled).ok_or(ApprovalError::Refused)?;
+        let request = transaction.request(token.id, &answer.request)?.ok_or(ApprovalError::Unknown)?;
+        let challenge = transaction.challenge(&request.challenge)?.ok_or(ApprovalError::Unknown)?;
+        let status = challenge.status_at(now);
+        if request.decision == Some(answer.decision) {
+            return Ok((Ok(status), Vec::new()));
+        }
+        if status != ChallengeStatus::Pending {
+            // Whoever says that it was someone else is heard, even when another phone was faster.
+            if answer.decision == Decision::Concern {
+                transaction.set_decision(&challenge.id, token.id, Decision::Concern)?;
+                let until = origins::pause(transaction, &challenge, now)?;
+                concern(&user, token, &challenge, until).detail("after", status.name()).append(
+                    transaction,
+                    &Actor::Device,
+                    now,
+                )?;
+                return Ok((Ok(status), Vec::new()));
+            }
+            return Ok((Err(ApprovalError::Ended(status)), Vec::new()));
+        }
+        let policy = policies::effective(transaction, user.group.as_ref())?;
+        let by_token = |status, factors: Vec<Factor>, receipt| ChallengeEnd {
+            token: Some(token.id),
+            factors,
+            receipt,
+            ..ended(status, now)
+        };
+        let outcome = match answer.decision {
+            Decision::Confirm => {
+                if let Some(reason) = shortfall(&policy, answer.opened) {
+                    Entry::new("approval.refused")
+                        .user(&user.name)
+                        .token(token.serial)
+                        .detail("challenge", challenge.id.to_string())
+                        .detail("reason", reason)
+                        .append(transaction, &Actor::Device, now)?;
+                    return Ok((Err(ApprovalError::ShortOfPolicy(reason)), Vec::new()));
+                }
+                if self.is_matched(&challenge, answer.mutual_challenge.as_ref())? {
+                    origins::confirmed(transaction, &challenge, now)?;
+                    by_token(ChallengeStatus::Confirmed, checked.factors.clone(), checked.receipt.clone())
+                } else {
+                    let until = origins::pause(transaction, &challenge, now)?;
+                    Entry::new("approval.wrong_value")
+                        .user(&user.name)
+                        .token(token.serial)
+                        .detail("challenge", challenge.id.to_string())
+                        .detail("paused_until", until.to_string())
+                        .append(transaction, &Actor::Device, now)?;
+                    by_token(ChallengeStatus::MutualChallengeFailed, Vec::new(), None)
+                }
+            }
+            Decision::Concern => {
+                let until = origins::pause(transaction, &challenge, now)?;
+                concern(&user, token, &challenge, until).append(transaction, &Actor::Device, now)?;
+                by_token(ChallengeStatus::Concern, Vec::new(), None)
+            }
+            Decision::Cancel => by_token(ChallengeStatus::Cancelled, Vec::new(), None),
+        };
+        let status = outcome.status;
+        transaction.set_decision(&challenge.id, token.id, answer.decision)?;
+        let bells = end(transaction, &Actor::Device, &challenge, outcome, now)?;
+        Ok((Ok(status), bells))
+    }
+
+    /// Whether the person gave the value that the page shows, where there is one.
+    fn is_matched(&self, challenge: &Challenge, given: Option<&MutualValue>) -> Result<bool, ServiceError> {
+        let Question::Approval { mutual_challenge: Some(sealed) } = &challenge.question else {
+            return Ok(given.is_none());
+        };
+        let opened = self.keyring.open_sealed(Place::MutualChallenge(&challenge.id), sealed.as_slice())?;
+        let value = std::str::from_utf8(opened.expose()).ok().and_then(|value| value.parse().ok());
+        let value: MutualValue = value.ok_or(StorageError::Damaged("mutual challenge"))?;
+        Ok(given.is_some_and(|given| *given == value))
+    }
+}
+
+fn concern(user: &User, token: &Token, challenge: &Challenge, paused_until: Timestamp) -> Entry {
+    Entry::new("approval.concern")
+        .user(&user.name)
+        .token(token.serial)
+        .detail("challenge", challenge.id.to_string())
+        .detail("origin", challenge.origin.as_str())
+        .detail("paused_until", paused_until.to_string())
+}
+
+/// What an answer lacks that the policy asks for.
+fn shortfall(policy: &Policy, opened: Opened) -> Option<&'static str> {
+    match opened {
+        Opened::Device if policy.pin_required => {
+            Some("the policy asks for the PIN, and the vault was opened without it")
+        }
+        Opened::Biometric if !policy.device_biometrics_allowed => {
+            Some("the policy does not allow biometrics, and the vault was opened by them")
+        }
+        Opened::Device | Opened::Pin | Opened::Biometric => None,
+    }
+}
