@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use symbolon_core::approval::MutualValue;
+use symbolon_core::otp::TypedChallenge;
 use symbolon_core::serial::SerialNumber;
+use symbolon_core::signed::KeyHash;
 
 /// The soft token on the desktop: activates tokens and shows their codes.
 ///
@@ -79,6 +82,59 @@ pub(crate) enum Command {
     ///
     /// At most once a day this asks the server for its time and policy; --contact asks now.
     Code(Code),
+    /// Answer digits that a page shows with a code
+    Respond {
+        /// The 8 digits; spaces and hyphens are passed over
+        challenge: TypedChallenge,
+
+        #[command(flatten)]
+        token: OpenToken,
+    },
+    /// Sign details, such as an amount and an account, with a code
+    Sign {
+        /// The values, in the order of the page
+        #[arg(value_name = "VALUE", required = true, num_args = 1..=10)]
+        values: Vec<String>,
+
+        #[command(flatten)]
+        token: OpenToken,
+    },
+    /// Approve what a QR holds with a code, without a network
+    Scan {
+        /// The text of the QR, or “-” for standard input
+        #[arg(value_name = "QR-TEXT")]
+        qr: String,
+
+        #[command(flatten)]
+        token: OpenToken,
+    },
+    /// Show what the server asks
+    Requests {
+        /// Wait for something for at most this many seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+        wait: u64,
+
+        /// Ask for this token only
+        #[arg(long)]
+        serial: Option<SerialNumber>,
+    },
+    /// Say yes to what the server asks
+    Confirm(Decide),
+    /// Say that someone else asked: the organisation is told
+    Concern(Decide),
+    /// Say no to what the server asks
+    Cancel(Decide),
+    /// Show what the server asks as it comes, and answer it
+    ///
+    /// At a terminal each request is shown and can be answered at once. With --json each is a line, and nothing is asked.
+    Watch {
+        /// Watch this token only
+        #[arg(long)]
+        serial: Option<SerialNumber>,
+    },
+    /// Look at receipts of approvals
+    #[command(subcommand)]
+    Receipt(Receipt),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  symbolon completions bash > ~/.local/share/bash-completion/completions/symbolon"
@@ -148,4 +204,45 @@ pub(crate) struct Code {
     /// Ask the server for its time and policy first, and fail when it can't be reached
     #[arg(long)]
     pub(crate) contact: bool,
+}
+
+/// Which token to open, and how.
+#[derive(Debug, Args)]
+pub(crate) struct OpenToken {
+    /// The token; may be left out when there is one
+    #[arg(long)]
+    pub(crate) serial: Option<SerialNumber>,
+
+    /// Read the PIN from this file descriptor, its first line; 0 is standard input
+    #[arg(long, value_name = "N")]
+    pub(crate) pin_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// The request, as `symbolon requests` names it; its beginning is enough
+    pub(crate) id: String,
+
+    /// The value that the page shows, for `confirm`
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) mutual_challenge: Option<MutualValue>,
+
+    /// Read the PIN from this file descriptor, its first line; 0 is standard input
+    #[arg(long, value_name = "N")]
+    pub(crate) pin_fd: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Receipt {
+    /// Check a receipt: every signature, and that its parts belong together
+    ///
+    /// The server is not asked. Without --identity a receipt proves only what the keys in it signed.
+    Verify {
+        /// The file with the receipt in JSON, or “-” for standard input
+        file: PathBuf,
+
+        /// The SHA-256 of the server's identity key in base64url, as `k` in an activation link
+        #[arg(long, value_name = "KEY")]
+        identity: Option<KeyHash>,
+    },
 }

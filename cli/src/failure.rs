@@ -18,6 +18,11 @@ impl Failure {
         Self { kind: ErrorKind::Input, message: message.into() }
     }
 
+    /// A rule or the person says no.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Refused, message: message.into() }
+    }
+
     /// The person said no.
     pub(crate) fn declined() -> Self {
         Self { kind: ErrorKind::Refused, message: "not activated; the ticket can still be used".into() }

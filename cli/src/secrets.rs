@@ -76,8 +76,14 @@ fn ask(prompt: &str) -> Result<SecretBytes, Failure> {
 
 /// Asks a question that is answered by yes or no; anything but yes is no.
 pub(crate) fn confirm(question: &str) -> Result<bool, Failure> {
-    crate::output::ask(&format!("{question} [y/N] "));
+    let answer = line(&format!("{question} [y/N] "))?;
+    Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a line that is no secret.
+pub(crate) fn line(question: &str) -> Result<String, Failure> {
+    crate::output::ask(question);
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(|error| Failure::input(error.to_string()))?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(answer.trim().to_owned())
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use symbolon_core::activation::TicketError;
 use symbolon_core::activation::online::OnlineError;
+use symbolon_core::otp::DetailsError;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::vault::{PinChoiceError, PinFormError};
 
@@ -85,6 +86,19 @@ pub enum Error {
     /// The vault opens with a PIN only.
     #[error("the PIN is needed")]
     PinNeeded,
+    /// The person must match a value first.
+    #[error("the page where this was asked shows a value; it must be given to confirm")]
+    MutualChallengeNeeded,
+    /// Details that can't be signed.
+    #[error(transparent)]
+    Details(#[from] DetailsError),
+    /// A QR for another token.
+    #[error("this QR is not for token {0}")]
+    OtherToken(SerialNumber),
+    /// What a QR asked could be answered until a time that is over.
+    #[error("this QR has expired; ask for a new one")]
+    TooLate,
+
     /// No account has this serial number.
     #[error("there is no token {0} on this device")]
     NoSuchToken(SerialNumber),
@@ -191,11 +205,15 @@ impl Error {
             | Self::Wait(_)
             | Self::PinMustBeSet
             | Self::Busy
+            | Self::OtherToken(_)
+            | Self::TooLate
             | Self::KeysLost(_) => ErrorKind::Refused,
             Self::Ticket(_)
             | Self::PinForm(_)
             | Self::PinChoice(_)
             | Self::PinNeeded
+            | Self::MutualChallengeNeeded
+            | Self::Details(_)
             | Self::NoSuchToken(_)
             | Self::NoToken
             | Self::WhichToken => ErrorKind::Input,

@@ -2,6 +2,8 @@
 //! so that asking again and again does not wake the secure hardware each time. The access token reads and nothing else;
 //! decisions are signed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Bytes;
@@ -51,7 +53,7 @@ pub struct AccessRequest {
     pub assertion: String,
 }
 
-/// An access token, for `Authorization: Bearer`.
+/// An access token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessReply {
     /// The token.
@@ -63,6 +65,64 @@ pub struct AccessReply {
 impl std::fmt::Debug for AccessReply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+/// Asks what waits for the phone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestsRequest {
+    /// The access token.
+    pub access_token: String,
+    /// For how many seconds to wait for a request: 0 to 50.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+impl std::fmt::Debug for RequestsRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// How long somebody waits for an answer: 0 to 50 seconds, which is shorter than what proxies commonly allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub struct Wait(u8);
+
+/// A wait that is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 0 to {} seconds", Wait::LONGEST)]
+pub struct WaitError;
+
+impl Wait {
+    /// The longest wait, in seconds.
+    pub const LONGEST: u8 = 50;
+
+    /// The wait that comes nearest to `duration`.
+    #[must_use]
+    pub fn nearest(duration: Duration) -> Self {
+        Self(u8::try_from(duration.as_secs()).unwrap_or(u8::MAX).min(Self::LONGEST))
+    }
+
+    /// The wait as a duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+impl From<Wait> for u8 {
+    fn from(wait: Wait) -> Self {
+        wait.0
+    }
+}
+
+impl TryFrom<u8> for Wait {
+    type Error = WaitError;
+
+    fn try_from(seconds: u8) -> Result<Self, WaitError> {
+        if seconds <= Self::LONGEST { Ok(Self(seconds)) } else { Err(WaitError) }
     }
 }
 

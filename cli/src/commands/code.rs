@@ -1,8 +1,8 @@
-//! `symbolon code`
+//! `symbolon code`, and how a code is shown.
 
 use jiff::Timestamp;
 use serde::Serialize;
-use symbolon_client::Account;
+use symbolon_client::{Account, ShownCode};
 use symbolon_core::serial::SerialNumber;
 
 use super::unlock;
@@ -24,12 +24,13 @@ pub(crate) async fn show(account: &Account, options: &Code, format: Format) -> R
     if options.contact {
         session.contact().await?;
     }
-    let shown = session.code().await?;
-    let result = Shown {
-        serial: account.header().serial,
-        code: shown.code.to_string(),
-        valid_until: Timestamp::from_second(shown.valid_until.as_second()).unwrap_or(shown.valid_until),
-    };
-    format.result(&result, |_| format!("{}   for {} s", shown.code.grouped(), shown.remaining.as_secs().max(1)));
+    print(account.header().serial, &session.code().await?, format);
     Ok(())
+}
+
+/// Prints a code of a token.
+pub(super) fn print(serial: SerialNumber, shown: &ShownCode, format: Format) {
+    let valid_until = Timestamp::from_second(shown.valid_until.as_second()).unwrap_or(shown.valid_until);
+    let result = Shown { serial, code: shown.code.to_string(), valid_until };
+    format.result(&result, |_| format!("{}   for {} s", shown.code.grouped(), shown.remaining.as_secs().max(1)));
 }

@@ -5,17 +5,21 @@ use std::time::Duration;
 use clap::CommandFactory;
 use jiff::SignedDuration;
 use symbolon_client::{Account, Session};
+use symbolon_core::approval::Decision;
 use symbolon_core::vault::Pin;
 
-use crate::arguments::{Arguments, Command, Pin as PinCommand};
+use crate::arguments::{Arguments, Command, Pin as PinCommand, Receipt};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::output::{self, Format};
 use crate::secrets::Secrets;
 
 mod activate;
+mod approvals;
 mod code;
 mod pin;
+mod receipt;
+mod respond;
 mod tokens;
 
 /// Runs a command.
@@ -25,6 +29,9 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
         clap_complete::generate(shell, &mut Arguments::command(), "symbolon", &mut script);
         output::text(&script);
         return Ok(());
+    }
+    if let Command::Receipt(Receipt::Verify { file, identity }) = arguments.command {
+        return receipt::verify(&file, identity.as_ref(), format);
     }
     let home = Home::open(arguments.home, arguments.key_store)?;
     let soft_token = home.soft_token().await?;
@@ -37,7 +44,15 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
             pin::change(&soft_token.account(serial)?, pin_fd, new_pin_fd, format).await
         }
         Command::Code(options) => code::show(&soft_token.account(options.serial)?, &options, format).await,
-        Command::Completions { .. } => Ok(()),
+        Command::Respond { challenge, token } => respond::respond(&soft_token, &challenge, &token, format).await,
+        Command::Sign { values, token } => respond::sign(&soft_token, &values, &token, format).await,
+        Command::Scan { qr, token } => respond::scan(&soft_token, &qr, &token, format).await,
+        Command::Requests { wait, serial } => approvals::requests(&soft_token, serial, wait, format).await,
+        Command::Confirm(options) => approvals::decide(&soft_token, options, Decision::Confirm, format).await,
+        Command::Concern(options) => approvals::decide(&soft_token, options, Decision::Concern, format).await,
+        Command::Cancel(options) => approvals::decide(&soft_token, options, Decision::Cancel, format).await,
+        Command::Watch { serial } => approvals::watch(&soft_token, serial, format).await,
+        Command::Completions { .. } | Command::Receipt(_) => Ok(()),
     }
 }
 

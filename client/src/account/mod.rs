@@ -12,9 +12,11 @@ use crate::platform::HardwareKeys;
 use crate::soft_token::{Parts, SoftToken};
 use crate::store::{AccountFiles, ClockState, KeySet};
 
+mod approvals;
 mod server;
 mod session;
 
+pub use approvals::Pending;
 pub use session::{Session, ShownCode};
 
 /// An account as it lies on the device.

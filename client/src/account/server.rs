@@ -49,12 +49,12 @@ impl Account {
         Ok((answer, clock))
     }
 
-    async fn sign<T: Signed>(&self, input: &SigningInput<T>) -> Result<Signature, Error> {
+    pub(super) async fn sign<T: Signed>(&self, input: &SigningInput<T>) -> Result<Signature, Error> {
         let label = self.keys()?.device();
         self.hardware().sign(&label, input.as_bytes()).await.map_err(Error::of_keys(self.header().serial))
     }
 
-    async fn ask<Q: Serialize, A: DeserializeOwned>(
+    pub(super) async fn ask<Q: Serialize, A: DeserializeOwned>(
         &self,
         path: &str,
         question: &Q,

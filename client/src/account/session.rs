@@ -14,8 +14,8 @@ use crate::store::ClockState;
 /// An open vault.
 #[derive(Debug)]
 pub struct Session {
-    account: Account,
-    vault: OpenVault,
+    pub(super) account: Account,
+    pub(super) vault: OpenVault,
     /// The file as it was when the vault was opened, or as it was written since: when it has changed, somebody else
     /// changed it, and this session must not undo that.
     file: Vec<u8>,
@@ -32,6 +32,14 @@ pub struct ShownCode {
     pub remaining: SignedDuration,
     /// How long a code is shown.
     pub period: Period,
+}
+
+impl ShownCode {
+    /// The code of a time step, shown at `here` by this device's clock and `there` by the server's.
+    pub(super) fn new(code: Code, step: TimeStep, period: Period, here: Timestamp, there: Timestamp) -> Self {
+        let remaining = step.remaining(there, period);
+        Self { code, valid_until: here.checked_add(remaining).unwrap_or(here), remaining, period }
+    }
 }
 
 /// The server is asked again after this time.
@@ -69,9 +77,7 @@ impl Session {
         let here = self.now();
         let there = clock.corrected(here);
         let (code, step) = self.code_at(there);
-        let period = self.vault.code_format().period;
-        let remaining = step.remaining(there, period);
-        Ok(ShownCode { code, valid_until: here.checked_add(remaining).unwrap_or(here), remaining, period })
+        Ok(ShownCode::new(code, step, self.vault.code_format().period, here, there))
     }
 
     /// Asks the server for its time and policy now.
@@ -124,7 +130,7 @@ impl Session {
     }
 
     /// Both gates, by a policy that may have come since the vault was opened.
-    fn check_policy(&self) -> Result<(), Error> {
+    pub(super) fn check_policy(&self) -> Result<(), Error> {
         self.check_integrity()?;
         if self.vault.must_set_pin() { Err(Error::PinMustBeSet) } else { Ok(()) }
     }
@@ -217,7 +223,7 @@ impl Session {
         (self.vault.otp_key().totp(step, format.digits), step)
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.account.soft_token.parts().environment.now()
     }
 }

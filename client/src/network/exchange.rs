@@ -23,8 +23,18 @@ impl Patience {
     pub(crate) const ACTIVATION: Self =
         Self { timeout: Duration::from_secs(15), pauses: &[Duration::from_millis(300), Duration::from_millis(1500)] };
 
+    /// For what must not be sent twice.
+    pub(crate) const ONCE: Self = Self { pauses: &[], ..Self::ACTIVATION };
+
     /// For a contact that a person did not ask for.
     pub(crate) const IN_PASSING: Self = Self { timeout: Duration::from_secs(3), pauses: &[] };
+}
+
+impl Patience {
+    /// With more time for an answer that the server is to hold back.
+    pub(crate) fn with(self, wait: Duration) -> Self {
+        Self { timeout: self.timeout + wait, ..self }
+    }
 }
 
 /// A server that asks for no more than this is waited for.

@@ -99,6 +99,9 @@ pub trait HardwareKeys: Send + Sync {
     /// The hardware's certificates for a signing key, in the platform's own form; `None` where there are none.
     fn attest<'a>(&'a self, label: &'a str, challenge: [u8; 32]) -> BoxFuture<'a, Result<Option<Vec<u8>>, KeysError>>;
 
+    /// The public half of a signing key.
+    fn public_key<'a>(&'a self, label: &'a str) -> BoxFuture<'a, Result<PublicKey, KeysError>>;
+
     /// Signs `message` with ECDSA over SHA-256.
     fn sign<'a>(&'a self, label: &'a str, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, KeysError>>;
 

@@ -179,19 +179,6 @@ impl FromRequestParts<Api> for Idempotency {
     }
 }
 
-/// The access token of a phone.
-pub(super) struct AccessToken(pub(super) String);
-
-impl FromRequestParts<Api> for AccessToken {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
-        let detail = "An access token is needed: Authorization: Bearer TOKEN";
-        let missing = || Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
-        bearer(parts).map(|token| Self(token.to_owned())).ok_or_else(missing)
-    }
-}
-
 /// What follows `Bearer` in the header that says who asks.
 fn bearer(parts: &Parts) -> Option<&str> {
     let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());

@@ -27,20 +27,20 @@ pub struct Problem {
     /// The HTTP status.
     status: u16,
     /// What happened, for people.
-    detail: String,
+    detail: Box<str>,
     /// Which fields are wrong.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: Box<[FieldError]>,
     /// What could be asked instead of what was refused.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    possible: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    possible: Box<[&'static str]>,
     /// Why, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     /// When to try again, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    retry_at: Option<Timestamp>,
+    retry_at: Option<Box<Timestamp>>,
     #[serde(skip)]
     retry_after: Option<u32>,
 }
@@ -62,9 +62,9 @@ impl Problem {
             kind,
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: detail.to_string(),
-            errors: Vec::new(),
-            possible: Vec::new(),
+            detail: detail.to_string().into(),
+            errors: Box::default(),
+            possible: Box::default(),
             reason: None,
             retry_at: None,
             retry_after: None,
@@ -75,7 +75,7 @@ impl Problem {
     #[must_use]
     pub fn invalid(field: impl Into<String>, message: impl ToString) -> Self {
         let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid", "The request is not valid");
-        problem.errors.push(FieldError { field: field.into(), message: message.to_string() });
+        problem.errors = Box::new([FieldError { field: field.into(), message: message.to_string() }]);
         problem
     }
 
@@ -128,11 +128,11 @@ impl From<ServiceError> for Problem {
             ServiceError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
             ServiceError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", detail),
             ServiceError::State { possible, .. } => {
-                Self { possible, ..Self::new(StatusCode::CONFLICT, "state", detail) }
+                Self { possible: possible.into(), ..Self::new(StatusCode::CONFLICT, "state", detail) }
             }
             ServiceError::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
             ServiceError::Challenge(refusal) => Self {
-                retry_at: refusal.retry_at(),
+                retry_at: refusal.retry_at().map(Box::new),
                 ..Self::new(StatusCode::CONFLICT, "challenge", detail).reason(refusal.reason())
             },
             ServiceError::ClockBehind { .. } => {

@@ -22,6 +22,7 @@ use super::output::{Failure, Output};
 use crate::api::{self, Api};
 use crate::config::{Config, LogFormat};
 use crate::metrics::Metrics;
+use crate::service::bells::Bells;
 use crate::service::installation::{self, Announced, Authority};
 use crate::service::{ServerIdentity, Service};
 use crate::tls;
@@ -87,7 +88,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let app = api::router(Api::new(service.clone(), &config, metrics.clone()));
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
-    tokio::spawn(stop_on_signal(handle.clone()));
+    tokio::spawn(stop_on_signal(handle.clone(), Arc::clone(&service.bells)));
     let mut metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
     hang_up_on_the_slow(&mut metrics_server);
     tokio::spawn(metrics_server.handle(handle.clone()).serve(metrics_routes(metrics).into_make_service()));
@@ -205,8 +206,9 @@ fn metrics_routes(metrics: Metrics) -> Router {
     Router::new().route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, TYPE)], metrics.text()) }))
 }
 
-/// Ends the server when it is told to: no new connections, and those under way are finished.
-async fn stop_on_signal(handle: Handle<SocketAddr>) {
+/// Ends the server when it is told to: no new connections; requests under way are finished, and who waits for a change
+/// waits no longer.
+async fn stop_on_signal(handle: Handle<SocketAddr>, bells: Arc<Bells>) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return;
@@ -216,6 +218,7 @@ async fn stop_on_signal(handle: Handle<SocketAddr>) {
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping");
+    bells.close();
     handle.graceful_shutdown(Some(GRACE));
 }
 

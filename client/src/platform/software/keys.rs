@@ -7,7 +7,7 @@ use aes_gcm::aead::{Aead, KeyInit};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use symbolon_core::secret::{Secret, SecretBytes};
-use symbolon_core::signed::{Signature, SigningKey};
+use symbolon_core::signed::{PublicKey, Signature, SigningKey};
 
 use super::KeyStore;
 use crate::environment::Environment;
@@ -43,6 +43,10 @@ impl SoftwareKeys {
         let label = label.to_owned();
         let bytes = self.store(move |store| store.get(&label)).await?.ok_or(KeysError::Missing)?;
         Secret::from_slice(bytes.expose()).ok_or(KeysError::Missing)
+    }
+
+    async fn signing_key(&self, label: &str) -> Result<SigningKey, KeysError> {
+        SigningKey::from_secret(&self.key(label).await?).ok_or(KeysError::Missing)
     }
 
     async fn keep(&self, label: &str, key: &Secret<32>) -> Result<(), KeysError> {
@@ -95,11 +99,12 @@ impl HardwareKeys for SoftwareKeys {
         Box::pin(async { Ok(None) })
     }
 
+    fn public_key<'a>(&'a self, label: &'a str) -> BoxFuture<'a, Result<PublicKey, KeysError>> {
+        Box::pin(async move { Ok(self.signing_key(label).await?.public_key()) })
+    }
+
     fn sign<'a>(&'a self, label: &'a str, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, KeysError>> {
-        Box::pin(async move {
-            let key = SigningKey::from_secret(&self.key(label).await?).ok_or(KeysError::Missing)?;
-            Ok(key.sign(message))
-        })
+        Box::pin(async move { Ok(self.signing_key(label).await?.sign(message)) })
     }
 
     fn prf<'a>(&'a self, label: &'a str, input: &'a Secret<32>) -> BoxFuture<'a, Result<Secret<32>, KeysError>> {

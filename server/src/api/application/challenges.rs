@@ -1,10 +1,9 @@
 //! `/v1/challenges`: asking a user's tokens, and learning what they answer.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use symbolon_core::access::Wait;
 use symbolon_core::approval::ChallengeId;
 use symbolon_core::otp::Code;
 use zeroize::Zeroizing;
@@ -13,9 +12,6 @@ use crate::api::extract::{Challenger, Idempotency, Json, Path, Query};
 use crate::api::{Api, Problem};
 use crate::service::challenges::{ChallengeView, NewChallenge};
 use crate::storage::ChallengeStatus;
-
-/// The longest wait for an answer, in seconds: shorter than what proxies commonly allow.
-const LONGEST_WAIT: u64 = 50;
 
 /// Asks. For an approval the phones of the user are woken; else the answer says what to show.
 #[utoipa::path(
@@ -50,8 +46,8 @@ pub(super) async fn create(
 pub(super) struct Look {
     /// Seconds to wait for its end, at most 50.
     #[serde(default)]
-    #[param(maximum = 50)]
-    wait: u64,
+    #[param(value_type = u8, maximum = 50)]
+    wait: Wait,
 }
 
 /// One challenge of the application's own.
@@ -72,11 +68,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Query(look): Query<Look>,
 ) -> Result<axum::Json<ChallengeView>, Problem> {
-    if look.wait > LONGEST_WAIT {
-        return Err(Problem::invalid("wait", format!("must be 0 to {LONGEST_WAIT} seconds")));
-    }
-    let wait = Duration::from_secs(look.wait);
-    Ok(axum::Json(api.service.challenge(application.id, read_id(&id)?, wait).await?))
+    Ok(axum::Json(api.service.challenge(application.id, read_id(&id)?, look.wait.duration()).await?))
 }
 
 /// The code that the person reads from the token.

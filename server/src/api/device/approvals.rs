@@ -1,17 +1,11 @@
 //! What a phone is asked, and what it answers.
 
-use std::time::Duration;
-
 use axum::extract::State;
-use serde::Deserialize;
-use symbolon_core::access::{AccessReply, AccessRequest, AnswerReply, AnswerRequest, RequestsReply};
+use symbolon_core::access::{AccessReply, AccessRequest, AnswerReply, AnswerRequest, RequestsReply, RequestsRequest};
 
-use crate::api::extract::{AccessToken, Address, Json, Query};
+use crate::api::extract::{Address, Json};
 use crate::api::{Api, Problem};
 use crate::service::challenges::ChallengeKind;
-
-/// The longest wait for a request, in seconds.
-const LONGEST_WAIT: u64 = 50;
 
 /// Exchanges a signed assertion (RFC 7523) for an access token.
 #[utoipa::path(
@@ -33,23 +27,12 @@ pub(super) async fn access(
     Ok(axum::Json(api.service.grant_access(&request).await?))
 }
 
-/// How to look.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Look {
-    /// Seconds to wait for a request, at most 50.
-    #[serde(default)]
-    #[param(maximum = 50)]
-    wait: u64,
-}
-
-/// The signed requests that wait for this phone, newest first.
+/// The signed requests that wait for this phone, newest first; with `wait`, as soon as there is one.
 #[utoipa::path(
-    get, path = "/v1/device/requests", tag = "device", params(Look),
+    post, path = "/v1/device/requests", tag = "device", request_body = Object,
     responses(
         (status = 200, description = "The signed requests", body = Object),
-        (status = 401, body = Problem, description = "No access token"),
+        (status = 400, body = Problem, description = "Not such a request"),
         (status = 403, body = Problem, description = "The access token has expired, or its token is not active"),
         (status = 429, body = Problem, description = "Too many requests from this address"),
     )
@@ -57,14 +40,10 @@ pub(super) struct Look {
 pub(super) async fn requests(
     State(api): State<Api>,
     Address(address): Address,
-    AccessToken(token): AccessToken,
-    Query(look): Query<Look>,
+    Json(request): Json<RequestsRequest>,
 ) -> Result<axum::Json<RequestsReply>, Problem> {
     api.guards.device.admit(&address)?;
-    if look.wait > LONGEST_WAIT {
-        return Err(Problem::invalid("wait", format!("must be 0 to {LONGEST_WAIT} seconds")));
-    }
-    let requests = api.service.pending_requests(&token, Duration::from_secs(look.wait)).await?;
+    let requests = api.service.pending_requests(&request.access_token, request.wait.duration()).await?;
     Ok(axum::Json(RequestsReply { requests }))
 }
 

@@ -23,6 +23,10 @@ use crate::storage::{
     Transaction, User,
 };
 
+/// What phones are asked at a time, in bytes: no more than they read. The longest request is well below it; what does
+/// not fit comes once the newer ones are answered.
+const ANSWER: usize = 60_000;
+
 /// Why an answer is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApprovalError {
@@ -80,7 +84,12 @@ impl Service {
             Ok::<_, ActivationError>(Some(requests).filter(|requests| !requests.is_empty()))
         };
         let requests = self.bells.wait(Bell::Token(token), wait, look).await?.unwrap_or_default();
-        Ok(requests.into_iter().map(|request| request.request).collect())
+        let mut size = 0;
+        let fitting = requests.into_iter().map(|request| request.request).take_while(|request| {
+            size += request.len();
+            size <= ANSWER
+        });
+        Ok(fitting.collect())
     }
 
     /// Takes a phone's decision. The same decision sent again gets the same result.

@@ -1,0 +1,178 @@
+//! Approvals: what the server asks this account, and the person's decision.
+//!
+//! Seeing what is asked needs the device's key and no PIN. A decision needs the vault open: it is signed by the device's
+//! key, and proves by the PIN's factor key that the PIN was known.
+
+use std::time::Duration;
+
+use symbolon_core::access::{
+    AccessReply, AccessRequest, AnswerReply, AnswerRequest, Assertion, RequestsReply, RequestsRequest, Wait,
+};
+use symbolon_core::approval::offline::OfflineRequest;
+use symbolon_core::approval::{Answer, Decision, MutualValue, Opened, Request, request_hash};
+use symbolon_core::otp::{Code, Period, TimeStep, TypedChallenge, details_challenge, respond_question, respond_typed};
+use symbolon_core::signed::{SigningInput, verify};
+
+use super::{Account, Session, ShownCode};
+use crate::Error;
+use crate::network::Patience;
+
+/// Something that the server asks, whose signature was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    jws: String,
+    request: Request,
+}
+
+impl Pending {
+    /// What is asked: all that may be shown.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+}
+
+/// How long an assertion for an access token counts, in seconds: enough for a slow network.
+const ASSERTION: i64 = 60;
+
+impl Account {
+    /// What the server asks this account, newest first; waits for at most `wait`, up to 50 seconds, until there is
+    /// something.
+    ///
+    /// # Errors
+    /// [`Error::UnsecureDevice`]; those of the network; [`Error::Refused`] when the token is not active any more.
+    pub async fn requests(&self, wait: Duration) -> Result<Vec<Pending>, Error> {
+        super::admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
+        let access = self.access().await?;
+        let wait = Wait::nearest(wait);
+        let question = RequestsRequest { access_token: access.access_token, wait };
+        let reply: RequestsReply =
+            self.ask("/v1/device/requests", &question, Patience::ACTIVATION.with(wait.duration())).await?;
+        let now = self.clock()?.corrected(self.soft_token.parts().environment.now());
+        let pending = reply.requests.into_iter().map(|jws| self.read_request(jws)).collect::<Result<Vec<_>, _>>()?;
+        Ok(pending.into_iter().filter(|pending| now < pending.request.expires_at).collect())
+    }
+
+    /// An access token, for an assertion that the device's key signs.
+    async fn access(&self) -> Result<AccessReply, Error> {
+        let environment = &self.soft_token.parts().environment;
+        let mut jti = [0; 16];
+        environment.rng().fill_bytes(&mut jti);
+        let now = self.clock()?.corrected(environment.now()).as_second();
+        let serial = self.header.serial;
+        let assertion = Assertion {
+            iss: serial,
+            sub: serial,
+            aud: self.header.identity.hash(),
+            jti: jti.into(),
+            iat: now,
+            exp: now.saturating_add(ASSERTION),
+        };
+        let input = SigningInput::new(&assertion).map_err(|_| Error::Protocol("a message has no JSON form"))?;
+        let signature = self.sign(&input).await?;
+        let request = AccessRequest { serial, assertion: input.attach(&signature) };
+        // An assertion counts once: it can't be sent again when its answer was lost.
+        self.ask("/v1/device/access", &request, Patience::ONCE).await
+    }
+
+    /// Checks that the server of this account signed a request, for this token.
+    fn read_request(&self, jws: String) -> Result<Pending, Error> {
+        let request: Request = verify(&jws, &self.header.identity)
+            .map_err(|_| Error::Protocol("what it asks is not signed by its key"))?;
+        if request.aud != self.header.serial {
+            return Err(Error::Protocol("what it asks is for another token"));
+        }
+        Ok(Pending { jws, request })
+    }
+}
+
+impl Session {
+    /// Sends the person's decision, with the value of the mutual challenge where there is one; answers with what became
+    /// of it, in the words of the API (`confirmed`, `concern`, `cancelled`, `mutual_challenge_failed`, …).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason; [`Error::UnsecureDevice`], [`Error::PinMustBeSet`]; those of the
+    /// network: then the same decision can be sent again, and counts once.
+    pub async fn answer(
+        &self,
+        pending: &Pending,
+        decision: Decision,
+        mutual_challenge: Option<MutualValue>,
+    ) -> Result<String, Error> {
+        self.check_policy()?;
+        // The vault is open, so the header is proven: only now is it sure whose signature the request has.
+        let account = &self.account;
+        let Pending { jws, request } = account.read_request(pending.jws.clone())?;
+        let header = self.vault.header();
+        let asks = request.mutual_challenge.is_some();
+        let mutual_challenge = mutual_challenge.filter(|_| asks && decision == Decision::Confirm);
+        if asks && decision == Decision::Confirm && mutual_challenge.is_none() {
+            return Err(Error::MutualChallengeNeeded);
+        }
+        let opened = if self.vault.pin_factor().is_some() { Opened::Pin } else { Opened::Device };
+        let answer = Answer {
+            aud: header.identity.hash(),
+            serial: header.serial,
+            request: request_hash(&jws),
+            decision,
+            mutual_challenge,
+            time: account.clock()?.corrected(self.now()),
+            opened,
+            factor: None,
+        };
+        let answer = match self.vault.pin_factor() {
+            Some(factor) => {
+                let label = account.keys()?.device();
+                let device = account.hardware().public_key(&label).await;
+                answer.proven_by(factor, &device.map_err(Error::of_keys(header.serial))?)
+            }
+            None => answer,
+        };
+        let input = SigningInput::new(&answer).map_err(|_| Error::Protocol("a message has no JSON form"))?;
+        let signature = account.sign(&input).await?;
+        let message = AnswerRequest { serial: header.serial, answer: input.attach(&signature) };
+        let reply: AnswerReply = account.ask("/v1/device/answer", &message, Patience::ACTIVATION).await?;
+        Ok(reply.status)
+    }
+
+    /// The response to digits that a page shows (OCRA, RFC 6287).
+    ///
+    /// # Errors
+    /// [`Error::UnsecureDevice`], [`Error::PinMustBeSet`]; [`Error::Storage`].
+    pub fn respond(&self, challenge: &TypedChallenge) -> Result<ShownCode, Error> {
+        self.response(|step| respond_typed(self.vault.challenge_response_key(), challenge, step))
+    }
+
+    /// The signature over details that the person types: 1 to 10 values, in the page's order.
+    ///
+    /// # Errors
+    /// [`Error::Details`] names a value that does not fit; else as [`Session::respond`].
+    pub fn sign_details(&self, values: &[&str]) -> Result<ShownCode, Error> {
+        self.respond(&details_challenge(values)?)
+    }
+
+    /// The code that approves what a QR holds, which the person has seen.
+    ///
+    /// # Errors
+    /// [`Error::OtherToken`] and [`Error::TooLate`]; else as [`Session::respond`].
+    pub fn approve_offline(&self, request: &OfflineRequest) -> Result<ShownCode, Error> {
+        let serial = self.vault.header().serial;
+        if !request.serials.contains(&serial) {
+            return Err(Error::OtherToken(serial));
+        }
+        if self.account.clock()?.corrected(self.now()) >= request.expires_at {
+            return Err(Error::TooLate);
+        }
+        let question = request.question(serial);
+        self.response(|step| respond_question(self.vault.challenge_response_key(), question, step))
+    }
+
+    /// A response at the time step of now, by the server's clock as far as it is known.
+    fn response(&self, respond: impl FnOnce(TimeStep) -> Code) -> Result<ShownCode, Error> {
+        self.check_policy()?;
+        let here = self.now();
+        let there = self.account.clock()?.corrected(here);
+        let step = TimeStep::at(there, Period::STANDARD);
+        Ok(ShownCode::new(respond(step), step, Period::STANDARD, here, there))
+    }
+}
