@@ -60,6 +60,25 @@ impl Caller {
         self.try_verify(user, code).await.unwrap().read()
     }
 
+    /// Asks a user's tokens; what was asked must be taken.
+    pub async fn challenge(&self, body: &Value) -> Value {
+        let reply = self.call("POST", "/v1/challenges", body).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        reply.json()
+    }
+
+    /// A challenge, as it is; waits for its end for at most so many seconds.
+    pub async fn look(&self, challenge: &Value, wait: u8) -> Value {
+        let id = challenge["id"].as_str().unwrap();
+        self.get(&format!("/v1/challenges/{id}?wait={wait}")).await.read()
+    }
+
+    /// Gives a code for the answer to a challenge.
+    pub async fn answer(&self, challenge: &Value, code: &str) -> Reply {
+        let id = challenge["id"].as_str().unwrap();
+        self.call("POST", &format!("/v1/challenges/{id}/answer"), &json!({"code": code})).await
+    }
+
     /// Asks whether `code` is one of a token's.
     pub async fn verify_token(&self, serial: &str, code: &str) -> Value {
         self.call("POST", "/v1/verify", &json!({"token": serial, "code": code})).await.read()

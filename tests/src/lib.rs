@@ -29,7 +29,7 @@ pub use desktop::Desktop;
 pub use installation::{Installation, Outcome};
 pub use middleman::Middleman;
 pub use otp::Imported;
-pub use phone::{Phone, Token, after, now_step};
+pub use phone::{Asked, Phone, Token, after, now_step};
 pub use programs::program;
 pub use server::{Server, Ticket};
 pub use wire::{Reply, Wire};

@@ -5,17 +5,20 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
-use rand_core::OsRng;
+use rand_core::{OsRng, RngCore};
 use serde::Serialize;
 use serde_json::json;
+use symbolon_core::access::{AccessReply, AccessRequest, Assertion, RequestsReply};
 use symbolon_core::activation::Ticket as Parsed;
 use symbolon_core::activation::online::phone::{Finishing, Proven, Registered, Started, confirm, confirmation};
 use symbolon_core::activation::online::{ConfirmRequest, DeviceDescription, OnlineError};
+use symbolon_core::approval::{Answer, Decision, Opened, Request, request_hash};
 use symbolon_core::contact::{ContactRequest, Question};
-use symbolon_core::otp::{Code, Digits, OtpKey, Period, TimeStep};
+use symbolon_core::keys::FactorKey;
+use symbolon_core::otp::{Code, Digits, OtpKey, Period, TimeStep, respond_typed};
 use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::{KeyHash, SigningKey};
+use symbolon_core::signed::{KeyHash, PublicKey, SigningKey, verify};
 
 use crate::{Reply, Server, Ticket, Wire};
 
@@ -147,6 +150,10 @@ impl Phone {
             next: AtomicI64::new(now_step() - BEHIND),
             device_key: Secret::from_slice(self.device_key.to_secret().expose()).unwrap(),
             identity: registered.identity.clone(),
+            identity_key: registered.identity_key.clone(),
+            challenge_response: registered.keys.challenge_response.duplicate(),
+            pin_factor: registered.keys.factor_pin.secret().duplicate(),
+            wire: self.wire.clone(),
         };
         let request = self.confirmation(registered, &token.code().parse().unwrap());
         (token, request)
@@ -173,6 +180,10 @@ pub struct Token {
     next: AtomicI64,
     device_key: Secret<32>,
     identity: KeyHash,
+    identity_key: PublicKey,
+    challenge_response: Secret<32>,
+    pin_factor: Secret<32>,
+    wire: Wire,
 }
 
 impl Token {
@@ -209,4 +220,102 @@ impl Token {
         let question = Question { aud: self.identity.clone(), serial, nonce: [7; 16].into() };
         ContactRequest { serial, question: key.sign_object(&question).unwrap() }
     }
+
+    /// The response to digits that a page shows, by the phone's own clock.
+    #[must_use]
+    pub fn respond(&self, challenge: &str) -> String {
+        let step = TimeStep::from_number(self.next.load(Ordering::Relaxed));
+        respond_typed(&self.challenge_response, &challenge.parse().unwrap(), step).to_string()
+    }
+
+    /// The key of its device.
+    #[must_use]
+    pub fn device_key(&self) -> SigningKey {
+        SigningKey::from_secret(&self.device_key).unwrap()
+    }
+
+    /// The hash of the server's identity key, as its ticket named it.
+    #[must_use]
+    pub fn identity(&self) -> &KeyHash {
+        &self.identity
+    }
+
+    /// An assertion for an access token.
+    #[must_use]
+    pub fn assertion(&self, jti: [u8; 16]) -> AccessRequest {
+        let serial: SerialNumber = self.serial.parse().unwrap();
+        let now = Timestamp::now().as_second();
+        let assertion = Assertion {
+            iss: serial,
+            sub: serial,
+            aud: self.identity.clone(),
+            jti: jti.into(),
+            iat: now,
+            exp: now + 60,
+        };
+        AccessRequest { serial, assertion: self.device_key().sign_object(&assertion).unwrap() }
+    }
+
+    /// An access token.
+    pub async fn access(&self) -> String {
+        let mut jti = [0; 16];
+        OsRng.fill_bytes(&mut jti);
+        let reply: AccessReply = self.wire.anew().post("/v1/device/access", &self.assertion(jti)).await.read();
+        reply.access_token
+    }
+
+    /// What the server asks, newest first; waits for it for at most so many seconds.
+    pub async fn requests(&self, wait: u8) -> Vec<Asked> {
+        let question = json!({"access_token": self.access().await, "wait": wait});
+        let reply: RequestsReply = self.wire.anew().post("/v1/device/requests", &question).await.read();
+        let read = |jws: String| Asked { request: verify(&jws, &self.identity_key).unwrap(), jws };
+        reply.requests.into_iter().map(read).collect()
+    }
+
+    /// An answer as the phone makes one whose owner typed the PIN.
+    #[must_use]
+    pub fn answer(&self, asked: &Asked, decision: Decision, value: Option<&str>) -> Answer {
+        self.unproven(asked, decision, value, Opened::Pin)
+            .proven_by(&FactorKey::from_secret(self.pin_factor.duplicate()), &self.device_key().public_key())
+    }
+
+    /// An answer that says how the vault was opened and does not prove it.
+    #[must_use]
+    pub fn unproven(&self, asked: &Asked, decision: Decision, value: Option<&str>, opened: Opened) -> Answer {
+        Answer {
+            aud: self.identity.clone(),
+            serial: self.serial.parse().unwrap(),
+            request: request_hash(&asked.jws),
+            decision,
+            mutual_challenge: value.map(|value| value.parse().unwrap()),
+            time: Timestamp::now(),
+            opened,
+            factor: None,
+        }
+    }
+
+    /// Signs an answer and sends it.
+    pub async fn send_answer(&self, answer: &Answer) -> Reply {
+        self.send_signed(&self.device_key().sign_object(answer).unwrap()).await
+    }
+
+    /// Sends an answer that is signed already.
+    pub async fn send_signed(&self, answer: &str) -> Reply {
+        let message = json!({"serial": self.serial, "answer": answer});
+        self.wire.anew().post("/v1/device/answer", &message).await
+    }
+
+    /// The server was started again.
+    pub fn reconnect(&mut self, server: &Server) {
+        self.wire = server.wire();
+    }
+}
+
+/// Something that the server asks.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// As it was signed.
+    pub jws: String,
+    /// What it says.
+    pub request: Request,
 }

@@ -74,6 +74,8 @@ pub enum UserAction {
     Disable,
     /// End the lock of the user and of all the user's tokens.
     Unlock,
+    /// Let applications ask for approvals again from where a concern or a wrong value paused them.
+    ResumeApprovals,
 }
 
 impl UserAction {
@@ -82,6 +84,7 @@ impl UserAction {
             Self::Enable => "enable",
             Self::Disable => "disable",
             Self::Unlock => "unlock",
+            Self::ResumeApprovals => "resume_approvals",
         }
     }
 }
@@ -192,12 +195,11 @@ impl Service {
                 let mut user = find(transaction, &name)?;
                 let tokens = transaction.tokens_of(user.id)?;
                 let locked = user.lock.lock.holds(now) || tokens.iter().any(|token| token.lock.lock.holds(now));
-                let possible: &[UserAction] = match (user.enabled, locked) {
-                    (true, false) => &[UserAction::Disable],
-                    (true, true) => &[UserAction::Disable, UserAction::Unlock],
-                    (false, false) => &[UserAction::Enable],
-                    (false, true) => &[UserAction::Enable, UserAction::Unlock],
-                };
+                let switch = if user.enabled { UserAction::Disable } else { UserAction::Enable };
+                let mut possible = vec![switch, UserAction::ResumeApprovals];
+                if locked {
+                    possible.push(UserAction::Unlock);
+                }
                 if !possible.contains(&action) {
                     return Err(ServiceError::State {
                         subject: format!("user {name}"),
@@ -221,6 +223,10 @@ impl Service {
                             transaction.set_token_lock(token.id, &LockState::default(), &token.spent)?;
                         }
                         "user.unlocked"
+                    }
+                    UserAction::ResumeApprovals => {
+                        transaction.clear_pauses(user.id)?;
+                        "user.approvals_resumed"
                     }
                 };
                 transaction.update_user(&user)?;

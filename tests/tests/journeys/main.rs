@@ -11,8 +11,10 @@
 
 mod activation;
 mod administration;
+mod approvals;
 mod attackers;
 mod audit;
+mod challenges;
 mod clock;
 mod desktop;
 mod faults;

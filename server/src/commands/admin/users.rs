@@ -40,6 +40,11 @@ pub(super) enum Command {
         /// The user's name.
         name: Name,
     },
+    /// Let applications ask for approvals again from where a concern or a wrong value paused them.
+    ResumeApprovals {
+        /// The user's name.
+        name: Name,
+    },
     /// Refuse the codes of all of a user's tokens.
     Disable {
         /// The user's name.
@@ -91,6 +96,7 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             })
         }
         Command::Unlock { name } => act(name, UserAction::Unlock).await,
+        Command::ResumeApprovals { name } => act(name, UserAction::ResumeApprovals).await,
         Command::Disable { name } => act(name, UserAction::Disable).await,
         Command::Enable { name } => act(name, UserAction::Enable).await,
         Command::Delete { name } => {

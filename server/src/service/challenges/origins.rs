@@ -4,10 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::service::ServiceError;
-use crate::service::audit::Entry;
-use crate::service::{Actor, Service, users};
 use crate::storage::{ApprovalOrigin, Challenge, Snapshot, Transaction};
-use symbolon_core::text::Name;
 
 /// The first pause; each further one is twice as long …
 const PAUSE: SignedDuration = SignedDuration::from_mins(15);
@@ -64,21 +61,4 @@ pub(super) fn pause(
     };
     transaction.put_approval_origin(&paused)?;
     Ok(until)
-}
-
-impl Service {
-    /// Ends the pauses of approvals for a user, from wherever they come.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotFound`].
-    pub async fn resume_approvals(&self, actor: Actor, user: Name) -> Result<(), ServiceError> {
-        let now = self.clock.now();
-        self.store
-            .write(move |transaction| {
-                let user = users::find(transaction, &user)?;
-                transaction.clear_pauses(user.id)?;
-                Entry::new("user.approvals_resumed").user(&user.name).append(transaction, &actor, now)
-            })
-            .await
-    }
 }
