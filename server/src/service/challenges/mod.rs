@@ -1,6 +1,6 @@
 //! Challenges: what an application has the server ask a user's tokens. An approval is answered on a phone
 //! ([`approvals`]); typed digits, typed details and the QR for a phone without a network by a code that the person gives
-//! to the application ([`codes`]).
+//! to the application (`codes`).
 //!
 //! Only the application that asked sees a challenge. It ends once, by one conditional update.
 
