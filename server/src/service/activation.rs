@@ -23,7 +23,7 @@ use symbolon_core::serial::SerialNumber;
 
 use super::audit::{self, Entry};
 use super::keyring::{Place, StoredKeys};
-use super::{Actor, Service, ServiceError, policies};
+use super::{Actor, Service, ServiceError, attestation, policies};
 use crate::storage::{
     Counter, EnrolledDevice, Handshake, LockState, Snapshot, TicketRecord, Token, TokenState, Transaction, User,
 };
@@ -123,7 +123,7 @@ impl Service {
         now: Timestamp,
     ) -> Result<TicketView, ServiceError> {
         let policy = policies::effective(transaction, user.group.as_ref())?;
-        let named = if methods.is_empty() { policy.email_activation_methods.methods() } else { methods };
+        let named = attestation::ways_in(&policy, methods)?;
         if named.contains(&ActivationMethod::Offline) {
             return Err(ServiceError::invalid("methods", "this server gives out online and classic tickets"));
         }

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod activation;
 pub mod applications;
+pub mod attestation;
 pub mod audit;
 pub mod bells;
 pub mod challenges;
