@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod application;
 pub mod device;
+mod document;
 mod extract;
 mod limits;
 mod problem;
@@ -24,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::service::Service;
+use document::Document;
 use limits::Guards;
 pub use problem::Problem;
 
@@ -43,40 +45,15 @@ impl Api {
     }
 }
 
-#[derive(utoipa::OpenApi)]
-#[openapi(
-    info(
-        title = "Symbolon",
-        description = "Verifies codes, activates tokens and administers both. Errors are `application/problem+json` \
-                       (RFC 9457). Applications authenticate with `Authorization: Bearer KEY`."
-    ),
-    modifiers(&Keys),
-    tags(
-        (name = "application", description = "For programs that verify users. Scope `verify`."),
-        (name = "device", description = "For phones; specified in core/docs/protocol.md."),
-        (name = "admin", description = "What `symbolon-server admin` does. Scope `admin`."),
-        (name = "status", description = "For monitors and load balancers.")
-    )
-)]
-struct Document;
-
-struct Keys;
-
-impl utoipa::Modify for Keys {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("key", scheme);
-    }
-}
-
-fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::with_openapi(Document::openapi())
+fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
+    let routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(status::routes())
         .merge(application::routes())
         .merge(device::routes())
-        .merge(admin::routes())
+        .merge(admin::routes());
+    let (router, mut document) = routes.split_for_parts();
+    document::complete(&mut document);
+    (router, document)
 }
 
 /// The OpenAPI document, as pretty JSON.
@@ -84,7 +61,7 @@ fn routes() -> OpenApiRouter<Api> {
 /// # Errors
 /// When the document has no JSON form.
 pub fn openapi() -> serde_json::Result<String> {
-    routes().split_for_parts().1.to_pretty_json().map(|json| json + "\n")
+    routes().1.to_pretty_json().map(|json| json + "\n")
 }
 
 /// A request waits no longer for its answer.
@@ -94,7 +71,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes with what surrounds them.
 pub fn router(api: Api) -> Router {
-    let (router, document) = routes().split_for_parts();
+    let (router, document) = routes();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
     let serve_document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.to_string()) };
     router
