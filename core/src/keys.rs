@@ -1,7 +1,8 @@
 //! Every key that the two halves share, and its label, in one place.
 //!
 //! A key is derived by HKDF-SHA-256 (RFC 5869) from one parent, with a label `symbolon/1/…` of its own as `info`; no key
-//! has two uses. What is derived here from the master secret of an activation is the same on the phone and on the server.
+//! has two uses. What is derived here from the master secret of an online activation, or from the seed of an offline one,
+//! is the same on the phone and on the server.
 
 use aes_gcm::aead::AeadInPlace;
 use aes_gcm::{Aes256Gcm, KeyInit};
@@ -10,6 +11,7 @@ use hmac::{Hmac, Mac};
 use rand_core::CryptoRngCore;
 use sha2::{Digest, Sha256};
 
+use crate::frame::FrameWriter;
 use crate::otp::Hash;
 use crate::secret::{Secret, SecretBytes};
 
@@ -220,13 +222,8 @@ impl MasterSecret {
     /// The keys that a token has from then on. The code key is as long as `hash`.
     #[must_use]
     pub fn token_keys(&self, hash: Hash) -> TokenKeys {
-        let code = match hash {
-            Hash::Sha1 => SecretBytes::from_slice(derive::<20>(&self.0, Label::Code).expose()),
-            Hash::Sha256 => SecretBytes::from_slice(derive::<32>(&self.0, Label::Code).expose()),
-            Hash::Sha512 => SecretBytes::from_slice(derive::<64>(&self.0, Label::Code).expose()),
-        };
         TokenKeys {
-            code,
+            code: code_key(&self.0, hash),
             challenge_response: derive(&self.0, Label::ChallengeResponse),
             factor_pin: FactorKey(derive(&self.0, Label::FactorPin)),
             factor_later: derive(&self.0, Label::FactorLater),
@@ -238,6 +235,34 @@ impl MasterSecret {
 impl std::fmt::Debug for MasterSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+/// The key of codes, as long as their hash.
+fn code_key(parent: &Hkdf<Sha256>, hash: Hash) -> SecretBytes {
+    match hash {
+        Hash::Sha1 => SecretBytes::from_slice(derive::<20>(parent, Label::Code).expose()),
+        Hash::Sha256 => SecretBytes::from_slice(derive::<32>(parent, Label::Code).expose()),
+        Hash::Sha512 => SecretBytes::from_slice(derive::<64>(parent, Label::Code).expose()),
+    }
+}
+
+/// The seed of an offline activation, in the place of the master secret of an online one.
+pub(crate) struct OfflineSeed(Hkdf<Sha256>);
+
+impl OfflineSeed {
+    /// `HKDF-Extract(salt = hash of the ticket, ikm = frame(secret of the QR, stretched password))`.
+    pub(crate) fn extract(ticket: &[u8; 32], qr_secret: &[u8], stretched: &Secret<32>) -> Self {
+        let frame = FrameWriter::with_capacity(64).field(qr_secret).field(stretched.expose());
+        Self(Hkdf::new(Some(ticket), frame.as_bytes()))
+    }
+
+    /// The keys that the token has. The code key is as long as `hash`.
+    pub(crate) fn token_keys(&self, hash: Hash) -> OfflineKeys {
+        OfflineKeys {
+            code: code_key(&self.0, hash),
+            challenge_response: derive(&self.0, Label::ChallengeResponse),
+        }
     }
 }
 
@@ -261,6 +286,16 @@ pub struct TokenKeys {
     pub factor_later: Secret<32>,
     /// `unlock_0`: the server keeps it, the phone erases it once the slot that it opens is written.
     pub unlock: Secret<32>,
+}
+
+/// The shared secrets of a token that was activated without a network: codes and responses, and no more. It proves no
+/// PIN to the server, and no unlock code opens its vault: what could check one would check guesses at the password.
+#[derive(Debug)]
+pub struct OfflineKeys {
+    /// Makes time-based codes; as long as the hash of the token.
+    pub code: SecretBytes,
+    /// Answers challenges by OCRA-…-SHA256.
+    pub challenge_response: Secret<32>,
 }
 
 /// SHA-256, where two halves name a thing by its hash.

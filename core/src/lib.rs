@@ -17,6 +17,7 @@ pub mod policy;
 pub mod secret;
 pub mod serial;
 pub mod signed;
+mod stretching;
 pub mod text;
 pub mod vault;
 

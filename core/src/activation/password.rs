@@ -1,4 +1,4 @@
-//! The secret in a ticket.
+//! The secret in a ticket, which a person may have to type.
 
 use std::str::FromStr;
 
@@ -6,20 +6,36 @@ use rand_core::CryptoRngCore;
 
 use crate::secret::SecretBytes;
 
-/// The activation password of an online or typed ticket: 16 to 32 random digits that live at most seven days.
+/// `MIN` to `MAX` random digits that live at most seven days.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Password<const MIN: usize, const MAX: usize>(SecretBytes);
+
+/// The activation password of an online or typed ticket.
 ///
 /// Sixteen digits stand up to guessing, since a server takes no more than a thousand guesses at a ticket.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ActivationPassword(SecretBytes);
+pub type ActivationPassword = Password<16, 32>;
+
+/// The activation password that goes another way than the QR of an offline ticket.
+///
+/// It needs fewer digits, since whoever guesses needs the QR too, and Argon2's time for each guess.
+pub type OfflinePassword = Password<8, 20>;
 
 /// A text that is no activation password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an activation code has 16 to 32 digits")]
-pub struct ActivationPasswordError;
+#[error("an activation {name} has {min} to {max} digits")]
+pub struct PasswordError {
+    name: &'static str,
+    min: usize,
+    max: usize,
+}
 
-impl ActivationPassword {
+impl<const MIN: usize, const MAX: usize> Password<MIN, MAX> {
     /// The lengths that a password may have, in digits.
-    pub const LENGTHS: std::ops::RangeInclusive<usize> = 16..=32;
+    pub const LENGTHS: std::ops::RangeInclusive<usize> = MIN..=MAX;
+
+    /// Where nothing is typed but address and serial number besides, people know it as a code.
+    const ERROR: PasswordError =
+        PasswordError { name: if MIN < 16 { "password" } else { "code" }, min: MIN, max: MAX };
 
     /// `length` random digits, each as likely as another; lengths outside the bounds are brought to the nearest bound.
     pub fn generate(rng: &mut dyn CryptoRngCore, length: usize) -> Self {
@@ -58,8 +74,8 @@ impl ActivationPassword {
     }
 }
 
-impl FromStr for ActivationPassword {
-    type Err = ActivationPasswordError;
+impl<const MIN: usize, const MAX: usize> FromStr for Password<MIN, MAX> {
+    type Err = PasswordError;
 
     /// Reads digits; spaces and hyphens between them are passed over.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -68,11 +84,11 @@ impl FromStr for ActivationPassword {
             match byte {
                 b' ' | b'-' => {}
                 b'0'..=b'9' if digits.len() < *Self::LENGTHS.end() => digits.push(byte),
-                _ => return Err(ActivationPasswordError),
+                _ => return Err(Self::ERROR),
             }
         }
         let password = Self(SecretBytes::take(digits));
-        if Self::LENGTHS.contains(&password.0.expose().len()) { Ok(password) } else { Err(ActivationPasswordError) }
+        if Self::LENGTHS.contains(&password.0.expose().len()) { Ok(password) } else { Err(Self::ERROR) }
     }
 }
 
@@ -94,8 +110,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
+        assert!("12345678".parse::<OfflinePassword>().is_ok() && "1234567".parse::<OfflinePassword>().is_err());
         for text in ["", "123456789012345", "123456789012345678901234567890123", "123456789012345a"] {
-            assert_eq!(text.parse::<ActivationPassword>(), Err(ActivationPasswordError), "{text}");
+            assert_eq!(text.parse::<ActivationPassword>(), Err(ActivationPassword::ERROR), "{text}");
         }
     }
 

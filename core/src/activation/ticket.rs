@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{ActivationPassword, ActivationPasswordError};
-use crate::encoding::Bytes;
+use super::parts::{key_hash, read_parts};
+use super::{ActivationPassword, PasswordError};
 use crate::serial::{SerialNumber, SerialNumberError};
 use crate::signed::KeyHash;
 
@@ -132,6 +132,9 @@ pub enum TicketError {
     /// Neither a `symbolon://activate` link nor its https twin.
     #[error("this is not an activation link; it starts with symbolon://activate or https://…/activate#")]
     Form,
+    /// The QR of an offline activation, which takes its password besides.
+    #[error("this is the QR of an offline activation: it takes the password that came another way")]
+    Offline,
     /// Made for a later version of this app.
     #[error("this activation link needs a newer version of the app")]
     Version,
@@ -155,7 +158,7 @@ pub enum TicketError {
     Serial(#[from] SerialNumberError),
     /// The activation code is bad.
     #[error(transparent)]
-    Password(#[from] ActivationPasswordError),
+    Password(#[from] PasswordError),
 }
 
 /// The parts of a link, in the order in which they are written.
@@ -216,23 +219,16 @@ impl FromStr for Ticket {
         let url = Url::parse(text).map_err(|_| TicketError::Form)?;
         let (query, page) = match url.scheme() {
             "symbolon" if url.host_str() == Some("activate") => (url.query(), false),
+            "symbolon" if url.host_str() == Some("offline") => return Err(TicketError::Offline),
             "https" if url.path() == "/activate" => (url.fragment(), true),
             _ => return Err(TicketError::Form),
         };
-        let mut found: [Option<String>; PARTS.len()] = Default::default();
-        for (key, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let Some((name, slot)) = PARTS.iter().zip(&mut found).find(|(name, _)| **name == key) else { continue };
-            if slot.replace(value.into_owned()).is_some() {
-                return Err(TicketError::Repeated(name));
-            }
-        }
-        let [version, address, serial, password, identity, tls] = found;
+        let [version, address, serial, password, identity, tls] =
+            read_parts(query.unwrap_or_default(), PARTS).map_err(TicketError::Repeated)?;
         if version.ok_or(TicketError::Missing("v"))? != "1" {
             return Err(TicketError::Version);
         }
-        let hash = |part: Option<String>, name| {
-            part.map(|text| text.parse::<Bytes<32>>().map_err(|_| TicketError::KeyHash(name))).transpose()
-        };
+        let hash = |part: Option<String>, name| key_hash(part).map_err(|_| TicketError::KeyHash(name));
         let ticket = Self {
             server: address.ok_or(TicketError::Missing("a"))?.parse()?,
             serial: serial.ok_or(TicketError::Missing("s"))?.parse()?,
@@ -297,7 +293,7 @@ mod tests {
             (link.replace("v=1&", ""), TicketError::Missing("v")),
             (link.replace("&a=", "&b="), TicketError::Missing("a")),
             (link.replace("&s=", "&s=1"), TicketError::Serial(SerialNumberError)),
-            (link.replace("&p=", "&p=x"), TicketError::Password(ActivationPasswordError)),
+            (link.replace("&p=", "&p=x"), TicketError::Password("x".parse::<ActivationPassword>().unwrap_err())),
             (link.replace("&k=", "&k=A"), TicketError::KeyHash("k")),
             (link.replace("&k=", "&x="), TicketError::Missing("k")),
             (format!("{link}&s=1234567890"), TicketError::Repeated("s")),

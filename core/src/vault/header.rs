@@ -1,5 +1,6 @@
 //! The clear part of a vault: what the app shows and needs before anything is unlocked.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
@@ -14,38 +15,98 @@ use crate::text::Name;
 /// What a vault says of itself without being opened. It is associated data of the sealed body: whoever changes a byte
 /// of it makes the vault fail to open. Until it *was* opened, all this is only what the file claims.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(into = "Written", try_from = "Written")]
 pub struct Header {
     /// The token.
     pub serial: SerialNumber,
-    /// Its server.
-    pub server: ServerAddress,
-    /// The key that signs what the server says.
-    pub identity: PublicKey,
-    /// The hash of the key of the server's own authority for TLS; `None` where a public one vouches for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<KeyHash>,
     /// The organisation.
     pub issuer: Name,
     /// The user.
     pub account: Name,
     /// What the user calls this token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Name>,
     /// What the phone must know of the policy.
     pub policy: PhonePolicy,
     /// The version of that policy.
     pub policy_version: PolicyVersion,
+    /// How it stands with its server.
+    pub server: Server,
+}
+
+/// How a token stands with its server, by the way in which it was activated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Server {
+    /// Activated online: the two can speak with each other.
+    Online(Online),
+    /// Activated without a network: the server knows no key of this device.
+    Offline(Offline),
+}
+
+/// The server of a token that was activated online.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Online {
+    /// Where it is.
+    pub address: ServerAddress,
+    /// The key that signs what the server says.
+    pub identity: PublicKey,
+    /// The hash of the key of the server's own authority for TLS; `None` where a public one vouches for it.
+    pub tls: Option<KeyHash>,
     /// The handshake whose confirmation the server has not acknowledged yet; `None` once the token is active.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<SessionId>,
 }
 
+/// The server of a token that was activated without a network, as far as the ticket told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offline {
+    /// Where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<ServerAddress>,
+    /// The hash of the key that signs what the server says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<KeyHash>,
+    /// The hash of the key of the server's own authority for TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<KeyHash>,
+    /// Until when the server completes the activation. Whether it did, the device never learns.
+    pub until: Timestamp,
+}
+
 impl Header {
-    /// Whether the server has acknowledged the activation.
+    /// Whether the server may still have to be told of the activation, at `now`.
     #[must_use]
-    pub fn is_confirmed(&self) -> bool {
-        self.pending.is_none()
+    pub fn is_activating(&self, now: Timestamp) -> bool {
+        match &self.server {
+            Server::Online(online) => online.pending.is_some(),
+            Server::Offline(offline) => now < offline.until,
+        }
+    }
+
+    /// The server of a token that was activated online.
+    #[must_use]
+    pub fn online(&self) -> Option<&Online> {
+        match &self.server {
+            Server::Online(online) => Some(online),
+            Server::Offline(_) => None,
+        }
+    }
+
+    /// Where the server is, as far as it is known.
+    #[must_use]
+    pub fn address(&self) -> Option<&ServerAddress> {
+        match &self.server {
+            Server::Online(online) => Some(&online.address),
+            Server::Offline(offline) => offline.address.as_ref(),
+        }
+    }
+
+    /// The hash of the server's identity key, as far as it is known.
+    #[must_use]
+    pub fn identity(&self) -> Option<KeyHash> {
+        match &self.server {
+            Server::Online(online) => Some(online.identity.hash()),
+            Server::Offline(offline) => offline.identity.clone(),
+        }
     }
 
     /// Whether a vault with this header may become one with header `next`: of the same token, with no older policy.
@@ -68,6 +129,67 @@ impl Header {
 
     pub(super) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_else(|_| unreachable!("texts, numbers and booleans always have a JSON form"))
+    }
+}
+
+/// A header in JSON: a token that was activated online has `server`, `identity`, `tls` and `pending`, another has
+/// `offline` in their place.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    serial: SerialNumber,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<ServerAddress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<PublicKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls: Option<KeyHash>,
+    issuer: Name,
+    account: Name,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label: Option<Name>,
+    policy: PhonePolicy,
+    policy_version: PolicyVersion,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offline: Option<Offline>,
+}
+
+impl From<Header> for Written {
+    fn from(header: Header) -> Self {
+        let Header { serial, issuer, account, label, policy, policy_version, server } = header;
+        let (online, offline) = match server {
+            Server::Online(online) => (Some(online), None),
+            Server::Offline(offline) => (None, Some(offline)),
+        };
+        let (server, identity, tls, pending) = match online {
+            Some(Online { address, identity, tls, pending }) => (Some(address), Some(identity), tls, pending),
+            None => (None, None, None, None),
+        };
+        Self { serial, server, identity, tls, issuer, account, label, policy, policy_version, pending, offline }
+    }
+}
+
+/// A header that names no way to a server, or two.
+#[derive(Debug, thiserror::Error)]
+#[error("the header names no way to a server, or two")]
+struct ServerError;
+
+impl TryFrom<Written> for Header {
+    type Error = ServerError;
+
+    fn try_from(written: Written) -> Result<Self, ServerError> {
+        let Written { serial, server, identity, tls, issuer, account, label, policy, policy_version, pending, offline } =
+            written;
+        let server = match (server, identity, tls, pending, offline) {
+            (Some(address), Some(identity), tls, pending, None) => {
+                Server::Online(Online { address, identity, tls, pending })
+            }
+            (None, None, None, None, Some(offline)) => Server::Offline(offline),
+            _ => return Err(ServerError),
+        };
+        Ok(Self { serial, issuer, account, label, policy, policy_version, server })
     }
 }
 

@@ -8,16 +8,17 @@ use std::fmt;
 
 use rand_core::CryptoRngCore;
 
-use super::contents::{CodeFormat, Contents};
+use super::contents::{Activated, Contents};
 use super::header::UpdateError;
 use super::pin::ChosenPin;
 use super::sealed::seal_file;
 use super::slot::{Lock, PinLock, Slot, Slots, UnlockLock};
-use super::stretching::{Cost, Stretching};
+use super::stretching::Stretching;
 use super::unlock::UnlockChallenge;
-use super::{Header, VaultError};
-use crate::keys::{FactorKey, TokenKeys};
-use crate::otp::OtpKey;
+use super::{Cost, Header, VaultError};
+use crate::activation::offline::RegistrationCode;
+use crate::keys::{FactorKey, OfflineKeys, TokenKeys};
+use crate::otp::{CodeFormat, OtpKey};
 use crate::secret::{Secret, SecretBytes};
 
 /// A vault that no file holds yet: it must be given a PIN or the device's key first.
@@ -26,15 +27,25 @@ use crate::secret::{Secret, SecretBytes};
 pub struct NewVault(OpenVault);
 
 impl NewVault {
-    /// A vault for a token that was just activated, under a new random vault key.
+    /// A vault for a token that was just activated online, under a new random vault key.
     pub fn generate(header: Header, format: CodeFormat, keys: TokenKeys, rng: &mut dyn CryptoRngCore) -> Self {
-        Self(OpenVault {
-            header,
-            slots: Slots::default(),
-            key: Secret::generate(rng),
-            pin_factor: None,
-            contents: Contents::new(format, keys),
-        })
+        Self::with_contents(header, Contents::online(format, keys), rng)
+    }
+
+    /// A vault for a token that was just activated without a network. It keeps the registration code, to be shown again.
+    /// It has no PIN factor key and no unlock slot: what could check one would check guesses at the password.
+    pub fn generate_offline(
+        header: Header,
+        format: CodeFormat,
+        keys: OfflineKeys,
+        registration: RegistrationCode,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Self {
+        Self::with_contents(header, Contents::offline(format, keys, registration), rng)
+    }
+
+    fn with_contents(header: Header, contents: Contents, rng: &mut dyn CryptoRngCore) -> Self {
+        Self(OpenVault { header, slots: Slots::default(), key: Secret::generate(rng), pin_factor: None, contents })
     }
 
     /// Has the vault opened by a PIN. Takes Argon2's time and memory.
@@ -102,13 +113,26 @@ impl OpenVault {
         &self.contents.challenge_response
     }
 
-    /// The parent of factor keys that are made later.
+    /// The parent of factor keys that are made later; `None` when the token was activated without a network.
     #[must_use]
-    pub fn factor_later(&self) -> &Secret<32> {
-        &self.contents.factor_later
+    pub fn factor_later(&self) -> Option<&Secret<32>> {
+        match &self.contents.activated {
+            Activated::Online { factor_later, .. } => Some(factor_later),
+            Activated::Offline { .. } => None,
+        }
     }
 
-    /// The key that proves that a PIN opened this session; `None` when it was the device's key alone.
+    /// The registration code; `None` when the token was activated online.
+    #[must_use]
+    pub fn registration(&self) -> Option<RegistrationCode> {
+        match &self.contents.activated {
+            Activated::Online { .. } => None,
+            Activated::Offline { registration } => Some(*registration),
+        }
+    }
+
+    /// The key that proves that a PIN opened this session; `None` when it was the device's key alone, or when the server
+    /// has no such key since the token was activated without a network.
     #[must_use]
     pub fn pin_factor(&self) -> Option<&FactorKey> {
         self.pin_factor.as_ref()
@@ -124,7 +148,7 @@ impl OpenVault {
     /// Whether the unlock slot is still to be written: after a PIN was first set, and after each unlock.
     #[must_use]
     pub fn needs_unlock_slot(&self) -> bool {
-        self.slots.pin.is_some() && self.contents.unlock.is_some()
+        self.slots.pin.is_some() && self.contents.unlock().is_some()
     }
 
     /// Replaces the header (another policy, a new name, a confirmed activation); answers with the new file. The slots
@@ -155,7 +179,7 @@ impl OpenVault {
     /// session ends, when [`OpenVault::needs_unlock_slot`] is false.
     #[must_use]
     pub fn write_unlock_slot(self, cost: Cost, rng: &mut dyn CryptoRngCore) -> Option<UnlockSetting> {
-        let unlock = self.contents.unlock.as_ref().filter(|_| self.needs_unlock_slot())?;
+        let unlock = self.contents.unlock().filter(|_| self.needs_unlock_slot())?;
         let challenge = UnlockChallenge::generate(unlock.number(), rng);
         let code = unlock.code(self.header.serial, challenge).ok()?;
         let stretching = Stretching::generate(cost, rng);
@@ -226,12 +250,12 @@ impl PinSetting {
     /// Writes the PIN slot.
     pub fn finish(self, prf_output: Secret<32>, rng: &mut dyn CryptoRngCore) -> Rewritten {
         let Self { mut vault, lock, prf_input: _ } = self;
-        let factor = vault.pin_factor.take().or_else(|| vault.contents.factor_pin.take());
-        // One of them is there. If neither were: a key that the server doesn't know proves nothing to it.
-        let factor = factor.unwrap_or_else(|| FactorKey::from_secret(Secret::generate(rng)));
-        vault.slots.pin = Some(vault.seal_slot(lock, &prf_output, &[&vault.key, factor.secret()], rng));
+        // A token that was activated without a network has neither.
+        let factor = vault.pin_factor.take().or_else(|| vault.contents.take_factor_pin());
+        let secrets: Vec<_> = std::iter::once(&vault.key).chain(factor.as_ref().map(FactorKey::secret)).collect();
+        vault.slots.pin = Some(vault.seal_slot(lock, &prf_output, &secrets, rng));
         vault.slots.device = None;
-        vault.pin_factor = Some(factor);
+        vault.pin_factor = factor;
         vault.rewrite(rng)
     }
 }
@@ -276,7 +300,7 @@ impl UnlockSetting {
     /// Writes the unlock slot and erases the secret that it was made from.
     pub fn finish(self, prf_output: Secret<32>, rng: &mut dyn CryptoRngCore) -> Rewritten {
         let Self { mut vault, lock, prf_input: _ } = self;
-        if let Some(unlock) = vault.contents.unlock.take() {
+        if let Some(unlock) = vault.contents.take_unlock() {
             let (factor, next) = (unlock.pin_factor(), unlock.next());
             let secrets = [&vault.key, factor.secret(), next.secret()];
             vault.slots.unlock = Some(vault.seal_slot(lock, &prf_output, &secrets, rng));

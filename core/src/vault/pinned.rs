@@ -8,6 +8,7 @@ use rand_core::{CryptoRng, RngCore};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::contents::Activated;
 use super::slot::{Slot, Slots};
 use super::tests::{fields, permit, pin, prf};
 use super::*;
@@ -106,7 +107,7 @@ fn expect(vault: &OpenVault, pinned: &Pinned) {
     assert_eq!(vault.code_format().period.seconds(), expected.period);
     assert_eq!(vault.code_key().expose(), bytes(&expected.code));
     assert_eq!(vault.challenge_response_key(), &secret(&expected.challenge_response));
-    assert_eq!(vault.factor_later(), &secret(&expected.factor_later));
+    assert_eq!(vault.factor_later().unwrap(), &secret(&expected.factor_later));
 }
 
 /// Whether `value` has all that `part` has. A later version may write more into a header, but nothing else.
@@ -168,9 +169,9 @@ fn the_unlock_code_opens_it_too() {
     let UnlockedVault(vault) = attempt.finish(answer).unwrap();
     assert_eq!(vault.pin_factor().unwrap().secret(), &secret(&unlock.pin_factor_1));
     assert_eq!(server.pin_factor().secret(), &secret(&unlock.pin_factor_1));
-    let next = vault.contents.unlock.unwrap();
+    let next = vault.contents.unlock().unwrap();
     assert_eq!((next.number(), next.secret()), (1, &secret(&unlock.unlock_1)));
-    assert_eq!(server.next(), next);
+    assert_eq!(&server.next(), next);
 }
 
 #[test]
@@ -182,8 +183,9 @@ fn the_device_vault_opens() {
     assert!(sealed.device_slot().is_some());
     let vault = sealed.open_with_device(&key).unwrap();
     expect(&vault, &pinned);
-    assert_eq!(vault.contents.factor_pin.as_ref().unwrap().secret(), &secret(&pinned.pin_vault.pin_factor));
-    assert_eq!(vault.contents.unlock.as_ref().unwrap().secret(), &secret(&pinned.unlock.unlock_0));
+    let Activated::Online { factor_pin, unlock, .. } = &vault.contents.activated else { panic!("it was online") };
+    assert_eq!(factor_pin.as_ref().unwrap().secret(), &secret(&pinned.pin_vault.pin_factor));
+    assert_eq!(unlock.as_ref().unwrap().secret(), &secret(&pinned.unlock.unlock_0));
     let [header, _, body] = fields(&file);
     let rewritten = sealed::seal_file(&header, &vault.slots, &vault.key, &vault.contents, &mut nonce(&body));
     assert_eq!(rewritten, file);

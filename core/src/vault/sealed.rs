@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand_core::CryptoRngCore;
 
-use super::contents::{Contents, secret};
+use super::contents::{Activated, Contents, secret};
 use super::open::{OpenVault, UnlockedVault};
 use super::pin::Pin;
 use super::slot::Slots;
@@ -116,6 +116,10 @@ impl SealedVault {
     fn open(self, key: Secret<32>, pin_factor: Option<FactorKey>) -> Result<OpenVault, VaultError> {
         let plain = SealingKey::derive(&key, Label::VaultBody).open(&self.associated, &self.body);
         let contents = Contents::read(plain.map_err(|_| VaultError::Damaged)?.expose())?;
+        let is_online = matches!(contents.activated, Activated::Online { .. });
+        if is_online != self.header.online().is_some() {
+            return Err(VaultError::Damaged);
+        }
         Ok(OpenVault { header: self.header, slots: self.slots, key, pin_factor, contents })
     }
 }
@@ -162,8 +166,13 @@ impl PinAttempt {
         let Self { vault, prf_input: _ } = self;
         let slot = vault.slots.pin.as_ref().ok_or(VaultError::NoSuchSlot)?;
         let plain = slot.open(&prf_output, vault.header.serial).ok_or(VaultError::WrongPin)?;
-        let (key, factor) = read_secrets(&plain, |reader| Ok((secret(reader)?, secret(reader)?)))?;
-        vault.open(key, Some(FactorKey::from_secret(factor)))
+        let (key, factor) = read_secrets(&plain, |reader| {
+            let key = secret(reader)?;
+            // A token that was activated without a network has no such key.
+            let factor = if reader.is_empty() { None } else { Some(secret(reader)?) };
+            Ok((key, factor.map(FactorKey::from_secret)))
+        })?;
+        vault.open(key, factor)
     }
 
     /// Ends the attempt when the hardware gave no answer. No PIN was tested, so the try may be given back.
@@ -200,7 +209,9 @@ impl UnlockAttempt {
             read_secrets(&plain, |reader| Ok((secret(reader)?, secret(reader)?, secret(reader)?)))?;
         let mut open = vault.open(key, Some(FactorKey::from_secret(factor)))?;
         open.slots.unlock = None;
-        open.contents.unlock = Some(UnlockSecret::after(number, next));
+        // Only a token that was activated online has such a slot.
+        let Activated::Online { unlock, .. } = &mut open.contents.activated else { return Err(VaultError::Damaged) };
+        *unlock = Some(UnlockSecret::after(number, next));
         Ok(UnlockedVault(open))
     }
 }

@@ -1,12 +1,15 @@
 //! The vault as a whole: every way in, every change, and everybody who should stay out.
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use rand_core::OsRng;
 
+use super::contents::Activated;
 use super::*;
+use crate::activation::offline::RegistrationCode;
 use crate::frame::{FrameReader, FrameWriter};
-use crate::keys::{FactorKey, TokenKeys};
-use crate::otp::{Digits, Hash, Period, TimeStep};
+use crate::keys::{FactorKey, OfflineKeys, TokenKeys};
+use crate::otp::{CodeFormat, Digits, Hash, Period, TimeStep};
 use crate::policy::{PhonePolicy, PinLength, PinTries, Policy, PolicyVersion};
 use crate::secret::{Secret, SecretBytes};
 use crate::signed::SigningKey;
@@ -28,16 +31,27 @@ fn hardware(input: &Secret<32>) -> Secret<32> {
 pub(super) fn header(policy: PhonePolicy) -> Header {
     Header {
         serial: "12345-67890".parse().unwrap(),
-        server: "https://symbolon.example:8443".parse().unwrap(),
-        identity: SigningKey::from_secret(&Secret::from_slice(&[1; 32]).unwrap()).unwrap().public_key(),
-        tls: Some([2; 32].into()),
         issuer: "Example & Co".parse().unwrap(),
         account: "ana@symbolon.example".parse().unwrap(),
         label: Some("Ana's phone".parse().unwrap()),
         policy,
         policy_version: PolicyVersion::new(7),
-        pending: Some([3; 16].into()),
+        server: Server::Online(Online {
+            address: "https://symbolon.example:8443".parse().unwrap(),
+            identity: SigningKey::from_secret(&Secret::from_slice(&[1; 32]).unwrap()).unwrap().public_key(),
+            tls: Some([2; 32].into()),
+            pending: Some([3; 16].into()),
+        }),
     }
+}
+
+fn offline() -> Server {
+    Server::Offline(Offline {
+        address: None,
+        identity: Some([4; 32].into()),
+        tls: None,
+        until: "2026-11-25T12:00:00Z".parse().unwrap(),
+    })
 }
 
 fn with_pin_required(pin_required: bool) -> PhonePolicy {
@@ -119,7 +133,7 @@ fn expect_contents(vault: &OpenVault) {
     assert_eq!(vault.code_format(), FORMAT);
     assert_eq!(vault.code_key(), &token_keys().code);
     assert_eq!(vault.challenge_response_key(), &token_keys().challenge_response);
-    assert_eq!(vault.factor_later(), &token_keys().factor_later);
+    assert_eq!(vault.factor_later(), Some(&token_keys().factor_later));
     let code = vault.otp_key().totp(TimeStep::from_number(1), Digits::EIGHT);
     assert_eq!(code.to_string(), "46119246"); // RFC 6238, appendix B
 }
@@ -141,7 +155,7 @@ fn the_pin_opens_the_vault() {
     expect_contents(&vault);
     let sealed = SealedVault::parse(&file).unwrap();
     assert_eq!(sealed.header(), &header(with_pin_required(true)));
-    assert!(!sealed.header().is_confirmed());
+    assert!(sealed.header().is_activating(Timestamp::UNIX_EPOCH));
     assert_eq!((sealed.pin_length(), sealed.device_slot()), (Some(6), None));
     let vault = open_with_pin(&file, PIN).unwrap();
     expect_contents(&vault);
@@ -203,7 +217,29 @@ fn a_policy_that_asks_for_a_pin_gets_one() {
     assert_eq!(open_with_device(&file).unwrap_err(), VaultError::NoSuchSlot);
     assert_eq!(open_with_pin(&file, PIN).unwrap().pin_factor().unwrap().secret(), &secret(12));
     // The body holds the factor key no more.
-    assert!(vault.contents.factor_pin.is_none());
+    assert!(matches!(vault.contents.activated, Activated::Online { factor_pin: None, .. }));
+}
+
+/// It opens by its PIN like any other, and holds nothing that an unlock code or a factor could be checked by.
+#[test]
+fn a_vault_of_an_offline_token_has_codes_and_no_way_back() {
+    let header = Header { server: offline(), ..header(with_pin_required(true)) };
+    let keys = OfflineKeys { code: token_keys().code, challenge_response: secret(11) };
+    let registration: RegistrationCode = "123 456 7890".parse().unwrap();
+    let new = NewVault::generate_offline(header.clone(), FORMAT, keys, registration, &mut OsRng);
+    let setting = new.with_pin(&chosen(PIN), Cost::LEAST, &mut OsRng);
+    let answer = hardware(setting.prf_input());
+    let Rewritten { vault, file } = setting.finish(answer, &mut OsRng);
+    assert!(!vault.needs_unlock_slot() && vault.write_unlock_slot(Cost::LEAST, &mut OsRng).is_none());
+    assert!(SealedVault::parse(&file).unwrap().unlock_challenge().is_none());
+    assert_eq!(open_with_pin(&file, "407183").unwrap_err(), VaultError::WrongPin);
+    let vault = open_with_pin(&file, PIN).unwrap();
+    assert_eq!(vault.header(), &header);
+    assert_eq!((vault.code_key(), vault.challenge_response_key()), (&token_keys().code, &secret(11)));
+    assert_eq!(vault.registration(), Some(registration));
+    assert!(vault.pin_factor().is_none() && vault.factor_later().is_none());
+    let Rewritten { file, .. } = set_pin(vault, "407183");
+    assert_eq!(open_with_pin(&file, "407183").unwrap().registration(), Some(registration));
 }
 
 #[test]
@@ -252,14 +288,14 @@ fn the_header_changes_without_the_pin() {
     let next = Header {
         label: Some("Work".parse().unwrap()),
         policy_version: PolicyVersion::new(8),
-        pending: None,
+        server: Server::Online(Online { pending: None, ..vault.header().online().unwrap().clone() }),
         ..vault.header().clone()
     };
     let new = vault.update(next.clone(), &mut OsRng).unwrap();
     assert_eq!(fields(&old)[1], fields(&new)[1], "slots stay as they are");
     let vault = open_with_pin(&new, PIN).unwrap();
     assert_eq!(vault.header(), &next);
-    assert!(vault.header().is_confirmed());
+    assert!(!vault.header().is_activating(Timestamp::UNIX_EPOCH));
     expect_contents(&vault);
 }
 
@@ -280,7 +316,7 @@ fn whoever_forgot_the_pin_comes_back_with_a_code() {
     let mut file = with_unlock_slot(pin_vault().vault).file;
     for (round, new_pin) in ["407183", "920574", "163908"].into_iter().enumerate() {
         // Nothing on the phone makes the code any more.
-        assert!(open_with_pin(&file, ["837194", "407183", "920574"][round]).unwrap().contents.unlock.is_none());
+        assert!(open_with_pin(&file, ["837194", "407183", "920574"][round]).unwrap().contents.unlock().is_none());
         let sealed = SealedVault::parse(&file).unwrap();
         let serial = sealed.header().serial;
         let shown = sealed.unlock_challenge().unwrap().grouped(serial);
@@ -329,11 +365,14 @@ fn a_changed_header_keeps_the_vault_closed() {
         pin_tries: PinTries::try_from(20).unwrap(),
         ..header.policy.clone()
     };
+    let online = header.online().unwrap().clone();
+    let with = |online| Header { server: Server::Online(online), ..header.clone() };
     for changed in [
-        Header { server: "https://evil.example".parse().unwrap(), ..header.clone() },
+        with(Online { address: "https://evil.example".parse().unwrap(), ..online.clone() }),
+        with(Online { pending: None, ..online.clone() }),
+        with(Online { tls: None, ..online.clone() }),
         Header { policy: lax, ..header.clone() },
-        Header { pending: None, ..header.clone() },
-        Header { tls: None, ..header.clone() },
+        Header { server: offline(), ..header.clone() },
     ] {
         let file = file_of([changed.to_json(), slots.clone(), body.clone()]);
         assert_eq!(SealedVault::parse(&file).unwrap().header(), &changed);
@@ -486,9 +525,10 @@ proptest! {
             account,
             label: Some(label),
             policy_version: PolicyVersion::new(version),
-            pending: pending.map(Into::into),
             ..header(with_pin_required(false))
         };
+        let online = Online { pending: pending.map(Into::into), ..header.online().unwrap().clone() };
+        let header = Header { server: Server::Online(online), ..header };
         let format = CodeFormat {
             hash: Hash::Sha512,
             digits: Digits::new(digits).unwrap(),
@@ -510,9 +550,12 @@ proptest! {
         prop_assert_eq!(opened.code_format(), format);
         prop_assert_eq!(opened.code_key().expose(), code.as_slice());
         prop_assert_eq!(opened.challenge_response_key().expose(), &secrets[0]);
-        prop_assert_eq!(opened.contents.factor_pin.as_ref().unwrap().secret().expose(), &secrets[1]);
-        prop_assert_eq!(opened.contents.factor_later.expose(), &secrets[2]);
-        prop_assert_eq!(opened.contents.unlock.as_ref().unwrap().secret().expose(), &secrets[3]);
+        let Activated::Online { factor_later, factor_pin, unlock } = &opened.contents.activated else {
+            panic!("it was online");
+        };
+        prop_assert_eq!(factor_pin.as_ref().unwrap().secret().expose(), &secrets[1]);
+        prop_assert_eq!(factor_later.expose(), &secrets[2]);
+        prop_assert_eq!(unlock.as_ref().unwrap().secret().expose(), &secrets[3]);
     }
 
     #[test]
