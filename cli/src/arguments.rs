@@ -36,6 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   symbolon activate 'symbolon://activate?v=1&…'    the link of an e-mail, or the text of a QR
   symbolon activate --classic symbolon.example 12345-67890
+  symbolon activate --offline 'symbolon://offline?v=1&…'    without a network; the password is asked for
   symbolon code
   symbolon code --json --pin-fd 3 3<pin            for scripts: the PIN is never an argument
 
@@ -64,7 +65,8 @@ impl KeyStoreKind {
 pub(crate) enum Command {
     /// Activate a token
     ///
-    /// By the link of an activation e-mail, by the text of a QR, or with --classic by what a person types.
+    /// By the link of an activation e-mail, by the text of a QR, or with --classic by what a person types. With --offline
+    /// no network is used: the token shows a registration code, which whoever gave out the ticket enters at the server.
     Activate(Activate),
     /// List the tokens on this device
     List,
@@ -148,16 +150,19 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "symbolon activate [OPTIONS] <LINK|QR-TEXT|->\n       \
-                      symbolon activate [OPTIONS] --classic <ADDRESS> <SERIAL>",
+                      symbolon activate [OPTIONS] --offline <QR-TEXT|->\n       \
+                      symbolon activate [OPTIONS] --classic <ADDRESS> <SERIAL>\n       \
+                      symbolon activate [OPTIONS] --classic --offline [ADDRESS] <SERIAL>",
     after_help = "A ticket is a secret, and other people on this machine may see command lines: “-” reads it from\n\
                   standard input. With --pin-fd nothing is asked: the token is activated at once.\n\n\
                   Examples:\n  \
                   symbolon activate -\n  \
-                  symbolon activate --classic symbolon.example:8443 12345-67890 --code-fd 3 --pin-fd 4 3<code 4<pin"
+                  symbolon activate --classic symbolon.example:8443 12345-67890 --code-fd 3 --pin-fd 4 3<code 4<pin\n  \
+                  symbolon activate --offline - --password-fd 3 --pin-fd 4 <qr 3<password 4<pin"
 )]
 pub(crate) struct Activate {
     /// The link, the text of the QR, or “-” for standard input; with --classic the server's address and the serial
-    /// number
+    /// number, of which --offline needs the latter only
     #[arg(value_name = "TICKET", required = true, num_args = 1..=2)]
     pub(crate) ticket: Vec<String>,
 
@@ -168,6 +173,14 @@ pub(crate) struct Activate {
     /// Read the activation code from this file descriptor, its first line
     #[arg(long, value_name = "N", requires = "classic")]
     pub(crate) code_fd: Option<u32>,
+
+    /// Use no network: the token shows a registration code for whoever gave out the ticket
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    /// Read the password that goes with an offline QR from this file descriptor, its first line
+    #[arg(long, value_name = "N", requires = "offline", conflicts_with = "classic")]
+    pub(crate) password_fd: Option<u32>,
 
     /// Read the new PIN from this file descriptor, its first line; 0 is standard input
     #[arg(long, value_name = "N")]

@@ -13,10 +13,12 @@ use symbolon_core::activation::online::phone::{Registered, Started};
 use symbolon_core::activation::online::{DeviceDescription, FinishReply, StartReply};
 use symbolon_core::activation::{ServerAddress, Ticket};
 use symbolon_core::encoding::Bytes;
+use symbolon_core::otp::CodeFormat;
 use symbolon_core::policy::PhonePolicy;
 use symbolon_core::serial::SerialNumber;
+use symbolon_core::signed::KeyHash;
 use symbolon_core::text::Name;
-use symbolon_core::vault::{ChosenPin, CodeFormat, Header, NewVault, Pin, Rewritten, Tries};
+use symbolon_core::vault::{ChosenPin, Header, NewVault, Online, Pin, Rewritten, Server, Tries};
 
 use crate::account::{Account, off_thread};
 use crate::files::Lock;
@@ -25,6 +27,8 @@ use crate::platform::KeyAccess;
 use crate::soft_token::SoftToken;
 use crate::store::{ClockState, KeySet};
 use crate::{Error, account};
+
+pub mod offline;
 
 /// What a ticket leads to.
 #[derive(Debug)]
@@ -70,9 +74,10 @@ impl Unconfirmed {
 }
 
 pub(crate) async fn begin(soft_token: &SoftToken, ticket: Ticket) -> Result<Activation, Error> {
-    let known = soft_token.accounts()?.into_iter().find(|account| is_for(&ticket, account.header()));
-    match known {
-        Some(account) if account.header().is_confirmed() => Err(Error::AlreadyActive(ticket.serial)),
+    match known(soft_token, ticket.serial, ticket.identity.as_ref(), Some(&ticket.server))? {
+        Some(account) if account.header().online().is_none_or(|online| online.pending.is_none()) => {
+            Err(already_here(&account))
+        }
         Some(account) => {
             let soft_token = soft_token.clone();
             Ok(Activation::Unconfirmed(Box::new(Unconfirmed { soft_token, account, ticket })))
@@ -81,10 +86,33 @@ pub(crate) async fn begin(soft_token: &SoftToken, ticket: Ticket) -> Result<Acti
     }
 }
 
-/// Whether a ticket is for an account: the token and the server are the same, the latter by its key or by its address.
-fn is_for(ticket: &Ticket, header: &Header) -> bool {
-    let same_key = ticket.identity.as_ref().is_some_and(|identity| *identity == header.identity.hash());
-    header.serial == ticket.serial && (same_key || header.server == ticket.server)
+/// The account of this device that a ticket is for: the token is the same, and so is the server by its key or by its
+/// address. Where nothing is known that could differ, the serial number decides.
+fn known(
+    soft_token: &SoftToken,
+    serial: SerialNumber,
+    identity: Option<&KeyHash>,
+    server: Option<&ServerAddress>,
+) -> Result<Option<Account>, Error> {
+    let is_same = |header: &Header| {
+        let same_key = header.identity().zip(identity).map(|(known, identity)| known == *identity);
+        let same_address = header.address().zip(server).map(|(known, server)| known == server);
+        match (same_key, same_address) {
+            (None, None) => true,
+            (key, address) => key == Some(true) || address == Some(true),
+        }
+    };
+    let mut accounts = soft_token.accounts()?.into_iter();
+    Ok(accounts.find(|account| account.header().serial == serial && is_same(account.header())))
+}
+
+/// Why an account stands in the way of a ticket.
+fn already_here(account: &Account) -> Error {
+    let header = account.header();
+    match header.online() {
+        None if header.is_activating(account.now()) => Error::NotCompleted(header.serial),
+        _ => Error::AlreadyActive(header.serial),
+    }
 }
 
 async fn propose(soft_token: &SoftToken, ticket: &Ticket) -> Result<Proposed, Error> {
@@ -209,9 +237,39 @@ impl NewKeys {
         }
     }
 
-    /// The keys belong to an account now.
-    fn settle(self) -> Result<(), Error> {
-        self.soft_token.parts().store.settle(&self.set)
+    /// Writes the account: all that the vault needs first, the vault last. The keys belong to it then.
+    async fn store(
+        self,
+        vault: NewVault,
+        pin: Option<ChosenPin>,
+        serial: SerialNumber,
+        identity: Option<&KeyHash>,
+        clock: &ClockState,
+    ) -> Result<account::Session, Error> {
+        let Rewritten { vault, file } = match self.protect(vault, pin, serial).await {
+            Ok(rewritten) => rewritten,
+            Err(error) => {
+                self.discard().await;
+                return Err(error);
+            }
+        };
+        let parts = self.soft_token.parts();
+        let files = parts.store.account(serial, identity);
+        let lock = files.lock().await?;
+        // An earlier activation that the server did not confirm: had it been, this one would not have come so far.
+        let _earlier = match files.keys()? {
+            Some(earlier) => Some(parts.store.loosen(&earlier)?),
+            None => None,
+        };
+        files.erase_vault()?;
+        files.write_tries(&Tries::NONE.to_file())?;
+        files.write_clock(clock)?;
+        files.write_keys(&self.set)?;
+        files.write_vault(&file)?;
+        drop(lock);
+        parts.store.settle(&self.set)?;
+        let account = Account::read(self.soft_token.clone(), files)?;
+        Ok(account::Session::new(account, vault, file))
     }
 
     /// Deletes the keys; where that fails, the next start does it.
@@ -290,50 +348,27 @@ impl Proposed {
         self.keys.discard().await;
     }
 
-    /// Writes the account: all that the vault needs first, the vault last.
     async fn store(self, pin: Option<ChosenPin>) -> Result<account::Session, Error> {
         let Self { server, registered, clock, keys } = self;
-        let soft_token = keys.soft_token.clone();
-        let parts = soft_token.parts();
         let Registered { registration, keys: token_keys, identity_key, identity, session } = registered;
         let serial = registration.serial;
         let header = Header {
-            server,
-            identity: identity_key,
-            tls: registration.tls,
             serial,
             issuer: registration.issuer,
             account: registration.account,
             label: registration.label,
             policy: registration.policy,
             policy_version: registration.policy_version,
-            pending: Some(session),
+            server: Server::Online(Online {
+                address: server,
+                identity: identity_key,
+                tls: registration.tls,
+                pending: Some(session),
+            }),
         };
         let format = CodeFormat { hash: registration.hash, digits: registration.digits, period: registration.period };
-        let vault = NewVault::generate(header, format, token_keys, &mut *parts.environment.rng());
-        let Rewritten { vault, file } = match keys.protect(vault, pin, serial).await {
-            Ok(rewritten) => rewritten,
-            Err(error) => {
-                keys.discard().await;
-                return Err(error);
-            }
-        };
-
-        let files = parts.store.account(serial, &identity);
-        let lock = files.lock().await?;
-        // An earlier activation that the server did not confirm: had it been, this one would not have come so far.
-        let _earlier = match files.keys()? {
-            Some(earlier) => Some(parts.store.loosen(&earlier)?),
-            None => None,
-        };
-        files.erase_vault()?;
-        files.write_tries(&Tries::NONE.to_file())?;
-        files.write_clock(&clock)?;
-        files.write_keys(&keys.set)?;
-        files.write_vault(&file)?;
-        drop(lock);
-        keys.settle()?;
-        let account = Account::read(soft_token.clone(), files)?;
-        Ok(account::Session::new(account, vault, file))
+        let rng = &mut *keys.soft_token.parts().environment.rng();
+        let vault = NewVault::generate(header, format, token_keys, rng);
+        keys.store(vault, pin, serial, Some(&identity), &clock).await
     }
 }

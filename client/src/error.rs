@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use symbolon_core::activation::TicketError;
+use symbolon_core::activation::offline::OfflineTicketError;
 use symbolon_core::activation::online::OnlineError;
 use symbolon_core::otp::DetailsError;
 use symbolon_core::serial::SerialNumber;
@@ -40,6 +41,12 @@ pub enum Error {
     /// This device has this token already.
     #[error("token {0} is active on this device already; to activate it anew, remove it first")]
     AlreadyActive(SerialNumber),
+    /// This device has this token already, from an activation without a network that may not be complete yet.
+    #[error(
+        "token {0} is on this device already and waits for the server to be told its registration code, which is shown \
+         with its code; to begin anew, remove it first"
+    )]
+    NotCompleted(SerialNumber),
     /// The device shows signs of tampering, and the policy allows no such devices.
     #[error("this organisation does not allow tokens on an unsecure device: {}", .0.join("; "))]
     UnsecureDevice(Vec<String>),
@@ -92,6 +99,15 @@ pub enum Error {
     /// Details that can't be signed.
     #[error(transparent)]
     Details(#[from] DetailsError),
+    /// The QR of an offline activation can't be read.
+    #[error(transparent)]
+    OfflineTicket(#[from] OfflineTicketError),
+    /// What only a token can do that was activated online.
+    #[error(
+        "token {0} was activated without a network, so it has codes and answers to challenges and nothing else; for \
+         more, ask for a ticket to activate it online"
+    )]
+    Offline(SerialNumber),
     /// A QR for another token.
     #[error("this QR is not for token {0}")]
     OtherToken(SerialNumber),
@@ -199,6 +215,8 @@ impl Error {
             | Self::Withdrawn(_)
             | Self::TooManyRequests { .. }
             | Self::AlreadyActive(_)
+            | Self::NotCompleted(_)
+            | Self::Offline(_)
             | Self::UnsecureDevice(_)
             | Self::WrongPin { .. }
             | Self::Locked(_)
@@ -209,6 +227,7 @@ impl Error {
             | Self::TooLate
             | Self::KeysLost(_) => ErrorKind::Refused,
             Self::Ticket(_)
+            | Self::OfflineTicket(_)
             | Self::PinForm(_)
             | Self::PinChoice(_)
             | Self::PinNeeded

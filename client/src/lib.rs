@@ -9,6 +9,7 @@
 //! ```text
 //! Ticket ── SoftToken::activate ──► Activation::Proposed ── accept(PIN) ──► Account (active)
 //!                                                        └─ decline
+//! QR, password ── SoftToken::activate_offline ──► offline::Proposed ── accept(PIN) ──► Session (registration code)
 //! Account ── unlock(PIN) ──► Session ── code()
 //! ```
 //!

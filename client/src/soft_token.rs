@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use symbolon_core::activation::Ticket;
+use symbolon_core::activation::offline::OfflineTicket;
+use symbolon_core::activation::offline::phone::Begun;
+use symbolon_core::activation::{ActivationPassword, OfflinePassword, ServerAddress, Ticket};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::vault::Cost;
 
 use crate::account::Account;
-use crate::activation::{self, Activation};
+use crate::activation::{self, Activation, offline};
 use crate::environment::Environment;
 use crate::network::Network;
 use crate::platform::Platform;
@@ -70,6 +72,37 @@ impl SoftToken {
     pub async fn activate(&self, ticket: Ticket) -> Result<Activation, Error> {
         self.sweep().await?;
         activation::begin(self, ticket).await
+    }
+
+    /// Begins an activation without a network, by a QR and the password that came another way.
+    ///
+    /// # Errors
+    /// [`Error::TooLate`], [`Error::UnsecureDevice`]; [`Error::NotCompleted`] and [`Error::AlreadyActive`] when the token
+    /// is here.
+    pub async fn activate_offline(
+        &self,
+        ticket: OfflineTicket,
+        password: &OfflinePassword,
+    ) -> Result<offline::Proposed, Error> {
+        self.sweep().await?;
+        let begun = Begun::scanned(&mut *self.parts().environment.rng(), ticket, password);
+        offline::begin(self, begun)
+    }
+
+    /// Begins an activation without a network, by what a person types: serial number and activation code, and the
+    /// server's address where it is known.
+    ///
+    /// # Errors
+    /// Those of [`SoftToken::activate_offline`].
+    pub async fn activate_typed(
+        &self,
+        server: Option<ServerAddress>,
+        serial: SerialNumber,
+        password: &ActivationPassword,
+    ) -> Result<offline::Proposed, Error> {
+        self.sweep().await?;
+        let begun = Begun::typed(&mut *self.parts().environment.rng(), server, serial, password);
+        offline::begin(self, begun)
     }
 
     /// Every account, active or still to be confirmed, but for those that can't be read.

@@ -1,7 +1,7 @@
 //! Where the accounts are on disk, and which keys belong to none of them.
 //!
 //! ```text
-//! HOME/accounts/<serial>-<first 16 hex digits of the identity key's hash>/
+//! HOME/accounts/<serial>-<first 16 hex digits of the identity key's hash, or “typed” where it is not known>/
 //!     vault     the sealed file; the account exists once it is there, so it is written last and removed first
 //!     keys      the name of its set of keys in the key store
 //!     tries     how many PINs were tried; outside the vault, since it is written before each try
@@ -88,8 +88,9 @@ impl Store {
     }
 
     /// Where the account of a token of a server is, or will be.
-    pub(crate) fn account(&self, serial: SerialNumber, identity: &KeyHash) -> AccountFiles {
-        let server = identity.as_slice().first_chunk::<8>().map_or_else(String::new, |start| HEXLOWER.encode(start));
+    pub(crate) fn account(&self, serial: SerialNumber, identity: Option<&KeyHash>) -> AccountFiles {
+        let start = identity.and_then(|identity| identity.as_slice().first_chunk::<8>());
+        let server = start.map_or_else(|| "typed".to_owned(), |start| HEXLOWER.encode(start));
         let directory = self.accounts_directory().join(format!("{serial}-{server}"));
         AccountFiles { files: Arc::clone(&self.files), directory }
     }
@@ -363,7 +364,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_account_is_used_by_one_at_a_time() {
         let store = Store::with_files(Arc::new(SimulatedDisk::new()), "/home").unwrap();
-        let account = store.account("1234567890".parse().unwrap(), &[0xab; 32].into());
+        let account = store.account("1234567890".parse().unwrap(), Some(&[0xab; 32].into()));
         assert!(account.directory.ends_with("12345-67890-abababababababab"));
         let lock = account.lock().await.unwrap();
         assert!(matches!(account.lock().await.unwrap_err(), Error::Busy));

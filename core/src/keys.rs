@@ -259,10 +259,7 @@ impl OfflineSeed {
 
     /// The keys that the token has. The code key is as long as `hash`.
     pub(crate) fn token_keys(&self, hash: Hash) -> OfflineKeys {
-        OfflineKeys {
-            code: code_key(&self.0, hash),
-            challenge_response: derive(&self.0, Label::ChallengeResponse),
-        }
+        OfflineKeys { code: code_key(&self.0, hash), challenge_response: derive(&self.0, Label::ChallengeResponse) }
     }
 }
 

@@ -55,9 +55,8 @@ pub(crate) fn stretch(cost: Cost, typed: &[u8], salt: &[u8]) -> Secret<32> {
     // The memory tells what was typed from anything else, so it is wiped.
     let mut memory = Zeroizing::new(vec![Block::default(); params.block_count()]);
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let output = Secret::fill_with(|output| {
-        argon2.hash_password_into_with_memory(typed, salt, output, memory.as_mut_slice())
-    });
+    let output =
+        Secret::fill_with(|output| argon2.hash_password_into_with_memory(typed, salt, output, memory.as_mut_slice()));
     output.unwrap_or_else(|_| unreachable!("the lengths are those that Argon2 takes"))
 }
 

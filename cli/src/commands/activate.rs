@@ -2,7 +2,8 @@
 
 use symbolon_client::activation::{Proposed, Unconfirmed};
 use symbolon_client::{Account, Activation, Error, SoftToken};
-use symbolon_core::activation::Ticket;
+use symbolon_core::activation::{Ticket, TicketError};
+use symbolon_core::policy::PhonePolicy;
 use symbolon_core::secret::SecretBytes;
 use symbolon_core::vault::{ChosenPin, Pin};
 
@@ -24,7 +25,7 @@ pub(crate) async fn activate(
     let mut secrets = Secrets::default();
     let ticket = ticket(&options, &mut secrets)?;
     home.remember()?;
-    let mut pin = NewPin { descriptor: options.pin_fd, secrets, read: None };
+    let mut pin = NewPin::new(options.pin_fd, secrets);
     let account = match soft_token.activate(ticket).await? {
         Activation::Proposed(proposed) => accept(*proposed, &mut pin).await?,
         Activation::Unconfirmed(unconfirmed) => resume(*unconfirmed, &mut pin).await?,
@@ -37,7 +38,7 @@ pub(crate) async fn activate(
 
 fn ticket(options: &Activate, secrets: &mut Secrets) -> Result<Ticket, Failure> {
     let usage = |message: &str| Failure::input(format!("{message}; see symbolon activate --help"));
-    let ticket = match (options.ticket.as_slice(), options.classic) {
+    let ticket: Result<Ticket, TicketError> = match (options.ticket.as_slice(), options.classic) {
         ([address, serial], true) => {
             let code = secrets.read(options.code_fd, "Activation code", "--code-fd")?;
             Ticket::from_typed(address, serial, text(&code)?)
@@ -47,40 +48,32 @@ fn ticket(options: &Activate, secrets: &mut Secrets) -> Result<Ticket, Failure> 
         ([link], false) => link.parse(),
         (_, false) => return Err(usage("one ticket is expected: a link, the text of a QR, or “-”")),
     };
-    Ok(ticket.map_err(Error::from)?)
+    match ticket {
+        Err(TicketError::Offline) => Err(usage("this is the QR of an offline activation: give it with --offline")),
+        ticket => Ok(ticket.map_err(Error::from)?),
+    }
 }
 
-fn text(bytes: &SecretBytes) -> Result<&str, Failure> {
+/// Text that was read like a secret.
+pub(super) fn text(bytes: &SecretBytes) -> Result<&str, Failure> {
     std::str::from_utf8(bytes.expose()).map_err(|_| Failure::input("what was given is no text"))
 }
 
-/// Shows what the ticket leads to, and asks.
 async fn accept(proposed: Proposed, pin: &mut NewPin) -> Result<Account, Failure> {
-    let chosen =
-        if pin.descriptor.is_none() && Secrets::can_ask() { ask(&proposed, pin) } else { pin.given(&proposed) };
-    match chosen {
+    let ticket = format!(
+        "Server   {}\nIssuer   {}\nAccount  {}\nToken    {}",
+        proposed.server().host(),
+        proposed.issuer(),
+        proposed.account(),
+        proposed.serial()
+    );
+    match pin.choose(&ticket, proposed.policy()) {
         Ok(chosen) => Ok(proposed.accept(chosen).await?),
         Err(failure) => {
             proposed.decline().await;
             Err(failure)
         }
     }
-}
-
-fn ask(proposed: &Proposed, pin: &mut NewPin) -> Result<Option<ChosenPin>, Failure> {
-    output::note(&format!(
-        "Server   {}\nIssuer   {}\nAccount  {}\nToken    {}",
-        proposed.server().host(),
-        proposed.issuer(),
-        proposed.account(),
-        proposed.serial()
-    ));
-    if !confirm("Is this what you expect, and shall the token be activated?")? {
-        return Err(Failure::declined());
-    }
-    let length = proposed.policy().pin_length;
-    let wanted = proposed.policy().pin_required || confirm("A PIN is not required. Set one all the same?")?;
-    wanted.then(|| pin::choose(&mut pin.secrets, length, "--pin-fd")).transpose()
 }
 
 /// An earlier activation of this token was cut off before the server said that it is active. Its PIN resumes it; with
@@ -105,13 +98,17 @@ async fn resume(unconfirmed: Unconfirmed, pin: &mut NewPin) -> Result<Account, F
 }
 
 /// The PIN from a file descriptor, read once, or from the person.
-struct NewPin {
+pub(super) struct NewPin {
     descriptor: Option<u32>,
     secrets: Secrets,
     read: Option<SecretBytes>,
 }
 
 impl NewPin {
+    pub(super) fn new(descriptor: Option<u32>, secrets: Secrets) -> Self {
+        Self { descriptor, secrets, read: None }
+    }
+
     /// What is typed, or the line of the descriptor.
     fn line(&mut self, prompt: &str) -> Result<SecretBytes, Failure> {
         if let (Some(read), Some(_)) = (&self.read, self.descriptor) {
@@ -122,12 +119,21 @@ impl NewPin {
         Ok(read)
     }
 
-    /// Without a person to ask: the PIN of the descriptor, or none where the policy requires none.
-    fn given(&mut self, proposed: &Proposed) -> Result<Option<ChosenPin>, Failure> {
-        if self.descriptor.is_none() {
-            return if proposed.policy().pin_required { Err(Error::PinNeeded.into()) } else { Ok(None) };
+    /// Shows what the ticket leads to, and asks a person for consent and PIN; without one, takes the PIN of the
+    /// descriptor, or none where the policy requires none.
+    pub(super) fn choose(&mut self, ticket: &str, policy: &PhonePolicy) -> Result<Option<ChosenPin>, Failure> {
+        if self.descriptor.is_some() {
+            let line = self.line("PIN")?;
+            return Ok(Some(Pin::from_ascii(line.expose())?.choose(policy.pin_length)?));
         }
-        let line = self.line("PIN")?;
-        Ok(Some(Pin::from_ascii(line.expose())?.choose(proposed.policy().pin_length)?))
+        if !Secrets::can_ask() {
+            return if policy.pin_required { Err(Error::PinNeeded.into()) } else { Ok(None) };
+        }
+        output::note(ticket);
+        if !confirm("Is this what you expect, and shall the token be activated?")? {
+            return Err(Failure::declined());
+        }
+        let wanted = policy.pin_required || confirm("A PIN is not required. Set one all the same?")?;
+        wanted.then(|| pin::choose(&mut self.secrets, policy.pin_length, "--pin-fd")).transpose()
     }
 }

@@ -254,8 +254,15 @@ fn asked(soft_token: &SoftToken, serial: Option<SerialNumber>) -> Result<Vec<Acc
     match serial {
         Some(_) => Ok(vec![soft_token.account(serial)?]),
         None => {
-            let accounts = soft_token.accounts()?;
-            if accounts.is_empty() { Err(Error::NoToken.into()) } else { Ok(accounts) }
+            let mut accounts = soft_token.accounts()?;
+            let any = accounts.first().map(|account| account.header().serial);
+            // Those that were activated without a network are asked nothing.
+            accounts.retain(|account| account.header().online().is_some());
+            match any {
+                None => Err(Error::NoToken.into()),
+                Some(serial) if accounts.is_empty() => Err(Error::Offline(serial).into()),
+                Some(_) => Ok(accounts),
+            }
         }
     }
 }

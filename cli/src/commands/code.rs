@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use symbolon_client::{Account, ShownCode};
+use symbolon_core::activation::offline::RegistrationCode;
 use symbolon_core::serial::SerialNumber;
 
 use super::unlock;
@@ -16,6 +17,19 @@ struct Shown {
     serial: SerialNumber,
     code: String,
     valid_until: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_code: Option<String>,
+}
+
+impl Shown {
+    fn new(serial: SerialNumber, shown: &ShownCode, registration: Option<RegistrationCode>) -> Self {
+        Self {
+            serial,
+            code: shown.code.to_string(),
+            valid_until: Timestamp::from_second(shown.valid_until.as_second()).unwrap_or(shown.valid_until),
+            registration_code: registration.map(|registration| registration.digits()),
+        }
+    }
 }
 
 /// Opens the account and shows its code.
@@ -24,13 +38,32 @@ pub(crate) async fn show(account: &Account, options: &Code, format: Format) -> R
     if options.contact {
         session.contact().await?;
     }
-    print(account.header().serial, &session.code().await?, format);
+    let shown = session.code().await?;
+    match session.registration() {
+        Some(registration) => print_first(account.header().serial, &shown, registration, format),
+        None => print(account.header().serial, &shown, format),
+    }
     Ok(())
 }
 
 /// Prints a code of a token.
 pub(super) fn print(serial: SerialNumber, shown: &ShownCode, format: Format) {
-    let valid_until = Timestamp::from_second(shown.valid_until.as_second()).unwrap_or(shown.valid_until);
-    let result = Shown { serial, code: shown.code.to_string(), valid_until };
-    format.result(&result, |_| format!("{}   for {} s", shown.code.grouped(), shown.remaining.as_secs().max(1)));
+    format.result(&Shown::new(serial, shown, None), |_| line(shown));
+}
+
+/// Prints what completes an activation without a network: the registration code with a code.
+pub(super) fn print_first(serial: SerialNumber, shown: &ShownCode, registration: RegistrationCode, format: Format) {
+    format.result(&Shown::new(serial, shown, Some(registration)), |_| {
+        format!(
+            "Registration code  {}\nCode               {}\n\n\
+             Give both to whoever gave you the ticket of token {serial}: they complete the activation. Once that is \
+             done,\nthe code is all you need. Both can be shown again with: symbolon code",
+            registration.grouped(),
+            line(shown)
+        )
+    });
+}
+
+fn line(shown: &ShownCode) -> String {
+    format!("{}   for {} s", shown.code.grouped(), shown.remaining.as_secs().max(1))
 }

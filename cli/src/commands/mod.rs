@@ -15,6 +15,7 @@ use crate::output::{self, Format};
 use crate::secrets::Secrets;
 
 mod activate;
+mod activate_offline;
 mod approvals;
 mod code;
 mod pin;
@@ -36,6 +37,9 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
     let home = Home::open(arguments.home, arguments.key_store)?;
     let soft_token = home.soft_token().await?;
     match arguments.command {
+        Command::Activate(options) if options.offline => {
+            activate_offline::activate(&home, &soft_token, options, format).await
+        }
         Command::Activate(options) => activate::activate(&home, &soft_token, options, format).await,
         Command::List => tokens::list(&soft_token, format),
         Command::Status => tokens::status(&home, &soft_token, format),

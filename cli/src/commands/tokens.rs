@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use symbolon_client::{Account, SoftToken};
+use symbolon_client::{Account, AccountState, SoftToken};
 use symbolon_core::activation::ServerAddress;
 use symbolon_core::integrity::{Signals, Verdict};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
+use symbolon_core::vault::Server;
 
 use crate::arguments::KeyStoreKind;
 use crate::failure::Failure;
@@ -29,13 +30,13 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn of(account: &Account) -> Result<Self, Failure> {
-        let header = account.header().clone();
+        let header = account.header();
         Ok(Self {
             serial: header.serial,
-            issuer: Some(header.issuer),
-            account: Some(header.account),
-            label: header.label,
-            server: Some(header.server),
+            issuer: Some(header.issuer.clone()),
+            account: Some(header.account.clone()),
+            label: header.label.clone(),
+            server: header.address().cloned(),
             state: account.status()?.state.name(),
         })
     }
@@ -48,6 +49,7 @@ impl Token {
         let label = self.label.as_ref().map(|label| format!(", {label}")).unwrap_or_default();
         let of = match (&self.issuer, &self.account, &self.server) {
             (Some(issuer), Some(account), Some(server)) => format!("{issuer}, {account}{label}, {}", server.host()),
+            (Some(issuer), Some(account), None) => format!("{issuer}, {account}{label}"),
             _ => String::new(),
         };
         format!("{}  {:10}  {of}", self.serial, self.state)
@@ -98,6 +100,11 @@ struct TokenStatus {
     last_failure: Option<String>,
     clock_offset_seconds: i64,
     policy_version: u64,
+    /// Activated without a network.
+    offline: bool,
+    /// Until when the server completes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete_before: Option<Timestamp>,
 }
 
 const PROTECTION: &str =
@@ -129,6 +136,11 @@ fn token_status(account: &Account) -> Result<TokenStatus, Failure> {
         last_failure: status.last_failure,
         clock_offset_seconds: (status.clock_offset + 500).div_euclid(1000),
         policy_version: account.header().policy_version.get(),
+        offline: account.header().online().is_none(),
+        complete_before: match &account.header().server {
+            Server::Offline(offline) if status.state == AccountState::Activating => Some(offline.until),
+            _ => None,
+        },
     })
 }
 
@@ -154,6 +166,15 @@ impl Status<'_> {
             match token.pin_tries_left {
                 Some(left) => line("PIN", &format!("{left} tries left")),
                 None => line("PIN", "none"),
+            }
+            if let Some(until) = token.complete_before {
+                let how = "unless the server knows it already, it takes the registration code and a code; \
+                           symbolon code shows both";
+                line("To complete", &format!("before {until}: {how}"));
+            }
+            if token.offline {
+                line("Network", "activated without one: codes and answers to challenges, no approvals");
+                continue;
             }
             let contact = token.last_contact.map_or_else(|| "never".into(), |time| time.to_string());
             line("Last contact", &contact);

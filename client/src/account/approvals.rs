@@ -40,7 +40,8 @@ impl Account {
     /// something.
     ///
     /// # Errors
-    /// [`Error::UnsecureDevice`]; those of the network; [`Error::Refused`] when the token is not active any more.
+    /// [`Error::UnsecureDevice`]; those of the network; [`Error::Refused`] when the token is not active any more;
+    /// [`Error::Offline`] for one that was activated without a network.
     pub async fn requests(&self, wait: Duration) -> Result<Vec<Pending>, Error> {
         super::admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
         let access = self.access().await?;
@@ -63,7 +64,7 @@ impl Account {
         let assertion = Assertion {
             iss: serial,
             sub: serial,
-            aud: self.header.identity.hash(),
+            aud: self.online()?.identity.hash(),
             jti: jti.into(),
             iat: now,
             exp: now.saturating_add(ASSERTION),
@@ -77,7 +78,7 @@ impl Account {
 
     /// Checks that the server of this account signed a request, for this token.
     fn read_request(&self, jws: String) -> Result<Pending, Error> {
-        let request: Request = verify(&jws, &self.header.identity)
+        let request: Request = verify(&jws, &self.online()?.identity)
             .map_err(|_| Error::Protocol("what it asks is not signed by its key"))?;
         if request.aud != self.header.serial {
             return Err(Error::Protocol("what it asks is for another token"));
@@ -111,7 +112,7 @@ impl Session {
         }
         let opened = if self.vault.pin_factor().is_some() { Opened::Pin } else { Opened::Device };
         let answer = Answer {
-            aud: header.identity.hash(),
+            aud: account.online()?.identity.hash(),
             serial: header.serial,
             request: request_hash(&jws),
             decision,

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use symbolon_core::integrity::{Signals, Verdict};
 use symbolon_core::policy::{PhonePolicy, PinTries};
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::vault::{Header, OpenVault, Pin, Rewritten, SealedVault, Tries, TriesError, VaultError};
+use symbolon_core::vault::{Header, Online, OpenVault, Pin, Rewritten, SealedVault, Tries, TriesError, VaultError};
 
 use crate::Error;
 use crate::files::Lock;
@@ -38,7 +38,8 @@ struct Loaded {
 /// How far an account has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountState {
-    /// It is stored, and confirms itself to the server when it is next unlocked.
+    /// It is stored, and confirms itself to the server when it is next unlocked; activated without a network, it waits
+    /// for its person to do so.
     Activating,
     /// It can be used.
     Active,
@@ -114,16 +115,17 @@ impl Account {
         let clock = self.files.clock()?;
         let tries = if self.has_pin { Some(self.files.tries()?) } else { None };
         let pin_tries_left = tries.map(|tries| tries.left(self.limit()));
-        let state = match (&self.header.pending, pin_tries_left) {
+        let now = self.now();
+        let state = match (self.header.is_activating(now), pin_tries_left) {
             (_, Some(0)) => AccountState::Locked,
-            (Some(_), _) => AccountState::Activating,
-            (None, _) => AccountState::Active,
+            (true, _) => AccountState::Activating,
+            (false, _) => AccountState::Active,
         };
         let signals = self.soft_token.parts().platform.integrity.signals();
         Ok(AccountStatus {
             state,
             pin_tries_left,
-            pin_wait: tries.map_or(SignedDuration::ZERO, |tries| tries.wait(self.soft_token.parts().environment.now())),
+            pin_wait: tries.map_or(SignedDuration::ZERO, |tries| tries.wait(now)),
             last_contact: clock.last_contact,
             last_failure: clock.last_failure,
             clock_offset: clock.offset,
@@ -212,6 +214,11 @@ impl Account {
         if self.files.vault()?.as_deref() == Some(file) { Ok(lock) } else { Err(Error::Busy) }
     }
 
+    /// The server, for a token that was activated online.
+    fn online(&self) -> Result<&Online, Error> {
+        self.header.online().ok_or(Error::Offline(self.header.serial))
+    }
+
     fn keys(&self) -> Result<KeySet, Error> {
         self.files.keys()?.ok_or(Error::KeysLost(self.header.serial))
     }
@@ -222,6 +229,10 @@ impl Account {
 
     fn limit(&self) -> PinTries {
         self.header.policy.pin_tries
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.soft_token.parts().environment.now()
     }
 
     fn clock(&self) -> Result<ClockState, Error> {

@@ -17,7 +17,7 @@ impl Account {
     /// Confirms the activation with a code of now.
     pub(super) async fn send_confirmation(&self, session: SessionId, code: &Code) -> Result<(), Error> {
         let header = self.header();
-        let input = confirmation(header.identity.hash(), header.serial, session.clone(), code)?;
+        let input = confirmation(self.online()?.identity.hash(), header.serial, session.clone(), code)?;
         let signature = self.sign(&input).await?;
         let message = confirm(session, input, &signature);
         let reply: ConfirmReply = self.ask("/v1/device/activation/confirm", &message, Patience::ACTIVATION).await?;
@@ -26,11 +26,11 @@ impl Account {
 
     /// Asks for the time and the policy; answers them with what is known of the clock then.
     pub(super) async fn send_question(&self, patience: Patience) -> Result<(Answer, ClockState), Error> {
-        let header = self.header();
+        let (header, online) = (self.header(), self.online()?);
         let environment = &self.soft_token.parts().environment;
         let mut nonce = [0; 16];
         environment.rng().fill_bytes(&mut nonce);
-        let question = Question { aud: header.identity.hash(), serial: header.serial, nonce: nonce.into() };
+        let question = Question { aud: online.identity.hash(), serial: header.serial, nonce: nonce.into() };
         let input = SigningInput::new(&question).map_err(|_| Error::Protocol("a message has no JSON form"))?;
         let signature = self.sign(&input).await?;
         let request = ContactRequest { serial: header.serial, question: input.attach(&signature) };
@@ -38,7 +38,7 @@ impl Account {
         let asked = environment.now();
         let reply: ContactReply = self.ask("/v1/device/contact", &request, patience).await?;
         let answered = environment.now();
-        let answer: Answer = verify(&reply.answer, &header.identity)
+        let answer: Answer = verify(&reply.answer, &online.identity)
             .map_err(|_| Error::Protocol("its answer is not signed by its key"))?;
         if answer.aud != header.serial || answer.nonce != question.nonce {
             return Err(Error::Protocol("its answer is not to this question"));
@@ -60,8 +60,8 @@ impl Account {
         question: &Q,
         patience: Patience,
     ) -> Result<A, Error> {
-        let header = self.header();
-        let trust = header.tls.clone().map_or(Trust::PublicAuthorities, Trust::Authority);
-        exchange(&*self.soft_token.parts().network, &header.server, &trust, path, question, patience).await
+        let online = self.online()?;
+        let trust = online.tls.clone().map_or(Trust::PublicAuthorities, Trust::Authority);
+        exchange(&*self.soft_token.parts().network, &online.address, &trust, path, question, patience).await
     }
 }

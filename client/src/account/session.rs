@@ -1,9 +1,10 @@
 //! An account that is open. Dropping the session wipes its secrets.
 
 use jiff::{SignedDuration, Timestamp};
+use symbolon_core::activation::offline::RegistrationCode;
 use symbolon_core::contact::Answer;
 use symbolon_core::otp::{Code, Period, TimeStep};
-use symbolon_core::vault::{ChosenPin, Header, OpenVault, Rewritten, Tries};
+use symbolon_core::vault::{ChosenPin, Header, Online, OpenVault, Rewritten, Server, Tries};
 
 use super::{Account, admit, off_thread, write_unlock_slot};
 use crate::Error;
@@ -65,7 +66,7 @@ impl Session {
     /// # Errors
     /// [`Error::UnsecureDevice`], [`Error::PinMustBeSet`] by a policy that was just learnt; [`Error::Storage`].
     pub async fn code(&mut self) -> Result<ShownCode, Error> {
-        if self.is_contact_due()? {
+        if self.account.header.online().is_some() && self.is_contact_due()? {
             match self.contact_with(Patience::IN_PASSING).await {
                 Ok(()) => {}
                 Err(error @ (Error::UnsecureDevice(_) | Error::PinMustBeSet)) => return Err(error),
@@ -78,6 +79,13 @@ impl Session {
         let there = clock.corrected(here);
         let (code, step) = self.code_at(there);
         Ok(ShownCode::new(code, step, self.vault.code_format().period, here, there))
+    }
+
+    /// The registration code of a token that was activated without a network, for as long as the server may still have
+    /// to be told.
+    #[must_use]
+    pub fn registration(&self) -> Option<RegistrationCode> {
+        self.vault.registration().filter(|_| self.vault.header().is_activating(self.now()))
     }
 
     /// Asks the server for its time and policy now.
@@ -121,7 +129,7 @@ impl Session {
     }
 
     pub(crate) fn is_unconfirmed(&self) -> bool {
-        !self.vault.header().is_confirmed()
+        self.vault.header().online().is_some_and(|online| online.pending.is_some())
     }
 
     /// The first gate, by a policy that is authentic.
@@ -137,15 +145,16 @@ impl Session {
 
     /// Tells the server that the token is stored, and writes down that it knows.
     pub(crate) async fn confirm(&mut self) -> Result<(), Error> {
-        let Some(session) = self.vault.header().pending.clone() else { return Ok(()) };
+        let Some(online) = self.vault.header().online() else { return Ok(()) };
+        let Some(session) = online.pending.clone() else { return Ok(()) };
+        let confirmed = Server::Online(Online { pending: None, ..online.clone() });
         let (code, _) = self.code_at(self.account.clock()?.corrected(self.now()));
         match self.account.send_confirmation(session, &code).await {
             Ok(()) => {}
             Err(Error::ActivationRefused | Error::Refused(_)) => self.confirm_by_contact().await?,
             Err(error) => return Err(error),
         }
-        let confirmed = Header { pending: None, ..self.vault.header().clone() };
-        self.update(confirmed).await
+        self.update(Header { server: confirmed, ..self.vault.header().clone() }).await
     }
 
     /// The server may have taken the confirmation long ago, while its answer was lost; then it answers to the device's
@@ -224,6 +233,6 @@ impl Session {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.account.soft_token.parts().environment.now()
+        self.account.now()
     }
 }

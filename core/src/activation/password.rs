@@ -34,8 +34,7 @@ impl<const MIN: usize, const MAX: usize> Password<MIN, MAX> {
     pub const LENGTHS: std::ops::RangeInclusive<usize> = MIN..=MAX;
 
     /// Where nothing is typed but address and serial number besides, people know it as a code.
-    const ERROR: PasswordError =
-        PasswordError { name: if MIN < 16 { "password" } else { "code" }, min: MIN, max: MAX };
+    const ERROR: PasswordError = PasswordError { name: if MIN < 16 { "password" } else { "code" }, min: MIN, max: MAX };
 
     /// `length` random digits, each as likely as another; lengths outside the bounds are brought to the nearest bound.
     pub fn generate(rng: &mut dyn CryptoRngCore, length: usize) -> Self {

@@ -29,11 +29,11 @@ mod tests;
 mod tries;
 mod unlock;
 
+pub use crate::stretching::Cost;
 pub use header::{Header, Offline, Online, Server, UpdateError};
 pub use open::{DeviceSetting, NewVault, OpenVault, PinSetting, Rewritten, UnlockSetting, UnlockedVault};
 pub use pin::{ChosenPin, Pin, PinChoiceError, PinEntry, PinFormError};
 pub use sealed::{PinAttempt, SealedVault, UnlockAttempt, Untested};
-pub use crate::stretching::Cost;
 pub use tries::{Counted, PinPermit, Tries, TriesError};
 pub use unlock::{OtherNumber, UnlockChallenge, UnlockChallengeError, UnlockCode, UnlockCodeError, UnlockSecret};
 

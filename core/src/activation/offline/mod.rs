@@ -54,11 +54,7 @@ impl Half {
         let policy = &ticket.offer().policy;
         Self {
             serial: ticket.offer().serial,
-            format: CodeFormat {
-                hash: policy.hash,
-                digits: policy.code_length.digits(),
-                period: Period::STANDARD,
-            },
+            format: CodeFormat { hash: policy.hash, digits: policy.code_length.digits(), period: Period::STANDARD },
             password: SecretBytes::from_slice(password.expose().as_bytes()),
             secret: Some(ticket.secret().duplicate()),
             ticket: ticket_hash(ticket.text()),
@@ -98,10 +94,7 @@ impl Half {
         let half = Self {
             serial: SerialNumber::from_number(reader.number()?).ok_or(FrameError)?,
             format: CodeFormat {
-                hash: std::str::from_utf8(reader.field()?)
-                    .ok()
-                    .and_then(|name| name.parse().ok())
-                    .ok_or(FrameError)?,
+                hash: std::str::from_utf8(reader.field()?).ok().and_then(|name| name.parse().ok()).ok_or(FrameError)?,
                 digits: Digits::new(reader.array::<1>()?[0]).ok_or(FrameError)?,
                 period: Period::STANDARD,
             },
@@ -122,9 +115,8 @@ impl Half {
 
     /// The token's keys. Takes Argon2's time and memory: what one guess at the password costs.
     fn derive(self, registration: &RegistrationCode) -> OfflineKeys {
-        let typed = FrameWriter::with_capacity(64)
-            .field(self.password.expose())
-            .field(registration.digits().as_bytes());
+        let typed =
+            FrameWriter::with_capacity(64).field(self.password.expose()).field(registration.digits().as_bytes());
         let salt = FrameWriter::with_capacity(64).field(self.serial.digits().as_bytes()).field(self.secret());
         let stretched = stretch(Cost::STANDARD, typed.as_bytes(), salt.as_bytes());
         OfflineSeed::extract(&self.ticket, self.secret(), &stretched).token_keys(self.format.hash)

@@ -34,7 +34,11 @@ impl Begun {
     /// With a QR, and the password that came another way.
     pub fn scanned(rng: &mut dyn CryptoRngCore, ticket: OfflineTicket, password: &OfflinePassword) -> Self {
         let half = Half::scanned(&ticket, password);
-        Self { half, from: Source::Scanned(Box::new(ticket.into_offer())), registration: RegistrationCode::generate(rng) }
+        Self {
+            half,
+            from: Source::Scanned(Box::new(ticket.into_offer())),
+            registration: RegistrationCode::generate(rng),
+        }
     }
 
     /// With what was typed.

@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "123456789", "12345678901", "123456789a", "١٢٣٤٥٦٧٨٩٠", "123_456_7890", "+123456789"] {
+        for text in ["", "123456789", "12345678901", "123456789a", "١٢٣٤٥٦٧٨٩٠", "123_456_7890", "+123456789"]
+        {
             assert_eq!(text.parse::<RegistrationCode>(), Err(RegistrationCodeError), "{text}");
         }
         assert_eq!("000 000 0012".parse::<RegistrationCode>().unwrap().grouped(), "000 000 0012");

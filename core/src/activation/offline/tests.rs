@@ -146,7 +146,8 @@ fn names_that_no_qr_holds_are_refused_when_it_is_made() {
 fn debug_never_shows_a_secret() {
     let (ticket, password) = (ticket(), OfflinePassword::generate(&mut OsRng, 12));
     let half = Half::scanned(&ticket, &password);
-    let shown = format!("{ticket:?} {half:?} {:?}", Begun::scanned(&mut OsRng, ticket.text().parse().unwrap(), &password));
+    let shown =
+        format!("{ticket:?} {half:?} {:?}", Begun::scanned(&mut OsRng, ticket.text().parse().unwrap(), &password));
     assert!(!shown.contains(password.expose()) && !shown.contains("q="), "{shown}");
 }
 

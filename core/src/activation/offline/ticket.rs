@@ -90,7 +90,11 @@ impl OfflineTicket {
     pub fn generate(rng: &mut dyn CryptoRngCore, offer: Offer) -> Result<Self, OfflineTicketError> {
         let secret = Secret::generate(rng);
         let text = write(&offer, &secret);
-        if text.len() > Self::MAX { Err(OfflineTicketError::TooLong) } else { Ok(Self { offer, secret, text: SecretBytes::take(text.into_bytes()) }) }
+        if text.len() > Self::MAX {
+            Err(OfflineTicketError::TooLong)
+        } else {
+            Ok(Self { offer, secret, text: SecretBytes::take(text.into_bytes()) })
+        }
     }
 
     /// What it offers.
