@@ -80,6 +80,11 @@ pub(crate) enum Command {
     /// Manage the PIN
     #[command(subcommand)]
     Pin(Pin),
+    /// Open a token whose PIN was forgotten by a code of the help desk, and set a new PIN
+    ///
+    /// Shows a challenge. The help desk makes a code for it, which works once, on this device. Without a code, and where
+    /// there is no terminal, the challenge is all that is printed.
+    Unlock(Unlock),
     /// Show a code
     ///
     /// At most once a day this asks the server for its time and policy; --contact asks now.
@@ -206,6 +211,21 @@ pub(crate) enum Pin {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Unlock {
+    /// The token; may be left out when there is one
+    pub(crate) serial: Option<SerialNumber>,
+
+    /// Read the unlock code from this file descriptor, its first line; 0 is standard input
+    #[arg(long, value_name = "N")]
+    pub(crate) code_fd: Option<u32>,
+
+    /// Read the new PIN from this file descriptor; when it is the same one, the code is its first line and the new PIN
+    /// the second
+    #[arg(long, value_name = "N")]
+    pub(crate) pin_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Code {
     /// The token; may be left out when there is one
     pub(crate) serial: Option<SerialNumber>,
@@ -234,6 +254,7 @@ pub(crate) struct OpenToken {
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
     /// The request, as `symbolon requests` names it; its beginning is enough
+    #[arg(allow_hyphen_values = true)] // it is random, and may begin with one
     pub(crate) id: String,
 
     /// The value that the page shows, for `confirm`

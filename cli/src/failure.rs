@@ -1,7 +1,7 @@
 //! Why a command failed, and with which exit code.
 
 use symbolon_client::{Error, ErrorKind};
-use symbolon_core::vault::{PinChoiceError, PinFormError};
+use symbolon_core::vault::{PinChoiceError, PinFormError, UnlockCodeError};
 
 /// A failed command.
 #[derive(Debug)]
@@ -46,9 +46,16 @@ impl From<PinChoiceError> for Failure {
     }
 }
 
+impl From<UnlockCodeError> for Failure {
+    fn from(error: UnlockCodeError) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = match &error {
+            Error::Locked(_) => " (symbolon unlock)",
             Error::PinMustBeSet => " (symbolon pin change)",
             Error::NoToken => " (symbolon activate)",
             Error::AlreadyActive(_) | Error::KeysLost(_) | Error::Damaged(_) => " (symbolon remove)",

@@ -9,7 +9,7 @@ use symbolon_core::activation::offline::OfflineTicketError;
 use symbolon_core::activation::online::OnlineError;
 use symbolon_core::otp::DetailsError;
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::vault::{PinChoiceError, PinFormError};
+use symbolon_core::vault::{PinChoiceError, PinFormError, UnlockCodeError};
 
 use crate::platform::KeysError;
 
@@ -57,10 +57,14 @@ pub enum Error {
         tries_left: u32,
     },
     /// Every PIN try is used up.
-    #[error(
-        "token {0} is locked: too many wrong PINs; ask for a new ticket, remove the token here and activate it anew"
-    )]
+    #[error("token {0} is locked: too many wrong PINs; ask your help desk for an unlock code")]
     Locked(SerialNumber),
+    /// The unlock code is not the one for the account's challenge.
+    #[error("the unlock code is wrong, or is one that was used; ask for one for the challenge that is shown now")]
+    WrongUnlockCode,
+    /// The account has no PIN that could be forgotten.
+    #[error("token {0} has no PIN, so no unlock code opens it")]
+    NoUnlockCode(SerialNumber),
     /// A wrong PIN was tried a moment ago: the wait grows with each.
     #[error("after a wrong PIN the token waits; try again in {} s", .0.as_secs().max(1))]
     Wait(SignedDuration),
@@ -90,6 +94,9 @@ pub enum Error {
     /// A PIN that may not be chosen.
     #[error(transparent)]
     PinChoice(#[from] PinChoiceError),
+    /// No unlock code at all.
+    #[error(transparent)]
+    UnlockCodeForm(#[from] UnlockCodeError),
     /// The vault opens with a PIN only.
     #[error("the PIN is needed")]
     PinNeeded,
@@ -220,6 +227,8 @@ impl Error {
             | Self::UnsecureDevice(_)
             | Self::WrongPin { .. }
             | Self::Locked(_)
+            | Self::WrongUnlockCode
+            | Self::NoUnlockCode(_)
             | Self::Wait(_)
             | Self::PinMustBeSet
             | Self::Busy
@@ -230,6 +239,7 @@ impl Error {
             | Self::OfflineTicket(_)
             | Self::PinForm(_)
             | Self::PinChoice(_)
+            | Self::UnlockCodeForm(_)
             | Self::PinNeeded
             | Self::MutualChallengeNeeded
             | Self::Details(_)

@@ -86,6 +86,48 @@ async fn a_change_of_the_pin_survives_a_power_loss_at_any_step() {
     }
 }
 
+#[tokio::test]
+async fn an_unlock_by_code_survives_a_power_loss_at_any_step() {
+    let (server, device, soft_token) = activated().await;
+    let account = soft_token.account(None).unwrap();
+    while account.status().unwrap().state == AccountState::Active {
+        server.clock().advance(SignedDuration::from_secs(60));
+        account.unlock(Some(pin(OTHER_PIN))).await.unwrap_err();
+    }
+    let challenge = account.status().unwrap().lock_challenge.unwrap();
+    drop((account, soft_token));
+    for loss in LOSSES {
+        let mut steps = 0;
+        loop {
+            let device = Device::with_disk(device.disk.fork());
+            let account = device.start(&server).await.unwrap().account(None).unwrap();
+            device.disk.cut_power_after(steps);
+            let set = match account.unlock_with_code(server.unlock_code(&challenge)).await {
+                Ok(unlocked) => unlocked.set_pin(chosen(OTHER_PIN)).await.is_ok(),
+                Err(_) => false,
+            };
+            let went = device.disk.is_off();
+            device.disk.restart(loss);
+            let account = device.start(&server).await.unwrap().account(None).unwrap();
+            let shown = account.status().unwrap().lock_challenge.unwrap();
+            if shown == challenge {
+                assert!(!set, "{loss:?} after {steps} steps");
+                let unlocked = account.unlock_with_code(server.unlock_code(&challenge)).await.unwrap();
+                unlocked.set_pin(chosen(OTHER_PIN)).await.unwrap();
+            }
+            server.clock().advance(SignedDuration::from_secs(60));
+            let mut session = account.unlock(Some(pin(OTHER_PIN))).await.unwrap();
+            assert!(server.accepts(&session.code().await.unwrap().code), "{loss:?} after {steps} steps");
+            let again = account.unlock_with_code(server.unlock_code(&challenge)).await;
+            assert!(matches!(again, Err(Error::WrongUnlockCode)), "{loss:?} after {steps} steps: {again:?}");
+            if set && !went {
+                break;
+            }
+            steps += 1;
+        }
+    }
+}
+
 /// There is an unconfirmed account, and the person has forgotten its PIN: the ticket activates afresh.
 #[tokio::test(start_paused = true)]
 async fn an_activation_afresh_survives_a_power_loss_at_any_step() {

@@ -22,6 +22,7 @@ mod pin;
 mod receipt;
 mod respond;
 mod tokens;
+mod unlocking;
 
 /// Runs a command.
 pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Failure> {
@@ -47,6 +48,7 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
         Command::Pin(PinCommand::Change { serial, pin_fd, new_pin_fd }) => {
             pin::change(&soft_token.account(serial)?, pin_fd, new_pin_fd, format).await
         }
+        Command::Unlock(options) => unlocking::unlock(&soft_token.account(options.serial)?, &options, format).await,
         Command::Code(options) => code::show(&soft_token.account(options.serial)?, &options, format).await,
         Command::Respond { challenge, token } => respond::respond(&soft_token, &challenge, &token, format).await,
         Command::Sign { values, token } => respond::sign(&soft_token, &values, &token, format).await,

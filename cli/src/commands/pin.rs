@@ -27,14 +27,24 @@ pub(crate) async fn change(
     let mut secrets = Secrets::default();
     let session = unlock(account, &mut secrets, pin_fd).await?;
     let length = session.account().header().policy.pin_length;
-    let pin = match new_pin_fd {
-        Some(descriptor) => Pin::from_ascii(secrets.line(descriptor)?.expose())?.choose(length)?,
-        None => choose(&mut secrets, length, "--new-pin-fd")?,
-    };
+    let pin = new_pin(&mut secrets, new_pin_fd, length, "--new-pin-fd")?;
     session.change_pin(pin).await?;
     let result = Changed { serial: account.header().serial, pin: "changed" };
     format.result(&result, |result| format!("The PIN of token {} is changed.", result.serial));
     Ok(())
+}
+
+/// A new PIN, from a file descriptor if there is one, else by asking.
+pub(super) fn new_pin(
+    secrets: &mut Secrets,
+    descriptor: Option<u32>,
+    length: PinLength,
+    option: &str,
+) -> Result<ChosenPin, Failure> {
+    match descriptor {
+        Some(descriptor) => Ok(Pin::from_ascii(secrets.line(descriptor)?.expose())?.choose(length)?),
+        None => choose(secrets, length, option),
+    }
 }
 
 /// Asks for a new PIN, twice, until it is one that may be chosen.

@@ -96,6 +96,8 @@ struct TokenStatus {
     allowed_by_policy: bool,
     pin: bool,
     pin_tries_left: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock_challenge: Option<String>,
     last_contact: Option<Timestamp>,
     last_failure: Option<String>,
     clock_offset_seconds: i64,
@@ -132,6 +134,7 @@ fn token_status(account: &Account) -> Result<TokenStatus, Failure> {
         allowed_by_policy: !matches!(status.integrity, Verdict::Refused(_)),
         pin: account.has_pin(),
         pin_tries_left: status.pin_tries_left,
+        lock_challenge: status.lock_challenge.filter(|_| status.state == AccountState::Locked),
         last_contact: status.last_contact.map(|time| Timestamp::from_second(time.as_second()).unwrap_or(time)),
         last_failure: status.last_failure,
         clock_offset_seconds: (status.clock_offset + 500).div_euclid(1000),
@@ -164,8 +167,12 @@ impl Status<'_> {
             line("", "");
             line("Token", &token.token.line());
             match token.pin_tries_left {
+                Some(0) => line("PIN", "locked: too many wrong ones; symbolon unlock"),
                 Some(left) => line("PIN", &format!("{left} tries left")),
                 None => line("PIN", "none"),
+            }
+            if let Some(challenge) = &token.lock_challenge {
+                line("Challenge", challenge);
             }
             if let Some(until) = token.complete_before {
                 let how = "unless the server knows it already, it takes the registration code and a code; \

@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use symbolon_core::integrity::{Signals, Verdict};
 use symbolon_core::policy::{PhonePolicy, PinTries};
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::vault::{Header, Online, OpenVault, Pin, Rewritten, SealedVault, Tries, TriesError, VaultError};
+use symbolon_core::vault::{
+    Header, Online, OpenVault, Pin, PinSetting, Rewritten, SealedVault, Tries, TriesError, UnlockChallenge, VaultError,
+};
 
 use crate::Error;
 use crate::files::Lock;
@@ -15,9 +17,11 @@ use crate::store::{AccountFiles, ClockState, KeySet};
 mod approvals;
 mod server;
 mod session;
+mod unlocking;
 
 pub use approvals::Pending;
 pub use session::{Session, ShownCode};
+pub use unlocking::UnlockedAccount;
 
 /// An account as it lies on the device.
 #[derive(Debug, Clone)]
@@ -26,6 +30,7 @@ pub struct Account {
     files: AccountFiles,
     header: Header,
     has_pin: bool,
+    lock_challenge: Option<UnlockChallenge>,
 }
 
 /// An account with the vault that it was read from.
@@ -68,6 +73,9 @@ pub struct AccountStatus {
     pub pin_tries_left: Option<u32>,
     /// How long the next PIN must wait, after a wrong one.
     pub pin_wait: SignedDuration,
+    /// What to tell the help desk when the PIN is forgotten: its unlock code is for this challenge. `None` when the
+    /// account opens without a PIN.
+    pub lock_challenge: Option<String>,
     /// When the server last answered, by this device's clock.
     pub last_contact: Option<Timestamp>,
     /// Why it did not answer when it was last asked.
@@ -91,7 +99,8 @@ impl Account {
     fn load(soft_token: SoftToken, files: AccountFiles) -> Result<Loaded, Error> {
         let file = files.vault()?.ok_or_else(|| Error::Damaged(files.vault_path()))?;
         let vault = SealedVault::parse(&file).map_err(|error| of_vault(&files, error))?;
-        let account = Self { soft_token, header: vault.header().clone(), has_pin: vault.pin_length().is_some(), files };
+        let (has_pin, lock_challenge) = (vault.pin_length().is_some(), vault.unlock_challenge());
+        let account = Self { soft_token, header: vault.header().clone(), has_pin, lock_challenge, files };
         Ok(Loaded { account, vault, file })
     }
 
@@ -126,6 +135,7 @@ impl Account {
             state,
             pin_tries_left,
             pin_wait: tries.map_or(SignedDuration::ZERO, |tries| tries.wait(now)),
+            lock_challenge: self.lock_challenge.map(|challenge| challenge.grouped(self.header.serial)),
             last_contact: clock.last_contact,
             last_failure: clock.last_failure,
             clock_offset: clock.offset,
@@ -217,6 +227,19 @@ impl Account {
     /// The server, for a token that was activated online.
     fn online(&self) -> Result<&Online, Error> {
         self.header.online().ok_or(Error::Offline(self.header.serial))
+    }
+
+    /// Writes the vault with a PIN that was set, gives back all tries, and writes the slot of the next unlock code with
+    /// it where there is none.
+    async fn finish_pin(&self, setting: PinSetting, unchanged: &[u8]) -> Result<(), Error> {
+        let (parts, keys, serial) = (self.soft_token.parts(), self.keys()?, self.header.serial);
+        let output = self.hardware().prf(&keys.pin(), setting.prf_input()).await.map_err(Error::of_keys(serial))?;
+        let rewritten = setting.finish(output, &mut *parts.environment.rng());
+        let rewritten = write_unlock_slot(parts, &keys, serial, rewritten).await?;
+        let _lock = self.lock_unchanged(unchanged).await?;
+        // In this order: after a power loss in between, whoever opened the vault can still open it.
+        self.files.write_tries(&Tries::NONE.to_file())?;
+        self.files.write_vault(&rewritten.file)
     }
 
     fn keys(&self) -> Result<KeySet, Error> {

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use symbolon_core::activation::offline::RegistrationCode;
 use symbolon_core::contact::Answer;
 use symbolon_core::otp::{Code, Period, TimeStep};
-use symbolon_core::vault::{ChosenPin, Header, Online, OpenVault, Rewritten, Server, Tries};
+use symbolon_core::vault::{ChosenPin, Header, Online, OpenVault, Server};
 
-use super::{Account, admit, off_thread, write_unlock_slot};
+use super::{Account, admit, off_thread};
 use crate::Error;
 use crate::network::Patience;
 use crate::platform::KeyAccess;
@@ -106,25 +106,17 @@ impl Session {
         let Self { account, vault, file } = self;
         let parts = account.soft_token.parts();
         let keys = account.keys()?;
-        let failed = Error::of_keys(account.header.serial);
-        let label = keys.pin();
         // Where there was no PIN, the key that opened the vault so far is to be deleted, by the next start at the
         // latest.
         let noted = if account.has_pin { None } else { Some(parts.store.loosen(&keys)?) };
         if noted.is_some() {
-            account.hardware().create_prf_key(&label, KeyAccess::UnlockedDevice).await.map_err(&failed)?;
+            let made = account.hardware().create_prf_key(&keys.pin(), KeyAccess::UnlockedDevice).await;
+            made.map_err(Error::of_keys(account.header.serial))?;
         }
         let (environment, cost) = (parts.environment.clone(), parts.pin_cost);
         let setting = off_thread(move || vault.set_pin(&pin, cost, &mut *environment.rng())).await?;
-        let output = account.hardware().prf(&label, setting.prf_input()).await.map_err(&failed)?;
-        let rewritten = setting.finish(output, &mut *parts.environment.rng());
-        let Rewritten { vault, file: new_file } =
-            write_unlock_slot(parts, &keys, account.header.serial, rewritten).await?;
-
-        let lock = account.lock_unchanged(&file).await?;
-        account.files.write_tries(&Tries::NONE.to_file())?;
-        account.files.write_vault(&new_file)?;
-        drop((lock, noted, vault));
+        account.finish_pin(setting, &file).await?;
+        drop(noted);
         account.soft_token.sweep().await
     }
 

@@ -26,7 +26,7 @@ use symbolon_core::policy::{PhonePolicy, Policy, PolicyVersion};
 use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::{PublicKey, SigningKey, verify};
-use symbolon_core::vault::{ChosenPin, Cost, Pin};
+use symbolon_core::vault::{ChosenPin, Cost, Pin, UnlockChallenge, UnlockCode, UnlockSecret};
 
 /// A clock that stands still until it is moved.
 pub(crate) struct TestClock(Mutex<Timestamp>);
@@ -87,6 +87,7 @@ pub(crate) struct ServerState {
 struct Enrolled {
     key: PublicKey,
     code: OtpKey,
+    unlock: UnlockSecret,
 }
 
 impl TestServer {
@@ -169,6 +170,13 @@ impl TestServer {
         self.state().active.as_ref().is_some_and(|token| token.code.totp(step, Digits::EIGHT) == *code)
     }
 
+    /// The first unlock code, for the challenge that the device shows.
+    pub(crate) fn unlock_code(&self, challenge: &str) -> UnlockCode {
+        let state = self.state();
+        let challenge = UnlockChallenge::parse(challenge, state.serial).unwrap();
+        state.active.as_ref().unwrap().unlock.code(state.serial, challenge).unwrap()
+    }
+
     fn keys(&self, identity: &PublicKey, run: impl FnOnce(ServerKeys<'_>) -> Answer) -> Answer {
         run(ServerKeys { setup: &self.setup, handshake: &self.handshake, identity })
     }
@@ -191,8 +199,9 @@ impl TestServer {
                 if state.active.is_some() {
                     return refused();
                 }
-                let code = OtpKey::prepare(Hash::Sha256, finished.token_keys(Hash::Sha256).code.expose());
-                state.pending = Some(Enrolled { key: device.key, code });
+                let keys = finished.token_keys(Hash::Sha256);
+                let code = OtpKey::prepare(Hash::Sha256, keys.code.expose());
+                state.pending = Some(Enrolled { key: device.key, code, unlock: UnlockSecret::first(keys.unlock) });
                 let reply: FinishReply = finished.reply(&registration(state, now)).unwrap();
                 json(200, &reply)
             }

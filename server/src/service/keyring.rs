@@ -11,6 +11,7 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::{PublicKey, SigningKey};
 
 use super::ServiceError;
+use super::tokens::UnlockChain;
 use crate::storage::{ApplicationId, Store, Transaction};
 
 /// Seals the data key and nothing else; lives outside the database.
@@ -188,7 +189,7 @@ pub struct ActivatedKeys {
     /// The parent of later factor keys.
     pub factor_later: Secret<32>,
     /// Makes unlock codes.
-    pub unlock: Secret<32>,
+    pub unlock: UnlockChain,
 }
 
 impl StoredKeys {
@@ -201,12 +202,31 @@ impl StoredKeys {
     /// The plain bytes to seal for an activated token.
     #[must_use]
     pub fn activated(keys: &TokenKeys) -> FrameWriter {
+        Self {
+            code: SecretBytes::from_slice(keys.code.expose()),
+            activated: Some(ActivatedKeys {
+                challenge_response: keys.challenge_response.duplicate(),
+                factor_pin: FactorKey::from_secret(keys.factor_pin.secret().duplicate()),
+                factor_later: keys.factor_later.duplicate(),
+                unlock: UnlockChain::first(keys.unlock.duplicate()),
+            }),
+        }
+        .write()
+    }
+
+    /// The plain bytes to seal.
+    #[must_use]
+    pub fn write(&self) -> FrameWriter {
+        let Some(activated) = &self.activated else { return Self::imported(&self.code) };
+        let (unlock, number, given) = activated.unlock.parts();
         FrameWriter::with_capacity(256)
-            .field(keys.code.expose())
-            .field(keys.challenge_response.expose())
-            .field(keys.factor_pin.secret().expose())
-            .field(keys.factor_later.expose())
-            .field(keys.unlock.expose())
+            .field(self.code.expose())
+            .field(activated.challenge_response.expose())
+            .field(activated.factor_pin.secret().expose())
+            .field(activated.factor_later.expose())
+            .field(unlock.expose())
+            .number(number)
+            .number(given)
     }
 
     /// Reads what was unsealed.
@@ -221,13 +241,15 @@ impl StoredKeys {
             return Ok(Self { code, activated: None });
         }
         let mut next = || reader.array().map(|bytes| Secret::take(&mut bytes.clone())).map_err(damaged);
-        let activated = ActivatedKeys {
-            challenge_response: next()?,
-            factor_pin: FactorKey::from_secret(next()?),
-            factor_later: next()?,
-            unlock: next()?,
-        };
+        let (challenge_response, factor_pin, factor_later, unlock) = (next()?, next()?, next()?, next()?);
+        let (number, given) = (reader.number().map_err(damaged)?, reader.number().map_err(damaged)?);
         reader.finish().map_err(damaged)?;
+        let activated = ActivatedKeys {
+            challenge_response,
+            factor_pin: FactorKey::from_secret(factor_pin),
+            factor_later,
+            unlock: UnlockChain::from_parts(unlock, number, given).ok_or(ServiceError::Sealed)?,
+        };
         Ok(Self { code, activated: Some(activated) })
     }
 }

@@ -22,5 +22,6 @@ mod import;
 mod input;
 mod journey;
 mod lockout;
+mod pin;
 mod race;
 mod secrets;

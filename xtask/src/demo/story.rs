@@ -32,6 +32,7 @@ pub(super) async fn tell(stage: &mut Stage<'_>, once: bool) -> Result<String> {
     lock(stage, &application, &code).await.context("guessing codes")?;
     unlock(stage, &ticket).await.context("unlocking")?;
     accept_next(stage, &application, &code).await.context("verifying the next code")?;
+    forget_pin(stage, &ticket).await.context("unlocking a forgotten PIN")?;
     verify_audit(stage).await.context("verifying the audit")?;
     suggest(stage, &application, once).await
 }
@@ -238,6 +239,32 @@ async fn accept_next(stage: &mut Stage<'_>, application: &Application, earlier: 
     stage.wait_for_step_after(earlier.step).await;
     let code = read_code(stage).await?;
     expect_accepted(stage, application, &code).await
+}
+
+async fn forget_pin(stage: &mut Stage<'_>, ticket: &Ticket) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Challenge {
+        lock_challenge: String,
+    }
+    #[derive(Deserialize)]
+    struct Code {
+        unlock_code: String,
+    }
+    stage.step(&format!("{USER} forgets the PIN"));
+    stage.say(
+        "The soft token shows a challenge, and the help desk makes the code for it. That opens this one vault, on this\n\
+         one device, once: for a new PIN.",
+    );
+    let own = format!("{} --home {} --key-store file", stage.program("symbolon"), stage.shown("alice"));
+    let Challenge { lock_challenge } = stage.run(&format!("{own} unlock --json </dev/null")).await?;
+    let made = stage.run(&admin(stage, &format!("token unlock-pin {} {lock_challenge} --json", ticket.serial))).await?;
+    let Code { unlock_code } = made;
+    let unlock = format!("{own} unlock --code-fd 3 --pin-fd 4 --json 3<<<{unlock_code} 4<<<{PIN}");
+    let unlocked: Value = stage.run(&unlock).await?;
+    let state = unlocked.get("state").and_then(Value::as_str);
+    ensure!(state == Some("active"), "expected the token to be open again, got {unlocked}");
+    stage.good("the token has its new PIN");
+    Ok(())
 }
 
 async fn verify_audit(stage: &mut Stage<'_>) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::api::extract::{Administrator, Json, Path, Query, read_body};
 use crate::api::{Api, Problem};
 use crate::service::activation::TicketView;
 use crate::service::import::{self, Credential, Format, ImportReport};
-use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket};
+use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 
 /// One token.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -23,6 +23,15 @@ pub(super) struct OneToken {
     /// The ticket, where the action gave one out. It is shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<TicketView>,
+    /// The code, where the action gave one out. It is a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlock_code: Option<String>,
+}
+
+impl From<TokenView> for OneToken {
+    fn from(token: TokenView) -> Self {
+        Self { token, ticket: None, unlock_code: None }
+    }
 }
 
 /// All tokens of a user.
@@ -44,6 +53,10 @@ pub(super) struct Act {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     codes: Vec<Zeroizing<String>>,
+    /// For `unlock_pin`: the challenge that the locked phone shows.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "0000-1234-5678-90")]
+    lock_challenge: Option<Text<64>>,
 }
 
 /// How to import.
@@ -98,7 +111,7 @@ pub(super) async fn show(
     _: Administrator,
     Path(serial): Path<Text<64>>,
 ) -> Result<axum::Json<OneToken>, Problem> {
-    Ok(axum::Json(OneToken { token: api.service.token(&serial)?, ticket: None }))
+    Ok(axum::Json(api.service.token(&serial)?.into()))
 }
 
 /// Does something with a token. What its state does not allow is refused, and what it does allow is said.
@@ -116,18 +129,25 @@ pub(super) async fn act(
     match act.action {
         TokenAction::Activate | TokenAction::Reactivate => {
             let issued = api.service.reissue_ticket(actor, serial, act.action, act.methods).await?;
-            Ok(axum::Json(OneToken { token: issued.token, ticket: Some(issued.ticket) }))
+            Ok(axum::Json(OneToken { ticket: Some(issued.ticket), ..issued.token.into() }))
         }
         TokenAction::Reset => {
             let codes = two_codes(&act.codes).map_err(|message| Problem::invalid("codes", message))?;
             let token = api.service.reset_token(actor, serial, codes).await?;
-            Ok(axum::Json(OneToken { token, ticket: None }))
+            Ok(axum::Json(token.into()))
+        }
+        TokenAction::UnlockPin => {
+            let missing = || Problem::invalid("lock_challenge", "what the phone shows is needed");
+            let challenge = act.lock_challenge.ok_or_else(missing)?;
+            let leave = UnlockLeave::of_administrator(actor);
+            let code = api.service.unlock_pin(leave, serial.clone(), challenge).await?;
+            Ok(axum::Json(OneToken { unlock_code: Some(code.grouped()), ..api.service.token(&serial)?.into() }))
         }
         TokenAction::Delete => Err(Problem::invalid("action", "to delete a token, send DELETE to its address")),
         action => {
             let token = api.service.act_on_token(actor, serial.clone(), action).await?;
             let gone = || Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no token {serial}"));
-            Ok(axum::Json(OneToken { token: token.ok_or_else(gone)?, ticket: None }))
+            Ok(axum::Json(token.ok_or_else(gone)?.into()))
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{ACTOR, Deleted};
 use crate::commands::output::{Failure, Output};
 use crate::service::Service;
 use crate::service::import::{self, Credential, ImportReport};
-use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket};
+use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 
 type Serial = Text<64>;
 
@@ -74,6 +74,15 @@ pub(super) enum Command {
     Unlock {
         /// Its serial number, or its maker's.
         serial: Serial,
+    },
+    /// Make the code that opens a soft token whose PIN was forgotten, for a new PIN.
+    ///
+    /// Make sure that you speak to the owner: whoever has the phone and this code has the token.
+    UnlockPin {
+        /// Its serial number.
+        serial: Serial,
+        /// What the locked soft token shows, as in 0000-1234-5678-90.
+        lock_challenge: Text<64>,
     },
     /// Re-synchronise a token with two consecutive codes that it shows.
     Reset {
@@ -163,6 +172,11 @@ struct OneToken {
 }
 
 #[derive(Serialize)]
+struct OneUnlockCode {
+    unlock_code: String,
+}
+
+#[derive(Serialize)]
 struct ManyTokens {
     tokens: Vec<TokenView>,
 }
@@ -194,6 +208,11 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
         Command::Enable { serial } => act(serial, TokenAction::Enable).await,
         Command::Disable { serial } => act(serial, TokenAction::Disable).await,
         Command::Unlock { serial } => act(serial, TokenAction::Unlock).await,
+        Command::UnlockPin { serial, lock_challenge } => {
+            let leave = UnlockLeave::of_administrator(ACTOR);
+            let unlock_code = service.unlock_pin(leave, serial, lock_challenge).await?.grouped();
+            output.answer(&OneUnlockCode { unlock_code }, |one| format!("the unlock code: {}", one.unlock_code))
+        }
         Command::Reset { serial, first, second } => {
             let token = service.reset_token(ACTOR, serial, (first, second)).await?;
             output.answer(&OneToken { token }, |one| line(&one.token))

@@ -68,6 +68,8 @@ struct Checked {
     device: EnrolledDevice,
     answer: Answer,
     factors: Vec<Factor>,
+    /// The unlock after which the phone has the factor key that proved it, where that is new.
+    unlocked: Option<u16>,
     /// The receipt, ready in case the answer is taken.
     receipt: Option<String>,
 }
@@ -120,11 +122,16 @@ impl Service {
         };
         let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
         let keys = StoredKeys::read(&plain)?.activated.ok_or(ApprovalError::Refused)?;
-        let (answer, _) =
+        let after_unlocks = keys.unlock.pin_factors();
+        let (answer, place) =
             Answer::verify(&message.answer, &device.key, &identity, token.serial, |opened| match opened {
-                Opened::Pin => vec![&keys.factor_pin],
+                Opened::Pin => {
+                    let after_unlocks = after_unlocks.iter().map(|(_, factor)| factor);
+                    std::iter::once(&keys.factor_pin).chain(after_unlocks).collect()
+                }
                 Opened::Device | Opened::Biometric => vec![],
             })?;
+        let unlocked = place.checked_sub(1).and_then(|place| after_unlocks.get(place)).map(|(number, _)| *number);
         let asked = self.store.read(|snapshot| {
             let request = snapshot.request(token.id, &answer.request)?;
             let user = snapshot.user(token.user)?;
@@ -137,7 +144,7 @@ impl Service {
         } else {
             None
         };
-        Ok(Checked { token, device, answer, factors, receipt })
+        Ok(Checked { token, device, answer, factors, unlocked, receipt })
     }
 
     #[expect(clippy::too_many_arguments, reason = "a receipt tells of all of these")]
@@ -188,6 +195,9 @@ impl Service {
             return Err(ApprovalError::Refused);
         }
         let user = transaction.user(token.user)?.filter(|user| user.enabled).ok_or(ApprovalError::Refused)?;
+        if let (Some(number), Some(current)) = (checked.unlocked, current) {
+            self.unlock_code_used(transaction, current, &user, number, now)?;
+        }
         let request = transaction.request(token.id, &answer.request)?.ok_or(ApprovalError::Unknown)?;
         let challenge = transaction.challenge(&request.challenge)?.ok_or(ApprovalError::Unknown)?;
         let status = challenge.status_at(now);

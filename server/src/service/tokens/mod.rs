@@ -1,5 +1,6 @@
 //! Tokens: handing them out, and what can be done with one in which state.
 
+mod unlock;
 mod view;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use symbolon_core::policy::ActivationMethod;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
 
+pub use unlock::{SessionProof, UnlockChain, UnlockLeave};
 pub use view::{DeviceView, State, TokenView, view};
 
 use super::activation::TicketView;
@@ -31,6 +33,8 @@ pub enum TokenAction {
     Disable,
     /// End the lock that stops its codes: its own, and its user's.
     Unlock,
+    /// Give out a code that opens the vault of its phone, for a new PIN.
+    UnlockPin,
     /// Re-synchronise it with two consecutive codes.
     Reset,
     /// Remove it.
@@ -38,8 +42,16 @@ pub enum TokenAction {
 }
 
 impl TokenAction {
-    const ALL: [Self; 7] =
-        [Self::Activate, Self::Reactivate, Self::Enable, Self::Disable, Self::Unlock, Self::Reset, Self::Delete];
+    const ALL: [Self; 8] = [
+        Self::Activate,
+        Self::Reactivate,
+        Self::Enable,
+        Self::Disable,
+        Self::Unlock,
+        Self::UnlockPin,
+        Self::Reset,
+        Self::Delete,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -48,6 +60,7 @@ impl TokenAction {
             Self::Enable => "enable",
             Self::Disable => "disable",
             Self::Unlock => "unlock",
+            Self::UnlockPin => "unlock_pin",
             Self::Reset => "reset",
             Self::Delete => "delete",
         }
@@ -63,6 +76,7 @@ impl TokenAction {
             Self::Enable => matches!(state, State::Disabled),
             Self::Disable => matches!(state, State::Active | State::Locked),
             Self::Unlock => matches!(state, State::Locked),
+            Self::UnlockPin => matches!(state, State::Active | State::Locked) && activated_here,
             Self::Reset => matches!(state, State::Active | State::Locked),
             Self::Delete => true,
         }
@@ -255,6 +269,9 @@ impl Service {
                 let event = match action {
                     TokenAction::Activate | TokenAction::Reactivate => {
                         return Err(ServiceError::invalid("action", "this action gives out a ticket"));
+                    }
+                    TokenAction::UnlockPin => {
+                        return Err(ServiceError::invalid("lock_challenge", "what the phone shows is needed"));
                     }
                     TokenAction::Reset => {
                         return Err(ServiceError::invalid("codes", "two consecutive codes are needed"));
