@@ -64,15 +64,20 @@ impl WriteActivations for Open<'_> {
     fn put_ticket(&self, ticket: &TicketRecord) -> Result<()> {
         self.execute("DELETE FROM handshake WHERE token_id = ?", [ticket.token.0])?;
         self.execute(
-            "INSERT OR REPLACE INTO ticket (token_id, number, sealed_record, expires_at, guesses) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO ticket (token_id, number, sealed_record, expires_at, guesses) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (token_id) DO UPDATE SET number = excluded.number, sealed_record = excluded.sealed_record,
+             expires_at = excluded.expires_at, guesses = excluded.guesses",
             params![ticket.token.0, ticket.number, ticket.record, millis(ticket.expires_at), ticket.guesses],
         )
         .map(drop)
     }
 
     fn count_guess(&self, token: TokenId, by: i32) -> Result<()> {
-        self.execute("UPDATE ticket SET guesses = max(0, guesses + ?) WHERE token_id = ?", params![by, token.0])
-            .map(drop)
+        self.execute(
+            "UPDATE ticket SET guesses = guesses + ?1 WHERE token_id = ?2 AND guesses + ?1 >= 0",
+            params![by, token.0],
+        )
+        .map(drop)
     }
 
     fn count_stray_guess(&self) -> Result<()> {
@@ -86,10 +91,10 @@ impl WriteActivations for Open<'_> {
     fn insert_handshake(&self, handshake: &Handshake, keep: u32) -> Result<bool> {
         let (device_key, device) = device_columns(&handshake.device)?;
         let inserted = self.execute(
-            "INSERT OR IGNORE INTO handshake
+            "INSERT INTO handshake
              (session, token_id, request, reply, hash, digits, sealed_keys, device_key, device, created, expires_at)
              VALUES (:session, :token, :request, :reply, :hash, :digits, :keys, :device_key, :device,
-             (SELECT coalesce(max(created), 0) + 1 FROM handshake WHERE token_id = :token), :expires_at)",
+             (SELECT coalesce(max(created), 0) + 1 FROM handshake WHERE token_id = :token), :expires_at) ON CONFLICT DO NOTHING",
             named_params! {
                 ":session": handshake.session.as_slice(),
                 ":token": handshake.token.0,

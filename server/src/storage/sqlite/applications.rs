@@ -48,11 +48,11 @@ impl Applications for Open<'_> {
 impl WriteApplications for Open<'_> {
     fn insert_application(&self, application: &Application) -> Result<ApplicationId> {
         let scopes: Vec<&str> = application.scopes.iter().map(|scope| scope.name()).collect();
-        self.execute(
-            "INSERT INTO application (name, key_hash, scopes, created_at) VALUES (?, ?, ?, ?)",
+        let id = self.insert(
+            "INSERT INTO application (name, key_hash, scopes, created_at) VALUES (?, ?, ?, ?) RETURNING id",
             params![application.name.as_str(), application.key_hash, scopes.join(","), millis(application.created_at)],
         )?;
-        Ok(ApplicationId(self.connection.last_insert_rowid()))
+        Ok(ApplicationId(id))
     }
 
     fn set_application_key(&self, id: ApplicationId, key_hash: &[u8; 32]) -> Result<()> {

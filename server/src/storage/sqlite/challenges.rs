@@ -225,8 +225,9 @@ impl WriteChallenges for Open<'_> {
 
     fn put_approval_origin(&self, origin: &ApprovalOrigin) -> Result<()> {
         self.execute(
-            "INSERT OR REPLACE INTO origin (user_id, application_id, address, confirmed_at, pauses, paused_until)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO origin (user_id, application_id, address, confirmed_at, pauses, paused_until)
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, application_id, address) DO UPDATE
+             SET confirmed_at = excluded.confirmed_at, pauses = excluded.pauses, paused_until = excluded.paused_until",
             params![
                 origin.user.0,
                 origin.application.0,
@@ -245,8 +246,9 @@ impl WriteChallenges for Open<'_> {
 
     fn put_idempotent(&self, idempotent: &Idempotent) -> Result<()> {
         self.execute(
-            "INSERT OR REPLACE INTO idempotency (application_id, key, request, sealed_response, expires_at)
-             VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO idempotency (application_id, key, request, sealed_response, expires_at)
+             VALUES (?, ?, ?, ?, ?) ON CONFLICT (application_id, key) DO UPDATE SET request = excluded.request,
+             sealed_response = excluded.sealed_response, expires_at = excluded.expires_at",
             params![
                 idempotent.application.0,
                 idempotent.key,
@@ -260,7 +262,7 @@ impl WriteChallenges for Open<'_> {
 
     fn accept_assertion(&self, token: TokenId, jti: &[u8], expires_at: Timestamp) -> Result<bool> {
         let taken = self.execute(
-            "INSERT OR IGNORE INTO assertion (token_id, jti, expires_at) VALUES (?, ?, ?)",
+            "INSERT INTO assertion (token_id, jti, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             params![token.0, jti, millis(expires_at)],
         )?;
         Ok(taken == 1)

@@ -135,6 +135,11 @@ impl<'c> Open<'c> {
         Ok(self.connection.prepare_cached(sql)?.execute(params)?)
     }
 
+    /// Adds a row with a statement that ends with `RETURNING id`; answers that number.
+    fn insert(&self, sql: &str, params: impl rusqlite::Params) -> Result<i64, StorageError> {
+        Ok(self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+    }
+
     /// The only row, if there is one.
     fn one<T>(
         &self,
@@ -165,7 +170,11 @@ impl<'c> Open<'c> {
 
 impl WriteMeta for Open<'_> {
     fn set_meta(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
-        self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", params![key, value]).map(drop)
+        self.execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            params![key, value],
+        )
+        .map(drop)
     }
 }
 

@@ -42,7 +42,8 @@ impl WritePolicies for Open<'_> {
         let version = self.policy_version()? + 1;
         let patch = serde_json::to_string(patch).map_err(|_| StorageError::Damaged("policy"))?;
         self.execute(
-            "INSERT OR REPLACE INTO policy (group_name, patch, version) VALUES (?, ?, ?)",
+            "INSERT INTO policy (group_name, patch, version) VALUES (?, ?, ?)
+             ON CONFLICT (group_name) DO UPDATE SET patch = excluded.patch, version = excluded.version",
             params![group.map_or("", Name::as_str), patch, version],
         )?;
         Ok(version)

@@ -79,10 +79,10 @@ macro_rules! accept {
         concat!(
             "UPDATE token SET last_used_at = :now, failures = 0, locked_until = NULL, locks = 0, ",
             $set,
-            " WHERE id = :id AND state = 'active' AND failures = :failures AND locked_until IS :until AND ",
+            " WHERE id = :id AND state = 'active' AND failures = :failures AND locked_until IS NOT DISTINCT FROM :until AND ",
             $unused,
-            " AND EXISTS (SELECT 1 FROM user WHERE id = :user AND enabled AND failures = :user_failures
-             AND locked_until IS :user_until)"
+            " AND EXISTS (SELECT 1 FROM \"user\" WHERE id = :user AND enabled AND failures = :user_failures
+             AND locked_until IS NOT DISTINCT FROM :user_until)"
         )
     };
 }
@@ -149,9 +149,9 @@ impl Tokens for Open<'_> {
 
 impl WriteTokens for Open<'_> {
     fn insert_token(&self, token: &Token) -> Result<TokenId> {
-        self.execute(
+        let id = self.insert(
             "INSERT INTO token (serial, user_id, state, origin, hash, digits, sealed_keys, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             params![
                 token.serial.to_number(),
                 token.user.0,
@@ -166,7 +166,7 @@ impl WriteTokens for Open<'_> {
                 millis(token.created_at),
             ],
         )?;
-        let id = TokenId(self.connection.last_insert_rowid());
+        let id = TokenId(id);
         self.update_token(&Token { id, ..token.clone() })?;
         Ok(id)
     }

@@ -13,7 +13,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, email, group_name, enabled, created_at, failures, locked_until, locks, slow_failures,
-             slow_since FROM user ",
+             slow_since FROM \"user\" ",
             $rest
         )
     };
@@ -46,10 +46,10 @@ impl Users for Open<'_> {
         match search {
             None => self.many(select!("WHERE name > ? ORDER BY name LIMIT ?"), params![after, limit], read),
             Some(search) => {
-                let escaped = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+                let escaped = search.to_ascii_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
                 self.many(
                     select!(
-                        "WHERE name > ?1 AND (name LIKE ?2 ESCAPE '\\' OR email LIKE ?2 ESCAPE '\\')
+                        "WHERE name > ?1 AND (lower(name) LIKE ?2 ESCAPE '\\' OR lower(email) LIKE ?2 ESCAPE '\\')
                          ORDER BY name LIMIT ?3"
                     ),
                     params![after, format!("%{escaped}%"), limit],
@@ -62,8 +62,8 @@ impl Users for Open<'_> {
 
 impl WriteUsers for Open<'_> {
     fn insert_user(&self, user: &User) -> Result<UserId> {
-        self.execute(
-            "INSERT INTO user (name, email, group_name, enabled, created_at) VALUES (?, ?, ?, ?, ?)",
+        let id = self.insert(
+            "INSERT INTO \"user\" (name, email, group_name, enabled, created_at) VALUES (?, ?, ?, ?, ?) RETURNING id",
             params![
                 user.name.as_str(),
                 user.email.as_ref().map(crate::storage::Email::as_str),
@@ -72,12 +72,12 @@ impl WriteUsers for Open<'_> {
                 millis(user.created_at)
             ],
         )?;
-        Ok(UserId(self.connection.last_insert_rowid()))
+        Ok(UserId(id))
     }
 
     fn update_user(&self, user: &User) -> Result<()> {
         self.execute(
-            "UPDATE user SET name = ?, email = ?, group_name = ?, enabled = ? WHERE id = ?",
+            "UPDATE \"user\" SET name = ?, email = ?, group_name = ?, enabled = ? WHERE id = ?",
             params![
                 user.name.as_str(),
                 user.email.as_ref().map(crate::storage::Email::as_str),
@@ -91,7 +91,7 @@ impl WriteUsers for Open<'_> {
 
     fn set_user_lock(&self, id: UserId, lock: &LockState) -> Result<()> {
         self.execute(
-            "UPDATE user SET failures = :failures, locked_until = :until, locks = :locks,
+            "UPDATE \"user\" SET failures = :failures, locked_until = :until, locks = :locks,
              slow_failures = :slow, slow_since = :since WHERE id = :id",
             named_params! {
                 ":failures": lock.failures, ":until": lock_column(lock.lock), ":locks": lock.locks,
@@ -102,6 +102,6 @@ impl WriteUsers for Open<'_> {
     }
 
     fn delete_user(&self, id: UserId) -> Result<()> {
-        self.execute("DELETE FROM user WHERE id = ?", [id.0]).map(drop)
+        self.execute("DELETE FROM \"user\" WHERE id = ?", [id.0]).map(drop)
     }
 }
