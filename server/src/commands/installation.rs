@@ -1,21 +1,40 @@
 //! Opening an installation: its directory, its database, its keys.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::output::Failure;
 use crate::config::Config;
+use crate::service::keyring::MasterKey;
 use crate::service::{Keyring, ServerIdentity, Service, SystemClock, installation};
 use crate::storage::Store;
-use crate::storage::sqlite::Sqlite;
+use crate::storage::sqlite::{self, Sqlite};
+
+/// The database of an installation, in its data directory.
+pub(super) const DATABASE: &str = "symbolon.db";
 
 /// Opens the installation that `config` names, and makes what is not there yet.
 pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
     make_directory(&config.data_dir)?;
-    let database = config.data_dir.join("symbolon.db");
+    open_database(config, &config.data_dir.join(DATABASE)).await
+}
+
+/// Opens the installation that `config` names on another database.
+pub(super) async fn open_database(config: &Config, database: &Path) -> Result<Service, Failure> {
     // A new master key beside an existing database would only hide that the right one is missing.
-    let master = config.master_key(!database.exists())?;
-    let store = Store::new(Sqlite::open(&database)?);
+    let may_make = !database.exists();
+    let master = config.master_key(may_make)?;
+    assemble(config, Store::new(Sqlite::open(database)?), master).await
+}
+
+/// Opens a backup to look at it: nothing of it changes.
+pub(super) async fn open_copy(config: &Config, file: &Path) -> Result<Service, Failure> {
+    sqlite::check(file).map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
+    assemble(config, Store::new(Sqlite::open_read_only(file)?), config.master_key(false)?).await
+}
+
+async fn assemble(config: &Config, store: Store, master: MasterKey) -> Result<Service, Failure> {
     let keyring = Arc::new(Keyring::open(&store, master).await?);
     let announced = installation::announced(&store)?;
     let identity = ServerIdentity {
@@ -24,6 +43,21 @@ pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
         tls: announced.tls,
     };
     Ok(Service { store, keyring, clock: Arc::new(SystemClock), identity: Arc::new(identity), bells: Arc::default() })
+}
+
+/// Keeps other servers, and `backup restore`, away from the data directory for as long as the file is open. Other
+/// commands are welcome.
+pub(super) fn hold(config: &Config) -> Result<File, Failure> {
+    make_directory(&config.data_dir)?;
+    let path = config.data_dir.join("server.lock");
+    let file = File::create(&path).map_err(|error| Failure::internal(format!("{}: {error}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::refused(format!("another server runs on {}", config.data_dir.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::internal(format!("{}: {error}", path.display()))),
+    }
 }
 
 /// A directory that only its owner can look into.

@@ -1,6 +1,5 @@
 //! `serve`: the server itself.
 
-use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use symbolon_core::activation::ServerAddress;
 use symbolon_core::signed::KeyHash;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::installation::open;
+use super::installation::{hold, open};
 use super::output::{Failure, Output};
 use crate::api::{self, Api};
 use crate::config::{Config, LogFormat};
@@ -120,19 +119,6 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     }
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Keeps other servers away from the data directory for as long as the file is open. Commands are welcome.
-fn hold(config: &Config) -> Result<File, Failure> {
-    let path = config.data_dir.join("server.lock");
-    let file = File::create(&path).map_err(|error| Failure::internal(format!("{}: {error}", path.display())))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Failure::refused(format!("another server runs on {}", config.data_dir.display())))
-        }
-        Err(TryLockError::Error(error)) => Err(Failure::internal(format!("{}: {error}", path.display()))),
-    }
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod bells;
 pub mod challenges;
 pub mod contact;
+pub mod epochs;
 pub mod import;
 pub mod installation;
 pub mod keyring;

@@ -118,6 +118,8 @@ impl Service {
         let read = self.store.read(|snapshot| {
             let Some((user, tokens)) = candidates(snapshot, &subject)? else { return Ok(None) };
             let policy = policies::effective(snapshot, user.group.as_ref())?;
+            let tokens = tokens.into_iter().map(|token| Ok((needs_reset(snapshot, &token)?, token)));
+            let tokens = tokens.collect::<Result<Vec<_>, ServiceError>>()?;
             Ok::<_, ServiceError>(Some((user, tokens, policy)))
         })?;
         let Some((user, tokens, policy)) = read else {
@@ -126,18 +128,25 @@ impl Service {
         // A locked user's code is not even compared: the time it takes must tell nothing.
         let locked = user.lock.lock.holds(now);
         let mut found = Vec::with_capacity(tokens.len());
-        for token in tokens {
+        for (needs_reset, token) in tokens {
             if locked || token.lock.lock.holds(now) {
                 found.push(Candidate::wrong(token));
             } else {
-                let judged = self.judge(&token, &code, &policy, now)?;
+                let judged = self.judge(&token, &code, &policy, needs_reset, now)?;
                 found.push(Candidate { token, found: judged });
             }
         }
         self.store.write(move |transaction| decide(transaction, &actor, &user, found, &policy, now)).await
     }
 
-    fn judge(&self, token: &Token, code: &Code, policy: &Policy, now: Timestamp) -> Result<Found, ServiceError> {
+    fn judge(
+        &self,
+        token: &Token,
+        code: &Code,
+        policy: &Policy,
+        needs_reset: bool,
+        now: Timestamp,
+    ) -> Result<Found, ServiceError> {
         let key = self.code_key(token)?;
         Ok(match token.counter {
             Counter::Time { period, state } => {
@@ -151,7 +160,7 @@ impl Service {
                 })
             }
             Counter::Event { next } => {
-                let window = policy.max_event_window.get();
+                let window = if needs_reset { 0 } else { policy.max_event_window.get() };
                 let reset = policy.max_reset_event_window.get();
                 let judged = judge_event(&key, token.digits, code, next, window, reset);
                 Found::Event(match judged {
@@ -201,6 +210,11 @@ fn candidates(snapshot: &dyn Snapshot, subject: &Subject) -> Result<Option<(User
     };
     tokens.retain(|token| token.state == TokenState::Active);
     Ok((user.enabled && !tokens.is_empty()).then_some((user, tokens)))
+}
+
+/// Whether a token may have counted on after the backup that the database comes from: only a reset tells how far.
+fn needs_reset(snapshot: &dyn Snapshot, token: &Token) -> Result<bool, ServiceError> {
+    Ok(matches!(token.counter, Counter::Event { .. }) && snapshot.is_unconfirmed(token.id)?)
 }
 
 fn decide(

@@ -1,5 +1,6 @@
 //! The store: transactions as closures over whichever database lies behind.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -19,6 +20,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Gives the job back when the queue is full or the writer has ended.
     fn submit(&self, job: Job) -> Result<(), StorageError>;
+
+    /// Writes one consistent state into the new file `path`: whole and durable, or not at all.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] when the file exists; the disk's.
+    fn copy_to(&self, path: &Path) -> Result<(), StorageError>;
 }
 
 /// A transaction on its way to the writer, which calls it with the open transaction, or with why there is none.
@@ -74,6 +81,16 @@ impl Store {
         let store = self.clone();
         let joined = tokio::task::spawn_blocking(move || store.read(work)).await;
         joined.unwrap_or_else(|failed| Err(StorageError::Failed(failed.to_string()).into()))
+    }
+
+    /// Writes one consistent state into the new file `path`, on a thread where that holds up nobody.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] when the file exists; the disk's.
+    pub async fn copy_to(&self, path: PathBuf) -> Result<(), StorageError> {
+        let store = self.clone();
+        let joined = tokio::task::spawn_blocking(move || store.0.copy_to(&path)).await;
+        joined.unwrap_or_else(|failed| Err(StorageError::Failed(failed.to_string())))
     }
 
     /// Runs `work` as a transaction and answers when what it wrote is durable. When it answers an error, nothing of it

@@ -100,10 +100,23 @@ pub trait Audit {
     fn audit_entries(&self, sequence: u64, limit: u32) -> Result<Vec<StoredEntry>>;
 }
 
-/// One consistent state of everything.
-pub trait Snapshot: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit {}
+/// What a database that comes from a backup must know of itself, read.
+pub trait Epochs {
+    /// Tokens in the order of their rows, after `after`, at most `limit`.
+    fn tokens_after(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<Token>>;
+    /// Whether a token waits to be confirmed since the database was restored.
+    fn is_unconfirmed(&self, token: TokenId) -> Result<bool>;
+    /// The tokens that wait to be confirmed.
+    fn unconfirmed(&self) -> Result<Vec<TokenId>>;
+}
 
-impl<T: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit> Snapshot for T {}
+/// One consistent state of everything.
+pub trait Snapshot:
+    Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs
+{
+}
+
+impl<T: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs> Snapshot for T {}
 
 /// Values of the installation, written.
 pub trait WriteMeta {
@@ -207,6 +220,14 @@ pub trait WriteAudit {
     fn append_entry(&self, entry: &StoredEntry) -> Result<()>;
 }
 
+/// What a database that comes from a backup must know of itself, written.
+pub trait WriteEpochs {
+    /// Drops tickets, handshakes, open challenges and whatever else was under way.
+    fn void_unfinished(&self) -> Result<()>;
+    /// Lets a token wait to be confirmed, or no longer; whether that changed anything.
+    fn set_unconfirmed(&self, token: TokenId, unconfirmed: bool) -> Result<bool>;
+}
+
 /// A transaction that changes things. It has the database to itself: what it read has not changed when it writes.
 pub trait Transaction:
     Snapshot
@@ -218,6 +239,7 @@ pub trait Transaction:
     + WriteChallenges
     + WritePolicies
     + WriteAudit
+    + WriteEpochs
 {
 }
 
@@ -231,5 +253,6 @@ impl<T> Transaction for T where
         + WriteChallenges
         + WritePolicies
         + WriteAudit
+        + WriteEpochs
 {
 }

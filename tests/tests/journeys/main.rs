@@ -14,6 +14,7 @@ mod administration;
 mod approvals;
 mod attackers;
 mod audit;
+mod backup;
 mod challenges;
 mod clock;
 mod desktop;

@@ -2,6 +2,7 @@
 
 mod applications;
 mod audit;
+mod backup;
 mod policy;
 mod tokens;
 mod users;
@@ -38,6 +39,9 @@ enum Command {
     /// What happened, and whether the record of it is intact.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copies of the database: made, looked at, restored.
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// The server's clock.
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -68,14 +72,16 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
     let config = arguments.place.load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
     runtime.block_on(async {
-        let service = open(&config).await?;
+        // A restoration must not open what it replaces.
+        let service = async || open(&config).await;
         match arguments.command {
-            Command::User(command) => users::run(command, &service, output).await,
-            Command::Token(command) => tokens::run(command, &service, output).await,
-            Command::Application(command) => applications::run(command, &service, output).await,
-            Command::Policy(command) => policy::run(command, &service, output).await,
-            Command::Audit(command) => audit::run(&command, &service, output),
-            Command::Clock(ClockCommand::Accept) => accept_clock(&service, output).await,
+            Command::Backup(command) => backup::run(command, &config, output).await,
+            Command::User(command) => users::run(command, &service().await?, output).await,
+            Command::Token(command) => tokens::run(command, &service().await?, output).await,
+            Command::Application(command) => applications::run(command, &service().await?, output).await,
+            Command::Policy(command) => policy::run(command, &service().await?, output).await,
+            Command::Audit(command) => audit::run(&command, &service().await?, output),
+            Command::Clock(ClockCommand::Accept) => accept_clock(&service().await?, output).await,
         }
     })
 }

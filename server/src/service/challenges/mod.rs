@@ -22,7 +22,7 @@ use symbolon_core::text::{Name, Text};
 use super::audit::{self, Entry};
 use super::bells::Bell;
 use super::keyring::Place;
-use super::{Actor, Service, ServiceError, policies};
+use super::{Actor, Service, ServiceError, epochs, policies};
 use crate::storage::{
     Application, ApplicationId, Challenge, ChallengeEnd, ChallengeStatus, Idempotent, Origin, Question, Snapshot,
     StorageError, StoredRequest, Token, TokenState, Transaction as Writing, User,
@@ -326,6 +326,9 @@ impl Service {
         let user = snapshot.user_by_name(&new.user)?.filter(|user| user.enabled).ok_or(Refusal::NoCapableToken)?;
         let mut tokens = snapshot.tokens_of(user.id)?;
         tokens.retain(|token| is_capable(token, new.kind));
+        if new.kind == ChallengeKind::Approval {
+            tokens = epochs::confirmed(snapshot, tokens)?;
+        }
         if tokens.is_empty() {
             return Err(Refusal::NoCapableToken.into());
         }

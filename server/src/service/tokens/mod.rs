@@ -96,7 +96,7 @@ pub fn by_any_serial(snapshot: &dyn Snapshot, serial: &Text<64>) -> Result<Optio
     Ok(snapshot.token_by_maker_serial(serial.as_str())?)
 }
 
-fn find(snapshot: &dyn Snapshot, serial: &Text<64>) -> Result<(Token, User), ServiceError> {
+pub(super) fn find(snapshot: &dyn Snapshot, serial: &Text<64>) -> Result<(Token, User), ServiceError> {
     let missing = || ServiceError::not_found("token", serial);
     let token = by_any_serial(snapshot, serial)?.ok_or_else(missing)?;
     let user = snapshot.user(token.user)?.ok_or_else(missing)?;
@@ -243,6 +243,7 @@ impl Service {
                 token.activated_at = None;
                 token.spent.clear();
                 token.lock = LockState { failures: 0, ..token.lock };
+                transaction.set_unconfirmed(token.id, false)?;
                 let ticket = service.issue_ticket(transaction, &mut token, &user, &methods, now)?;
                 let event = if action == TokenAction::Activate { "token.ticket_issued" } else { "token.reactivated" };
                 Entry::new(event).user(&user.name).token(token.serial).append(transaction, &actor, now)?;
@@ -347,6 +348,9 @@ impl Service {
                     ))
                 })?;
                 transaction.update_token(&token)?;
+                if matches!(token.counter, Counter::Event { .. }) {
+                    transaction.set_unconfirmed(token.id, false)?;
+                }
                 Entry::new("token.reset").user(&user.name).token(token.serial).append(transaction, &actor, now)?;
                 view(transaction, token, &user, now)
             })

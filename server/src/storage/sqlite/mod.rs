@@ -5,6 +5,8 @@ mod activations;
 mod applications;
 mod audit;
 mod challenges;
+mod copies;
+mod epochs;
 mod policies;
 mod row;
 mod tokens;
@@ -18,6 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::{AuditHead, Backend, Job, Meta, Snapshot, StorageError, WriteMeta};
+pub use copies::{check, replace, take};
 use writer::Writer;
 
 /// The schema that this code reads and writes.
@@ -48,6 +51,15 @@ impl Sqlite {
         Ok(Self { writer: Writer::start(connection)?, readers: Mutex::default(), path: path.to_owned() })
     }
 
+    /// Opens a database that is only to be read, as the file of a backup is.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the file can't be opened.
+    pub fn open_read_only(path: &Path) -> Result<Self, StorageError> {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Mutex::default(), path: path.to_owned() })
+    }
+
     fn reader(&self) -> Result<Connection, StorageError> {
         let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         pooled.map_or_else(|| connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY), Ok)
@@ -67,6 +79,11 @@ impl Backend for Sqlite {
 
     fn submit(&self, job: Job) -> Result<(), StorageError> {
         self.writer.submit(job)
+    }
+
+    fn copy_to(&self, path: &Path) -> Result<(), StorageError> {
+        let connection = self.reader()?;
+        copies::copy(&connection, path)
     }
 }
 

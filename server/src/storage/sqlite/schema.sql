@@ -168,3 +168,8 @@ CREATE TABLE assertion (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX assertion_by_age ON assertion (expires_at);
+
+-- Tokens of a restored database that nobody has looked at yet.
+CREATE TABLE unconfirmed (
+    token_id INTEGER PRIMARY KEY REFERENCES token (id) ON DELETE CASCADE
+) STRICT;

@@ -129,6 +129,12 @@ fn steps_column(steps: &[TimeStep]) -> Option<Vec<u8>> {
     (!steps.is_empty()).then(|| steps.iter().flat_map(|step| step.number().to_be_bytes()).collect())
 }
 
+/// Tokens in the order of their rows.
+pub(super) fn after(open: &Open<'_>, after: Option<TokenId>, limit: u32) -> Result<Vec<Token>> {
+    let after = after.map_or(0, |id| id.0);
+    open.many(select!("WHERE id > ? ORDER BY id LIMIT ?"), params![after, limit], read)
+}
+
 impl Tokens for Open<'_> {
     fn token_by_serial(&self, serial: SerialNumber) -> Result<Option<Token>> {
         self.one(select!("WHERE serial = ?"), [serial.to_number()], read)

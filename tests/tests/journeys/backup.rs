@@ -1,0 +1,107 @@
+//! Backups: made while the server decides, looked at, restored; and what a restored server still believes.
+
+use serde_json::{Value, json};
+use symbolon_tests::{Caller, Clock, Imported, Installation, Server, accepted, reason, skip};
+
+#[tokio::test]
+async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_somebody_looked() {
+    let Some((installation, clock)) = Clock::of(Installation::new()) else {
+        skip("a_restored_server_takes_no_code_twice", "libfaketime is not installed");
+        return;
+    };
+    let mut server = Server::with(installation);
+    let caller = server.caller("verify,challenge");
+    let alice = server.activated("alice").await;
+    let imported = [Imported::totp("bob", "SW-1", "sha256", 8, 30), Imported::hotp("carol", "YK-1")];
+    let [bob, carol] = &imported;
+    let _ = server.import(Imported::csv(&imported).as_bytes(), &[]).done();
+    assert!(accepted(&caller.verify("carol", &carol.code_of_event(3)).await));
+    let waiting = server.hand_out("dave");
+
+    let file = server.beside("backup.db");
+    let path = file.to_str().unwrap();
+    let made = server.admin(&["backup", "create", path]);
+    assert_eq!((&made["tokens"], &made["audit"]["intact"]), (&json!(4), &json!(true)));
+    assert_eq!(server.admin(&["backup", "verify", path]), made);
+    assert_eq!(server.try_admin(&["backup", "create", path]).exit, Some(1), "no file is written over");
+
+    // After the backup: a code is used, a token is given to another phone.
+    let used = bob.code_at(9);
+    assert!(accepted(&caller.verify("bob", &used).await));
+    assert!(accepted(&caller.verify("carol", &carol.code_of_event(6)).await));
+    server.admin(&["token", "reactivate", &alice.serial]);
+    let later = server.beside("audit.jsonl");
+    let audit: Vec<String> = server.audit().iter().map(Value::to_string).collect();
+    std::fs::write(&later, audit.join("\n")).unwrap();
+
+    let refused = server.try_admin(&["backup", "restore", path]);
+    assert_eq!(refused.exit, Some(1), "a server runs: {}", refused.message);
+    server.kill();
+    let restored = server.admin(&["backup", "restore", path]);
+    assert!(std::path::Path::new(restored["replaced"].as_str().unwrap()).exists(), "what was there is kept");
+    server.start_again();
+    let caller = Caller::new(server.wire(), caller.key);
+    assert_eq!(server.admin(&["audit", "verify"])["intact"], true);
+    assert_eq!(server.count_of("backup.restored"), 1);
+
+    // Nothing that was used, or may have been, counts again.
+    for step in 8..=20 {
+        assert_eq!(reason(&caller.verify("bob", &bob.code_at(step)).await), "replayed", "step {step}");
+    }
+    assert_eq!(server.admin(&["token", "show", &waiting.serial])["token"]["state"], "new", "its ticket is void");
+    clock.moved(660);
+    assert!(accepted(&caller.verify("bob", &bob.code_at(23)).await));
+    assert_eq!(reason(&caller.verify("carol", &carol.code_of_event(6)).await), "outside_window");
+    server.admin(&["token", "reset", "YK-1", &carol.code_of_event(7), &carol.code_of_event(8)]);
+    assert!(accepted(&caller.verify("carol", &carol.code_of_event(9)).await));
+
+    // Its device was taken away after the backup, which this database does not know.
+    let approval = json!({"user": "alice", "kind": "approval"});
+    let none = caller.call("POST", "/v1/challenges", &approval).await.problem(409, "challenge");
+    assert_eq!(none["reason"], "no_capable_token");
+    let waiting = server.admin(&["backup", "waiting", "--audit", later.to_str().unwrap()]);
+    assert_eq!(
+        waiting["waiting"],
+        json!([{"serial": alice.serial, "user": "alice", "needs": "confirm", "since": ["token.reactivated"]}])
+    );
+    assert_eq!(server.try_admin(&["backup", "confirm", "YK-1"]).exit, Some(1), "it waits for nothing any more");
+    assert_eq!(server.admin(&["backup", "confirm", "--all"])["confirmed"], json!([alice.serial]));
+    assert_eq!(caller.challenge(&approval).await["status"], "pending");
+}
+
+#[test]
+fn what_is_no_whole_backup_of_this_installation_is_refused_and_changes_nothing() {
+    let mut server = Server::start();
+    server.admin(&["user", "add", "alice"]);
+    let file = server.beside("backup.db");
+    let path = file.to_str().unwrap();
+    server.admin(&["backup", "create", path]);
+    server.kill();
+    let whole = std::fs::read(&file).unwrap();
+    let state = server.audit();
+    let bad = server.beside("bad.db");
+    let path_of_bad = bad.to_str().unwrap();
+    let refuses = |bytes: &[u8], what: &str| {
+        std::fs::write(&bad, bytes).unwrap();
+        for command in ["verify", "restore"] {
+            let outcome = server.try_admin(&["backup", command, path_of_bad]);
+            assert!(matches!(outcome.exit, Some(1 | 4)), "{what}, {command}: {outcome:?}");
+        }
+        assert_eq!(server.audit(), state, "{what}");
+    };
+    refuses(b"", "an empty file");
+    refuses(b"no database at all", "a text");
+    refuses(&whole[..whole.len() / 2], "half of it");
+    let mut changed = whole.clone();
+    let entry = whole.windows(10).position(|bytes| bytes == b"user.added").unwrap();
+    changed[entry] ^= 1;
+    refuses(&changed, "an entry of its audit that was changed");
+
+    let other = Server::start();
+    let elsewhere = other.beside("elsewhere.db");
+    other.admin(&["backup", "create", elsewhere.to_str().unwrap()]);
+    refuses(&std::fs::read(&elsewhere).unwrap(), "another installation's, under another master key");
+    assert_eq!(server.try_admin(&["backup", "verify", "/no/such/file"]).exit, Some(1));
+    server.admin(&["backup", "restore", path]);
+    assert_eq!(server.admin(&["user", "show", "alice"])["user"]["name"], "alice");
+}
