@@ -97,6 +97,10 @@ pub struct Limits {
     pub refusals_per_second: u32,
     /// How many of them may come at once.
     pub refusals_burst: u32,
+    /// Refused sign-ins to the console a second from one address.
+    pub sign_ins_per_second: u32,
+    /// How many of them may come at once.
+    pub sign_ins_burst: u32,
 }
 
 impl Default for Limits {
@@ -108,6 +112,8 @@ impl Default for Limits {
             bad_keys_burst: 100,
             refusals_per_second: 100,
             refusals_burst: 10_000,
+            sign_ins_per_second: 1,
+            sign_ins_burst: 20,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The verification server: it activates tokens, verifies codes and administers both.
 //!
-//! `commands` is what the binary does; `api` speaks HTTP and decides nothing; `service` holds the rules and knows neither
+//! `commands` is what the binary does; `api` speaks HTTP and decides nothing; `console` are the pages; `service` holds the rules and knows neither
 //! HTTP nor SQL; `storage` keeps what the services decide. Nothing points back.
 
 pub mod api;
 pub mod commands;
 pub mod config;
+pub mod console;
 mod metrics;
 pub mod service;
 pub mod storage;

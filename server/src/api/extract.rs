@@ -2,15 +2,16 @@
 //! that names the field.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::{Api, Problem};
+use super::{Api, Guards, Problem};
 use crate::service::Actor;
 use crate::service::challenges::IdempotencyKey;
 use crate::storage::{Application, Scope};
@@ -40,7 +41,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
 const HEARD_OUT: usize = 4 * 1024 * 1024;
 
 /// A whole body of at most `limit` bytes.
-pub(super) async fn read_body(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     let mut body = request.into_body();
     let mut read = Vec::new();
     let mut length = 0_usize;
@@ -126,18 +127,22 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
 }
 
 /// Where a request comes from: the peer, or what a trusted proxy says.
-pub(super) struct Address(pub(super) IpAddr);
+pub(crate) struct Address(pub(crate) IpAddr);
 
-impl FromRequestParts<Api> for Address {
+impl<S> FromRequestParts<S> for Address
+where
+    S: Send + Sync,
+    Arc<Guards>: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
         let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let forwarded = parts.headers.get_all("x-forwarded-for");
         let hops = forwarded.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
         let hops: Vec<&str> = hops.map(str::trim).collect();
-        Ok(Self(api.guards.origin(peer, &hops)))
+        Ok(Self(<Arc<Guards>>::from_ref(state).origin(peer, &hops)))
     }
 }
 

@@ -17,29 +17,34 @@ use crate::config::Config;
 use crate::storage::ApplicationId;
 
 /// All limits.
-pub(super) struct Guards {
+pub struct Guards {
     /// Requests to the device API.
     pub(super) device: RequestLimit<IpAddr>,
     /// Refused API keys.
     pub(super) bad_keys: FailureLimit<IpAddr>,
     /// Refused codes.
     pub(super) refusals: FailureLimit<ApplicationId>,
+    /// Refused sign-ins to the console.
+    pub(crate) sign_ins: FailureLimit<IpAddr>,
     trusted_proxies: Vec<IpAddr>,
 }
 
 impl Guards {
-    pub(super) fn new(config: &Config) -> Self {
+    /// Limits as they are configured.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
         let limits = config.limits;
         Self {
             device: RequestLimit::new(limits.device_per_second, limits.device_burst),
             bad_keys: FailureLimit::new(limits.bad_keys_per_second, limits.bad_keys_burst),
             refusals: FailureLimit::new(limits.refusals_per_second, limits.refusals_burst),
+            sign_ins: FailureLimit::new(limits.sign_ins_per_second, limits.sign_ins_burst),
             trusted_proxies: config.trusted_proxies.clone(),
         }
     }
 
     /// The address that a request comes from: the last hop that is no proxy of ours.
-    pub(super) fn origin(&self, peer: IpAddr, hops: &[&str]) -> IpAddr {
+    pub(crate) fn origin(&self, peer: IpAddr, hops: &[&str]) -> IpAddr {
         let mut origin = peer;
         for hop in hops.iter().rev() {
             if !self.trusted_proxies.contains(&origin) {
@@ -77,7 +82,7 @@ impl<K: Hash + Eq + Clone> RequestLimit<K> {
 }
 
 /// So many failures a second of one caller; a caller with more waits, whatever it asks.
-pub(super) struct FailureLimit<K: Hash + Eq + Clone> {
+pub(crate) struct FailureLimit<K: Hash + Eq + Clone> {
     failures: DefaultKeyedRateLimiter<K>,
     waiting: Mutex<HashMap<K, Instant>>,
 }
@@ -88,7 +93,7 @@ impl<K: Hash + Eq + Clone> FailureLimit<K> {
     }
 
     /// Lets a caller in unless it has failed too often.
-    pub(super) fn admit(&self, caller: &K) -> Result<(), Problem> {
+    pub(crate) fn admit(&self, caller: &K) -> Result<(), Problem> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(until) = waiting.get(caller) else { return Ok(()) };
         match until.checked_duration_since(Instant::now()) {
@@ -101,7 +106,7 @@ impl<K: Hash + Eq + Clone> FailureLimit<K> {
     }
 
     /// Counts a failure.
-    pub(super) fn failed(&self, caller: &K) {
+    pub(crate) fn failed(&self, caller: &K) {
         if self.failures.len() > 10_000 {
             self.failures.retain_recent();
         }

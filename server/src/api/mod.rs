@@ -22,11 +22,11 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::service::Service;
 use document::Document;
-use limits::Guards;
+pub(crate) use extract::{Address, read_body};
+pub use limits::Guards;
 pub use problem::Problem;
 
 /// What handlers share.
@@ -40,8 +40,14 @@ pub struct Api {
 impl Api {
     /// The API over `service`.
     #[must_use]
-    pub fn new(service: Service, config: &Config, metrics: Metrics) -> Self {
-        Self { service, guards: Arc::new(Guards::new(config)), metrics }
+    pub fn new(service: Service, guards: Arc<Guards>, metrics: Metrics) -> Self {
+        Self { service, guards, metrics }
+    }
+}
+
+impl axum::extract::FromRef<Api> for Arc<Guards> {
+    fn from_ref(api: &Api) -> Self {
+        Self::clone(&api.guards)
     }
 }
 
@@ -69,8 +75,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All routes with what surrounds them.
-pub fn router(api: Api) -> Router {
+/// All routes, and the pages of the console, with what surrounds them.
+pub fn router(api: Api, pages: Router) -> Router {
     let (router, document) = routes();
     let document: Arc<str> = document.to_json().unwrap_or_default().into();
     let serve_document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.to_string()) };
@@ -81,6 +87,8 @@ pub fn router(api: Api) -> Router {
             let detail = "This address does not take this method";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
         })
+        .with_state(api)
+        .merge(pages)
         .layer(
             ServiceBuilder::new()
                 .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
@@ -89,5 +97,4 @@ pub fn router(api: Api) -> Router {
                 .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST))
                 .layer(CatchPanicLayer::custom(problem::panicked)),
         )
-        .with_state(api)
 }

@@ -1,5 +1,6 @@
 //! `serve`: the server itself.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::installation::{hold, open};
 use super::output::{Failure, Output};
-use crate::api::{self, Api};
+use crate::api::{self, Api, Guards};
 use crate::config::{Config, LogFormat};
+use crate::console::{self, Console};
 use crate::metrics::Metrics;
 use crate::service::bells::Bells;
 use crate::service::installation::{self, Announced, Authority};
@@ -82,9 +84,12 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let identity = identity(&config, &url, pin.clone())?;
     installation::announce(&service.store, Announced { address: identity.address.clone(), tls: pin.clone() }).await?;
     service.identity = Arc::new(identity);
+    welcome_the_first(&service).await?;
 
     let metrics = Metrics::new();
-    let app = api::router(Api::new(service.clone(), &config, metrics.clone()));
+    let guards = Arc::new(Guards::new(&config));
+    let pages = console::router(Console::new(service.clone(), Arc::clone(&guards)));
+    let app = api::router(Api::new(service.clone(), guards, metrics.clone()), pages);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     tokio::spawn(stop_on_signal(handle.clone(), Arc::clone(&service.bells)));
@@ -118,6 +123,30 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     }
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Where there is no administrator yet, a person at the terminal is given a link for the first one. Only a person: what
+/// goes to a file or to a collector of logs holds no secret.
+async fn welcome_the_first(service: &Service) -> Result<(), Failure> {
+    let mut terminal = std::io::stderr();
+    if !terminal.is_terminal() {
+        if service.administrators()?.is_empty() {
+            tracing::info!("no administrator yet: symbolon-server admin administrator add NAME --role owner");
+        }
+        return Ok(());
+    }
+    if service.identity.address.is_some()
+        && let Some(first) = service.first_owner().await?
+    {
+        let told = writeln!(
+            terminal,
+            "\nThe console is ready for its first administrator, named {}. This link works once, within 24 hours:\n{}\n",
+            first.administrator.name, first.link
+        );
+        // The command gives another one at any time.
+        drop(told);
+    }
     Ok(())
 }
 

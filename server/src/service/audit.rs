@@ -21,6 +21,8 @@ pub enum Actor {
     CommandLine,
     /// An application, by the name that an administrator gave it.
     Application(Name),
+    /// A person in the console, by the administrator's name.
+    Administrator(Name),
     /// A phone.
     Device,
     /// The server, by itself.
@@ -32,6 +34,7 @@ impl std::fmt::Display for Actor {
         match self {
             Self::CommandLine => f.write_str("command line"),
             Self::Application(name) => write!(f, "application {name}"),
+            Self::Administrator(name) => write!(f, "administrator {name}"),
             Self::Device => f.write_str("device"),
             Self::Server => f.write_str("server"),
         }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod activation;
+pub mod administrators;
 pub mod applications;
 pub mod attestation;
 pub mod audit;
@@ -14,7 +15,9 @@ pub mod import;
 pub mod installation;
 pub mod keyring;
 pub mod lockout;
+pub mod passwords;
 pub mod policies;
+pub mod sessions;
 pub mod tokens;
 pub mod users;
 pub mod verification;
@@ -152,5 +155,24 @@ impl ServiceError {
 impl From<SerialNumberError> for ServiceError {
     fn from(error: SerialNumberError) -> Self {
         Self::invalid("serial", error)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use symbolon_core::secret::Secret;
+
+    use super::*;
+    use crate::storage::sqlite::Sqlite;
+
+    /// A service over an empty database in `folder`.
+    pub(crate) async fn service(folder: &std::path::Path) -> Service {
+        let store = Store::new(Sqlite::open(&folder.join("symbolon.db")).unwrap());
+        let master = keyring::MasterKey::new(&Secret::generate(&mut rand_core::OsRng));
+        let keyring = Arc::new(Keyring::open(&store, master).await.unwrap());
+        let address = Some("https://symbolon.example".parse().unwrap());
+        let identity = ServerIdentity { issuer: "Example".parse().unwrap(), address, tls: None };
+        let (clock, bells) = (Arc::new(SystemClock), Arc::default());
+        Service { store, keyring, clock, identity: Arc::new(identity), bells }
     }
 }

@@ -245,6 +245,15 @@ impl Service {
         self.store
             .write(move |transaction| {
                 let user = find(transaction, &name)?;
+                let administrators = transaction.administrators()?;
+                if let Some(administrator) = administrators.iter().find(|other| other.user == Some(user.id)) {
+                    // Else whoever may remove users could take the second factor from an administrator.
+                    return Err(ServiceError::Refused(format!(
+                        "the soft token of user {name} is the second factor of administrator {}: give that one another \
+                         user first",
+                        administrator.name
+                    )));
+                }
                 let tokens: Vec<String> =
                     transaction.tokens_of(user.id)?.iter().map(|token| token.serial.to_string()).collect();
                 transaction.delete_user(user.id)?;

@@ -4,12 +4,14 @@
 //! one state, and either all of it is durable when the caller hears of it, or none of it happened. Transactions that
 //! arrive together share one commit, so that the price of durability is shared too.
 
+mod administrators;
 mod challenges;
 mod models;
 pub mod sqlite;
 mod store;
 mod traits;
 
+pub use administrators::*;
 pub use challenges::*;
 pub use models::*;
 pub use store::{Acknowledge, Backend, Finished, Job, Store};

@@ -9,8 +9,9 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
 
 use super::{
-    Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake, Idempotent, LockState,
-    StorageError, StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId,
+    Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
+    Idempotent, LockState, StorageError, StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User,
+    UserId, WriteAdministrators,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -112,11 +113,14 @@ pub trait Epochs {
 
 /// One consistent state of everything.
 pub trait Snapshot:
-    Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs
+    Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs + Administrators
 {
 }
 
-impl<T: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs> Snapshot for T {}
+impl<T> Snapshot for T where
+    T: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs + Administrators
+{
+}
 
 /// Values of the installation, written.
 pub trait WriteMeta {
@@ -240,6 +244,7 @@ pub trait Transaction:
     + WritePolicies
     + WriteAudit
     + WriteEpochs
+    + WriteAdministrators
 {
 }
 
@@ -254,5 +259,6 @@ impl<T> Transaction for T where
         + WritePolicies
         + WriteAudit
         + WriteEpochs
+        + WriteAdministrators
 {
 }

@@ -1,5 +1,6 @@
 //! The admin API: what `symbolon-server admin` does, one file per resource.
 
+mod administrators;
 mod applications;
 mod audit;
 mod clock;
@@ -24,6 +25,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(applications::list, applications::add))
         .routes(routes!(applications::remove))
         .routes(routes!(applications::rotate))
+        .routes(routes!(administrators::list, administrators::add))
+        .routes(routes!(administrators::change, administrators::remove))
+        .routes(routes!(administrators::link))
+        .routes(routes!(administrators::sign_out))
         .routes(routes!(policy::show, policy::change))
         .routes(routes!(policy::show_of_group, policy::change_of_group))
         .routes(routes!(audit::export))

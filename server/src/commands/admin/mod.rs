@@ -1,5 +1,6 @@
 //! `admin`: what an administrator does from a shell, also while the server runs.
 
+mod administrators;
 mod applications;
 mod audit;
 mod backup;
@@ -33,6 +34,9 @@ enum Command {
     /// Programs that have an API key.
     #[command(subcommand)]
     Application(applications::Command),
+    /// People who use the console.
+    #[command(subcommand)]
+    Administrator(administrators::Command),
     /// The settings of the soft token authenticator.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -79,6 +83,7 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
             Command::User(command) => users::run(command, &service().await?, output).await,
             Command::Token(command) => tokens::run(command, &service().await?, output).await,
             Command::Application(command) => applications::run(command, &service().await?, output).await,
+            Command::Administrator(command) => administrators::run(command, &service().await?, output).await,
             Command::Policy(command) => policy::run(command, &service().await?, output).await,
             Command::Audit(command) => audit::run(&command, &service().await?, output),
             Command::Clock(ClockCommand::Accept) => accept_clock(&service().await?, output).await,

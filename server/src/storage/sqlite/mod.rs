@@ -2,6 +2,7 @@
 //! reads go to connections of their own and never wait for it (write-ahead log).
 
 mod activations;
+mod administrators;
 mod applications;
 mod audit;
 mod challenges;

@@ -173,3 +173,31 @@ CREATE INDEX assertion_by_age ON assertion (expires_at);
 CREATE TABLE unconfirmed (
     token_id INTEGER PRIMARY KEY REFERENCES token (id) ON DELETE CASCADE
 ) STRICT;
+
+-- People who administer in the console, and the browsers in which they are signed in.
+CREATE TABLE administrator (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    user_id INTEGER REFERENCES user (id),
+    second_factor INTEGER NOT NULL,
+    password TEXT,                      -- stretched
+    link_hash BLOB UNIQUE,
+    link_expires_at INTEGER,
+    failures INTEGER NOT NULL,
+    locked_until INTEGER,
+    locks INTEGER NOT NULL,
+    slow_failures INTEGER NOT NULL,
+    slow_since INTEGER,
+    created_at INTEGER NOT NULL,
+    signed_in_at INTEGER
+) STRICT;
+
+CREATE INDEX administrator_of_user ON administrator (user_id);
+
+CREATE TABLE session (
+    hash BLOB PRIMARY KEY,
+    administrator_id INTEGER NOT NULL REFERENCES administrator (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,42 @@
+//! The console: pages by which administrators do in a browser what the admin API and the commands do too, through the
+//! same services. Pages are made on the server and work without scripts; a script only adds comfort.
+
+mod administrators;
+mod assets;
+mod fields;
+mod layout;
+mod routes;
+mod sessions;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::api::Guards;
+use crate::service::Service;
+
+/// What pages share.
+#[derive(Clone)]
+pub struct Console {
+    service: Service,
+    guards: Arc<Guards>,
+}
+
+impl Console {
+    /// The console over `service`, with the limits on callers that the API has too.
+    #[must_use]
+    pub fn new(service: Service, guards: Arc<Guards>) -> Self {
+        Self { service, guards }
+    }
+}
+
+impl axum::extract::FromRef<Console> for Arc<Guards> {
+    fn from_ref(console: &Console) -> Self {
+        Self::clone(&console.guards)
+    }
+}
+
+/// All pages.
+pub fn router(console: Console) -> Router {
+    routes::Pages::all(console).into_router()
+}

@@ -1,0 +1,34 @@
+// Comfort only: without it every page works.
+"use strict";
+
+// Times in the reader's zone; the hover text keeps UTC.
+for (const time of document.querySelectorAll("time[datetime]")) {
+  const when = new Date(time.dateTime);
+  if (!Number.isNaN(when.getTime())) {
+    time.title = time.textContent;
+    time.textContent = when.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  }
+}
+
+// A one-time link's secret, which no server sees.
+for (const field of document.querySelectorAll("[data-from-fragment]")) {
+  if (location.hash.length > 1) {
+    field.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname);
+    field.readOnly = true;
+  }
+}
+
+for (const shown of document.querySelectorAll("[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.setAttribute("aria-label", "Copy " + shown.dataset.copy);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(shown.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  shown.after(button);
+}
