@@ -1,10 +1,13 @@
 //! Policies: the settings for everyone, and for a group over them.
 
-use symbolon_core::policy::{Policy, PolicyError, PolicyPatch, PolicyVersion};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use symbolon_core::policy::{Policy, PolicyError, PolicyPatch, PolicyVersion, SETTINGS};
 use symbolon_core::text::Name;
 
 use super::audit::Entry;
-use super::{Actor, Service, ServiceError};
+use super::{Actor, Service, ServiceError, users};
 use crate::storage::{Snapshot, StorageError};
 
 /// The policy that applies to members of `group`, or to everyone else.
@@ -20,6 +23,80 @@ pub fn effective(snapshot: &dyn Snapshot, group: Option<&Name>) -> Result<Policy
     }
 }
 
+/// A policy in force, and why.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct AppliedPolicy {
+    /// The user to whom it applies, where it is that of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub user: Option<Name>,
+    /// The group, where it is that of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub group: Option<Name>,
+    /// Every setting with its value.
+    #[schema(value_type = Object)]
+    pub policy: Policy,
+    /// Where each value comes from.
+    #[schema(value_type = BTreeMap<String, Source>)]
+    pub sources: BTreeMap<&'static str, Source>,
+}
+
+/// Where the value of a setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Nobody has set it.
+    Default,
+    /// It is set for everyone.
+    Everyone,
+    /// It is set for the group.
+    Group,
+}
+
+impl Source {
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Everyone => "everyone",
+            Self::Group => "group",
+        }
+    }
+}
+
+/// A group: a name that users have, or for which a policy is set.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct GroupView {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// How many users are in it.
+    pub users: u64,
+    /// The settings that differ from those for everyone.
+    #[schema(value_type = Object)]
+    pub settings: PolicyPatch,
+}
+
+fn applied(snapshot: &dyn Snapshot, group: Option<Name>) -> Result<AppliedPolicy, StorageError> {
+    let policy = effective(snapshot, group.as_ref())?;
+    let everyone = snapshot.policy(None)?.patch;
+    let own = match &group {
+        Some(group) => snapshot.policy(Some(group))?.patch,
+        None => PolicyPatch::default(),
+    };
+    let source = |setting: &'static symbolon_core::policy::Setting| {
+        let source = match (setting.given(&own), setting.given(&everyone)) {
+            (Some(_), _) => Source::Group,
+            (None, Some(_)) => Source::Everyone,
+            (None, None) => Source::Default,
+        };
+        (setting.key, source)
+    };
+    Ok(AppliedPolicy { user: None, group, policy, sources: SETTINGS.iter().map(source).collect() })
+}
+
 /// The version that phones are told: one more than the number of changes of any policy.
 ///
 /// # Errors
@@ -33,8 +110,40 @@ impl Service {
     ///
     /// # Errors
     /// The store's.
-    pub fn policy(&self, group: Option<&Name>) -> Result<Policy, ServiceError> {
-        self.store.read(|snapshot| Ok(effective(snapshot, group)?))
+    pub fn policy(&self, group: Option<Name>) -> Result<AppliedPolicy, ServiceError> {
+        self.store.read(|snapshot| Ok(applied(snapshot, group)?))
+    }
+
+    /// The policy that applies to a user.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub fn policy_of_user(&self, name: &Name) -> Result<AppliedPolicy, ServiceError> {
+        self.store.read(|snapshot| {
+            let user = users::find(snapshot, name)?;
+            Ok(AppliedPolicy { user: Some(user.name), ..applied(snapshot, user.group)? })
+        })
+    }
+
+    /// All groups, by name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn groups(&self) -> Result<Vec<GroupView>, ServiceError> {
+        self.store.read(|snapshot| {
+            let mut groups: BTreeMap<Name, (u64, PolicyPatch)> = BTreeMap::new();
+            for (name, settings) in snapshot.group_policies()? {
+                // What was set and taken back leaves nothing behind but its version.
+                if settings != PolicyPatch::default() {
+                    groups.insert(name, (0, settings));
+                }
+            }
+            for (name, users) in snapshot.groups()? {
+                groups.entry(name).or_default().0 = users;
+            }
+            let view = |(name, (users, settings))| GroupView { name, users, settings };
+            Ok(groups.into_iter().map(view).collect())
+        })
     }
 
     /// Lays `changes` over what was set, and answers the policy then in force.
@@ -46,18 +155,44 @@ impl Service {
         actor: Actor,
         group: Option<Name>,
         changes: PolicyPatch,
-    ) -> Result<Policy, ServiceError> {
+    ) -> Result<AppliedPolicy, ServiceError> {
+        self.change_policy(actor, group, move |patch| {
+            patch.merge(changes);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Leaves settings alone again: for a group those for everyone hold then, for everyone the defaults.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] names a setting that there is not, or that does not fit with the others.
+    pub async fn unset_policy(
+        &self,
+        actor: Actor,
+        group: Option<Name>,
+        keys: Vec<String>,
+    ) -> Result<AppliedPolicy, ServiceError> {
+        self.change_policy(actor, group, move |patch| keys.iter().try_for_each(|key| patch.unset(key))).await
+    }
+
+    async fn change_policy(
+        &self,
+        actor: Actor,
+        group: Option<Name>,
+        change: impl FnOnce(&mut PolicyPatch) -> Result<(), PolicyError> + Send + 'static,
+    ) -> Result<AppliedPolicy, ServiceError> {
         let now = self.clock.now();
         self.store
             .write(move |transaction| {
                 let before = effective(transaction, group.as_ref())?;
                 let mut patch = transaction.policy(group.as_ref())?.patch;
-                patch.merge(changes);
+                let refused = |error: PolicyError| ServiceError::invalid(error.key(), &error);
+                change(&mut patch).map_err(refused)?;
                 let under = match group {
                     None => Policy::default(),
                     Some(_) => effective(transaction, None)?,
                 };
-                let refused = |error: PolicyError| ServiceError::invalid(error.key(), &error);
                 let after = under.with(&patch).map_err(refused)?;
                 if group.is_none() {
                     // A group's settings lie over these, and must still fit.
@@ -75,7 +210,7 @@ impl Service {
                     entry = entry.detail("group", group.as_str());
                 }
                 entry.append(transaction, &actor, now)?;
-                Ok(after)
+                Ok(applied(transaction, group)?)
             })
             .await
     }

@@ -1,7 +1,7 @@
 //! Users: the people whom the server knows.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use symbolon_core::text::Name;
 
 use super::audit::Entry;
@@ -23,6 +23,25 @@ pub struct NewUser {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 100)]
     pub group: Option<Name>,
+}
+
+/// What is to change of a user. What is left out stays; `null` removes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChanges {
+    /// Where mail goes.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, format = "email")]
+    pub email: Option<Option<Email>>,
+    /// The group whose policy applies.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub group: Option<Option<Name>>,
+}
+
+/// Tells `null` from a field that is left out.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A user as the admin API and the commands show one.
@@ -76,6 +95,16 @@ pub enum UserAction {
     Unlock,
     /// Let applications ask for approvals again from where a concern or a wrong value paused them.
     ResumeApprovals,
+}
+
+impl UserState {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Locked => "locked",
+            Self::Disabled => "disabled",
+        }
+    }
 }
 
 impl UserAction {
@@ -203,7 +232,7 @@ impl Service {
                 if !possible.contains(&action) {
                     return Err(ServiceError::State {
                         subject: format!("user {name}"),
-                        state: if user.enabled { "active" } else { "disabled" },
+                        state: user.state(now).name(),
                         action: action.name(),
                         possible: possible.iter().map(|action| action.name()).collect(),
                     });
@@ -231,6 +260,36 @@ impl Service {
                 };
                 transaction.update_user(&user)?;
                 Entry::new(entry).user(&user.name).append(transaction, &actor, now)?;
+                view(transaction, user, now)
+            })
+            .await
+    }
+
+    /// Changes a user. Another group's policy holds from now on; tokens that are active keep code length and hash.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`]; [`ServiceError::Invalid`] when nothing is to change.
+    pub async fn edit_user(&self, actor: Actor, name: Name, changes: UserChanges) -> Result<UserView, ServiceError> {
+        if changes == UserChanges::default() {
+            return Err(ServiceError::invalid("email", "nothing is to change: give an address or a group"));
+        }
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let mut user = find(transaction, &name)?;
+                let mut entry = Entry::new("user.edited").user(&user.name);
+                if let Some(email) = changes.email {
+                    // The address itself is personal, and the audit is never erased.
+                    entry = entry.detail("email", if email.is_some() { "set" } else { "removed" });
+                    user.email = email;
+                }
+                if let Some(group) = changes.group {
+                    let text = |group: &Option<Name>| group.as_ref().map(|group| group.as_str().to_owned());
+                    entry = entry.detail("group_before", text(&user.group)).detail("group", text(&group));
+                    user.group = group;
+                }
+                transaction.update_user(&user)?;
+                entry.append(transaction, &actor, now)?;
                 view(transaction, user, now)
             })
             .await

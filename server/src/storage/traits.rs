@@ -30,6 +30,8 @@ pub trait Users {
     fn user(&self, id: UserId) -> Result<Option<User>>;
     /// Users whose name or address contains `search`, by name, after `after`, at most `limit`.
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>>;
+    /// The groups that users are in, by name, each with the number of its users.
+    fn groups(&self) -> Result<Vec<(Name, u64)>>;
 }
 
 /// Tokens, read.

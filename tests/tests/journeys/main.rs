@@ -23,6 +23,8 @@ mod import;
 mod input;
 mod journey;
 mod lockout;
+mod people;
 mod pin;
 mod race;
 mod secrets;
+mod states;

@@ -59,6 +59,16 @@ pub(super) struct Act {
     lock_challenge: Option<Text<64>>,
 }
 
+/// What to call it.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Relabel {
+    /// The label; `null` removes it.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(value_type = Option<String>, max_length = 100)]
+    label: Option<Name>,
+}
+
 /// How to import.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +122,21 @@ pub(super) async fn show(
     Path(serial): Path<Text<64>>,
 ) -> Result<axum::Json<OneToken>, Problem> {
     Ok(axum::Json(api.service.token(&serial)?.into()))
+}
+
+/// Gives a token another label, or none.
+#[utoipa::path(
+    patch, path = "/v1/admin/tokens/{serial}", tag = "admin", params(("serial" = String, Path)),
+    request_body = Relabel, security(("key" = [])),
+    responses((status = 200, body = OneToken), (status = 400, body = Problem), (status = 404, body = Problem))
+)]
+pub(super) async fn label(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(serial): Path<Text<64>>,
+    Json(Relabel { label }): Json<Relabel>,
+) -> Result<axum::Json<OneToken>, Problem> {
+    Ok(axum::Json(api.service.label_token(actor, serial, label).await?.into()))
 }
 
 /// Does something with a token. What its state does not allow is refused, and what it does allow is said.

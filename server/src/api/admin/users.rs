@@ -1,13 +1,14 @@
 //! `/v1/admin/users`.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use symbolon_core::text::Name;
 
-use crate::api::extract::{Administrator, Json, Path, Query};
+use crate::api::extract::{Administrator, Json, Path, Query, read_body};
 use crate::api::{Api, Problem};
-use crate::service::users::{NewUser, UserAction, UserView};
+use crate::service::import::{self, UserImportReport};
+use crate::service::users::{NewUser, UserAction, UserChanges, UserView};
 
 /// One user.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -40,6 +41,16 @@ pub(super) struct Page {
 #[serde(deny_unknown_fields)]
 pub(super) struct Act {
     action: UserAction,
+}
+
+/// How to import.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Import {
+    /// Only say what would happen.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// Users by name, a page at a time.
@@ -85,6 +96,37 @@ pub(super) async fn show(
     Path(name): Path<Name>,
 ) -> Result<axum::Json<OneUser>, Problem> {
     Ok(axum::Json(OneUser { user: api.service.user(&name)? }))
+}
+
+/// Changes a user. What is left out stays; `null` removes it.
+#[utoipa::path(
+    patch, path = "/v1/admin/users/{name}", tag = "admin", params(("name" = String, Path)),
+    request_body = UserChanges, security(("key" = [])),
+    responses((status = 200, body = OneUser), (status = 400, body = Problem), (status = 404, body = Problem))
+)]
+pub(super) async fn edit(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(name): Path<Name>,
+    Json(changes): Json<UserChanges>,
+) -> Result<axum::Json<OneUser>, Problem> {
+    Ok(axum::Json(OneUser { user: api.service.edit_user(actor, name, changes).await? }))
+}
+
+/// Adds the users of a CSV file, `name,email,group`: all of them, or none when a line is bad.
+#[utoipa::path(
+    post, path = "/v1/admin/users/import", tag = "admin", security(("key" = [])), params(Import),
+    request_body(content((String = "text/csv"))),
+    responses((status = 200, body = UserImportReport), (status = 400, body = Problem), (status = 413, body = Problem))
+)]
+pub(super) async fn import(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Query(Import { dry_run }): Query<Import>,
+    request: Request,
+) -> Result<axum::Json<UserImportReport>, Problem> {
+    let body = read_body(request, import::LONGEST).await?;
+    Ok(axum::Json(api.service.import_users(actor, body, dry_run).await?))
 }
 
 /// Enables, disables or unlocks a user.

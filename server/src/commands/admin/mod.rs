@@ -4,6 +4,7 @@ mod administrators;
 mod applications;
 mod audit;
 mod backup;
+mod groups;
 mod policy;
 mod tokens;
 mod users;
@@ -28,6 +29,9 @@ enum Command {
     /// People known to the server.
     #[command(subcommand)]
     User(users::Command),
+    /// Groups of users, for each of which a policy can be set.
+    #[command(subcommand)]
+    Group(groups::Command),
     /// Soft tokens, and imported ones of other makers.
     #[command(subcommand)]
     Token(tokens::Command),
@@ -81,6 +85,7 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         match arguments.command {
             Command::Backup(command) => backup::run(command, &config, output).await,
             Command::User(command) => users::run(command, &service().await?, output).await,
+            Command::Group(command) => groups::run(&command, &service().await?, output),
             Command::Token(command) => tokens::run(command, &service().await?, output).await,
             Command::Application(command) => applications::run(command, &service().await?, output).await,
             Command::Administrator(command) => administrators::run(command, &service().await?, output).await,

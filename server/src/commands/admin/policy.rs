@@ -1,13 +1,13 @@
 //! `admin policy …`
 
 use clap::Subcommand;
-use serde::Serialize;
-use symbolon_core::policy::{Policy, PolicyPatch, SETTINGS};
+use symbolon_core::policy::{PolicyPatch, SETTINGS, Setting};
 use symbolon_core::text::Name;
 
 use super::ACTOR;
 use crate::commands::output::{Failure, Output};
 use crate::service::Service;
+use crate::service::policies::{AppliedPolicy, Source};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -16,6 +16,9 @@ pub(super) enum Command {
         /// As it is for the members of a group.
         #[arg(long)]
         group: Option<Name>,
+        /// As it is for a user.
+        #[arg(long, value_name = "NAME", conflicts_with = "group")]
+        user: Option<Name>,
     },
     /// Change settings; those that are not named stay.
     Set {
@@ -26,21 +29,22 @@ pub(super) enum Command {
         #[arg(long)]
         group: Option<Name>,
     },
-}
-
-#[derive(Serialize)]
-struct OnePolicy {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<Name>,
-    policy: Policy,
+    /// Leave settings alone again: the defaults hold, or for a group what holds for everyone.
+    Unset {
+        /// For example code_length.
+        #[arg(value_name = "KEY", required = true)]
+        keys: Vec<String>,
+        /// Only for the members of a group.
+        #[arg(long)]
+        group: Option<Name>,
+    },
 }
 
 pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
-    let (group, policy) = match command {
-        Command::Show { group } => {
-            let policy = service.policy(group.as_ref())?;
-            (group, policy)
-        }
+    let applied = match command {
+        Command::Show { user: Some(user), .. } => service.policy_of_user(&user)?,
+        Command::Show { group, user: None } => service.policy(group)?,
+        Command::Unset { keys, group } => service.unset_policy(ACTOR, group, keys).await?,
         Command::Set { settings, group } => {
             let mut changes = PolicyPatch::default();
             for setting in &settings {
@@ -49,12 +53,19 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
                     .ok_or_else(|| Failure::usage(format!("{setting}: a setting is written KEY=VALUE")))?;
                 changes.set(key.trim(), value.trim()).map_err(Failure::usage)?;
             }
-            let policy = service.set_policy(ACTOR, group.clone(), changes).await?;
-            (group, policy)
+            service.set_policy(ACTOR, group, changes).await?
         }
     };
-    output.answer(&OnePolicy { group, policy }, |one| {
-        let line = |setting: &symbolon_core::policy::Setting| format!("{}={}", setting.key, setting.text(&one.policy));
-        SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
-    })
+    output.answer(&applied, lines)
+}
+
+fn lines(applied: &AppliedPolicy) -> String {
+    let line = |setting: &Setting| {
+        let value = format!("{}={}", setting.key, setting.text(&applied.policy));
+        match applied.sources.get(setting.key) {
+            None | Some(Source::Default) => value,
+            Some(source) => format!("{value:<48} ({})", source.name()),
+        }
+    };
+    SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
 }

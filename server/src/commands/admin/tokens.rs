@@ -44,6 +44,13 @@ pub(super) enum Command {
         /// Its serial number, or its maker's.
         serial: Serial,
     },
+    /// Give a token another label, or none.
+    Label {
+        /// Its serial number, or its maker's.
+        serial: Serial,
+        /// What the user calls it; without one it has none.
+        label: Option<Name>,
+    },
     /// Give out a ticket for a token that is new or whose ticket expired.
     Activate {
         /// Its serial number.
@@ -203,6 +210,10 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             output.answer(&tokens, |many| many.tokens.iter().map(line).collect::<Vec<_>>().join("\n"))
         }
         Command::Show { serial } => output.answer(&OneToken { token: service.token(&serial)? }, |one| line(&one.token)),
+        Command::Label { serial, label } => {
+            let token = service.label_token(ACTOR, serial, label).await?;
+            output.answer(&OneToken { token }, |one| line(&one.token))
+        }
         Command::Activate { serial, methods } => reissue(serial, TokenAction::Activate, methods).await,
         Command::Reactivate { serial, methods } => reissue(serial, TokenAction::Reactivate, methods).await,
         Command::Enable { serial } => act(serial, TokenAction::Enable).await,

@@ -1,5 +1,7 @@
 //! `admin user …`
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use serde::Serialize;
 use symbolon_core::text::Name;
@@ -7,8 +9,10 @@ use symbolon_core::text::Name;
 use super::{ACTOR, Deleted};
 use crate::commands::output::{Failure, Output};
 use crate::service::Service;
+use crate::service::import::UserImportReport;
+use crate::service::policies::AppliedPolicy;
 use crate::service::tokens::TokenView;
-use crate::service::users::{NewUser, UserAction, UserState, UserView};
+use crate::service::users::{NewUser, UserAction, UserChanges, UserState, UserView};
 use crate::storage::Email;
 
 #[derive(Subcommand)]
@@ -23,6 +27,34 @@ pub(super) enum Command {
         /// The group whose policy applies.
         #[arg(long)]
         group: Option<Name>,
+    },
+    /// Change a user's address or group.
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+    Edit {
+        /// The user's name.
+        name: Name,
+        /// Where mail goes.
+        #[arg(long, value_name = "ADDR", group = "change")]
+        email: Option<Email>,
+        /// Remove the address.
+        #[arg(long, group = "change", conflicts_with = "email")]
+        no_email: bool,
+        /// The group whose policy applies.
+        #[arg(long, group = "change")]
+        group: Option<Name>,
+        /// Take the user out of the group.
+        #[arg(long, group = "change", conflicts_with = "group")]
+        no_group: bool,
+    },
+    /// Add the users of a file: all of them or none.
+    ///
+    /// CSV with a heading: name,email,group; email and group may be empty or left out.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Only say what would happen.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// List users by name.
     List {
@@ -67,6 +99,8 @@ struct OneUser {
     user: UserView,
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<Vec<TokenView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<AppliedPolicy>,
 }
 
 #[derive(Serialize)]
@@ -77,12 +111,29 @@ struct ManyUsers {
 pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
     let act = async |name: Name, action: UserAction| {
         let user = service.act_on_user(ACTOR, name, action).await?;
-        output.answer(&OneUser { user, tokens: None }, |one| line(&one.user))
+        one(output, user)
     };
     match command {
         Command::Add { name, email, group } => {
             let user = service.add_user(ACTOR, NewUser { name, email, group }).await?;
-            output.answer(&OneUser { user, tokens: None }, |one| line(&one.user))
+            one(output, user)
+        }
+        Command::Edit { name, email, no_email, group, no_group } => {
+            let changes = UserChanges {
+                email: email.map(Some).or(no_email.then_some(None)),
+                group: group.map(Some).or(no_group.then_some(None)),
+            };
+            one(output, service.edit_user(ACTOR, name, changes).await?)
+        }
+        Command::Import { file, dry_run } => {
+            let bytes = std::fs::read(&file)
+                .map_err(|error| Failure::usage(format!("{} can't be read: {error}", file.display())))?;
+            let report = service.import_users(ACTOR, bytes, dry_run).await?;
+            output.answer(&report, import_lines)?;
+            match report.errors.len() {
+                0 => Ok(()),
+                bad => Err(Failure::bad_input(format!("{bad} bad lines; nobody was added"))),
+            }
         }
         Command::List { search } => {
             let users = ManyUsers { users: all(service, search.as_deref())? };
@@ -90,7 +141,8 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
         }
         Command::Show { name } => {
             let tokens = Some(service.tokens(&name)?);
-            output.answer(&OneUser { user: service.user(&name)?, tokens }, |one| {
+            let policy = Some(service.policy_of_user(&name)?);
+            output.answer(&OneUser { user: service.user(&name)?, tokens, policy }, |one| {
                 let tokens = one.tokens.iter().flatten().map(super::tokens::line);
                 std::iter::once(line(&one.user)).chain(tokens).collect::<Vec<_>>().join("\n  ")
             })
@@ -104,6 +156,21 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             output.answer(&Deleted { deleted: name.into() }, Deleted::show)
         }
     }
+}
+
+fn one(output: &Output, user: UserView) -> Result<(), Failure> {
+    output.answer(&OneUser { user, tokens: None, policy: None }, |one| line(&one.user))
+}
+
+fn import_lines(report: &UserImportReport) -> String {
+    let mut lines: Vec<String> =
+        report.errors.iter().map(|error| format!("line {}: {}", error.line, error.message)).collect();
+    lines.push(match (report.errors.is_empty(), report.dry_run) {
+        (false, _) => "nobody was added".to_owned(),
+        (true, true) => format!("would add {} users", report.users),
+        (true, false) => format!("added {} users", report.users),
+    });
+    lines.join("\n")
 }
 
 /// All users, a page at a time.

@@ -7,6 +7,7 @@
 mod csv;
 mod otpauth;
 mod pskc;
+mod users;
 
 use std::ops::RangeInclusive;
 
@@ -20,8 +21,11 @@ use zeroize::Zeroizing;
 use super::audit::Entry;
 use super::keyring::{Place, StoredKeys};
 use super::users::NewUser;
-use super::{Actor, Service, ServiceError, tokens, users};
+use super::users::add as add_user;
+use super::{Actor, Service, ServiceError, tokens};
 use crate::storage::{Counter, LockState, Origin, StorageError, Token, TokenId, TokenState, Transaction};
+
+pub use users::UserImportReport;
 
 /// No file is longer, in bytes: room for a hundred thousand tokens and more.
 pub const LONGEST: usize = 64 * 1024 * 1024;
@@ -193,7 +197,7 @@ impl Service {
                 Some(user) => user,
                 None => {
                     report.users += 1;
-                    users::add(transaction, actor, now, NewUser { name: row.user, email: None, group: None })?
+                    add_user(transaction, actor, now, NewUser { name: row.user, email: None, group: None })?
                 }
             };
             let serial = tokens::free_serial(transaction)?;
@@ -259,18 +263,18 @@ fn hash(name: &str) -> Option<Hash> {
 }
 
 /// Why an import's transaction is rolled back.
-enum Undone {
-    Report(ImportReport),
+enum Undone<R> {
+    Report(R),
     Failed(ServiceError),
 }
 
-impl From<ServiceError> for Undone {
+impl<R> From<ServiceError> for Undone<R> {
     fn from(error: ServiceError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<StorageError> for Undone {
+impl<R> From<StorageError> for Undone<R> {
     fn from(error: StorageError) -> Self {
         Self::Failed(error.into())
     }

@@ -252,6 +252,28 @@ impl Service {
             .await
     }
 
+    /// Gives a token another label, or none. Its device learns of it at its next contact.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub async fn label_token(
+        &self,
+        actor: Actor,
+        serial: Text<64>,
+        label: Option<Name>,
+    ) -> Result<TokenView, ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let (mut token, user) = find(transaction, &serial)?;
+                token.label = label;
+                transaction.update_token(&token)?;
+                Entry::new("token.labelled").user(&user.name).token(token.serial).append(transaction, &actor, now)?;
+                view(transaction, token, &user, now)
+            })
+            .await
+    }
+
     /// Does something with a token; `None` when it is gone afterwards.
     ///
     /// # Errors

@@ -58,6 +58,15 @@ impl Users for Open<'_> {
             }
         }
     }
+
+    fn groups(&self) -> Result<Vec<(Name, u64)>> {
+        let groups = "SELECT group_name, count(*) FROM user WHERE group_name IS NOT NULL GROUP BY group_name
+                      ORDER BY group_name";
+        self.many(groups, [], |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.parsed()?, columns.next()?))
+        })
+    }
 }
 
 impl WriteUsers for Open<'_> {
