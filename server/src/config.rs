@@ -188,25 +188,27 @@ impl Config {
         table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))
     }
 
-    /// Reads the master key; makes it in the data directory where nothing else is configured and `may_make` is set.
+    /// Where the master key is: in the data directory where nothing else is configured.
+    #[must_use]
+    pub fn master_key_source(&self) -> MasterKeySource {
+        let default = || MasterKeySource::File(self.data_dir.join("master.key"));
+        self.master_key.clone().unwrap_or_else(default)
+    }
+}
+
+impl MasterKeySource {
+    /// Reads the key.
     ///
     /// # Errors
     /// [`ConfigError::MasterKey`].
-    pub fn master_key(&self, may_make: bool) -> Result<MasterKey, ConfigError> {
-        let default = MasterKeySource::File(self.data_dir.join("master.key"));
-        let source = self.master_key.as_ref().unwrap_or(&default);
-        let failed = |problem: String| ConfigError::MasterKey { place: source.describe(), problem };
-        let text = match source {
-            MasterKeySource::File(path) => {
-                if may_make && !path.exists() {
-                    make_key_file(path).map_err(|error| failed(error.to_string()))?;
-                }
+    pub fn read(&self) -> Result<MasterKey, ConfigError> {
+        let failed = |problem: String| self.failed(problem);
+        let text = match self {
+            Self::File(path) => {
                 Zeroizing::new(std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?)
             }
-            MasterKeySource::Env(name) => {
-                Zeroizing::new(std::env::var(name).map_err(|error| failed(error.to_string()))?)
-            }
-            MasterKeySource::Command(command) => {
+            Self::Env(name) => Zeroizing::new(std::env::var(name).map_err(|error| failed(error.to_string()))?),
+            Self::Command(command) => {
                 let (program, arguments) = command.split_first().ok_or_else(|| failed("no command".into()))?;
                 let output = std::process::Command::new(program)
                     .args(arguments)
@@ -226,10 +228,60 @@ impl Config {
         bytes.zeroize();
         Ok(MasterKey::new(&key.ok_or_else(|| failed("it must be 32 bytes in base64".into()))?))
     }
-}
 
-impl MasterKeySource {
-    fn describe(&self) -> String {
+    /// Makes the key's file, where the key is to be in one that is not there.
+    ///
+    /// # Errors
+    /// [`ConfigError::MasterKey`].
+    pub fn make(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::File(path) if !path.exists() => make_key_file(path).map_err(|error| self.failed(error.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a new key in a file beside the one of the key that it is to replace.
+    ///
+    /// # Errors
+    /// [`ConfigError::MasterKey`], also while such a file is there.
+    pub fn make_beside(path: &Path) -> Result<Self, ConfigError> {
+        let next = Self::File(next_to(path));
+        let Self::File(file) = &next else { return Ok(next) };
+        match make_key_file(file) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(next.failed(
+                "another rotation runs, or one that did not come far left it: remove it when none runs".into(),
+            )),
+            made => made.map(|()| next.clone()).map_err(|error| next.failed(error.to_string())),
+        }
+    }
+
+    /// The key that is to replace this one and was not put in its place yet.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Self> {
+        match self {
+            Self::File(path) => Some(next_to(path)).filter(|next| next.exists()).map(Self::File),
+            _ => None,
+        }
+    }
+
+    /// Puts this key's file in the place of `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError::MasterKey`].
+    pub fn put_in_place(&self, path: &Path) -> Result<(), ConfigError> {
+        match self {
+            Self::File(next) => std::fs::rename(next, path).map_err(|error| self.failed(error.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    fn failed(&self, problem: String) -> ConfigError {
+        ConfigError::MasterKey { place: self.describe(), problem }
+    }
+
+    /// The place, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
         match self {
             Self::File(path) => format!("the file {}", path.display()),
             Self::Env(name) => format!("the environment's {name}"),
@@ -238,6 +290,13 @@ impl MasterKeySource {
             }
         }
     }
+}
+
+/// Where a new key waits until what the old one sealed is sealed by it.
+fn next_to(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".next");
+    name.into()
 }
 
 /// Writes a new key to a file that only its owner can read.
@@ -312,10 +371,10 @@ mod tests {
     fn a_master_key_is_made_once() {
         let directory = tempfile::tempdir().unwrap();
         let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
-        assert!(config.master_key(false).is_err());
-        config.master_key(true).unwrap();
+        assert!(config.master_key_source().read().is_err());
+        config.master_key_source().make().unwrap();
         let written = std::fs::read(directory.path().join("master.key")).unwrap();
-        config.master_key(true).unwrap();
+        config.master_key_source().make().unwrap();
         assert_eq!(std::fs::read(directory.path().join("master.key")).unwrap(), written);
     }
 }

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::output::Failure;
-use crate::config::Config;
-use crate::service::keyring::MasterKey;
-use crate::service::{Keyring, ServerIdentity, Service, SystemClock, installation};
+use crate::config::{Config, MasterKeySource};
+use crate::service::{Keyring, ServerIdentity, Service, ServiceError, SystemClock, installation};
 use crate::storage::Store;
 use crate::storage::sqlite::{self, Sqlite};
 
@@ -22,27 +21,48 @@ pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
 
 /// Opens the installation that `config` names on another database.
 pub(super) async fn open_database(config: &Config, database: &Path) -> Result<Service, Failure> {
+    let source = config.master_key_source();
     // A new master key beside an existing database would only hide that the right one is missing.
-    let may_make = !database.exists();
-    let master = config.master_key(may_make)?;
-    assemble(config, Store::new(Sqlite::open(database)?), master).await
+    if !database.exists() {
+        source.make()?;
+    }
+    let store = Store::new(Sqlite::open(database)?);
+    let keyring = match (Keyring::open(&store, source.read()?).await, source.unfinished()) {
+        // A rotation ended between the database and the file.
+        (Err(ServiceError::Sealed), Some(next)) => {
+            let keyring = Keyring::open(&store, next.read()?).await?;
+            if let MasterKeySource::File(path) = &source {
+                next.put_in_place(path)?;
+            }
+            keyring
+        }
+        (keyring, _) => keyring?,
+    };
+    assemble(config, store, keyring)
 }
 
 /// Opens a backup to look at it: nothing of it changes.
 pub(super) async fn open_copy(config: &Config, file: &Path) -> Result<Service, Failure> {
     sqlite::check(file).map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
-    assemble(config, Store::new(Sqlite::open_read_only(file)?), config.master_key(false)?).await
+    let store = Store::new(Sqlite::open_read_only(file)?);
+    let keyring = Keyring::open(&store, config.master_key_source().read()?).await?;
+    assemble(config, store, keyring)
 }
 
-async fn assemble(config: &Config, store: Store, master: MasterKey) -> Result<Service, Failure> {
-    let keyring = Arc::new(Keyring::open(&store, master).await?);
+fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, Failure> {
     let announced = installation::announced(&store)?;
     let identity = ServerIdentity {
         issuer: config.issuer.clone(),
         address: config.public_url.clone().or(announced.address),
         tls: announced.tls,
     };
-    Ok(Service { store, keyring, clock: Arc::new(SystemClock), identity: Arc::new(identity), bells: Arc::default() })
+    Ok(Service {
+        store,
+        keyring: Arc::new(keyring),
+        clock: Arc::new(SystemClock),
+        identity: Arc::new(identity),
+        bells: Arc::default(),
+    })
 }
 
 /// Keeps other servers, and `backup restore`, away from the data directory for as long as the file is open. Other

@@ -4,8 +4,9 @@
 use symbolon_core::activation::ServerAddress;
 use symbolon_core::signed::KeyHash;
 
-use super::keyring::Place;
-use super::{Keyring, ServiceError};
+use super::audit::Entry;
+use super::keyring::{MasterKey, Place};
+use super::{Actor, Keyring, Service, ServiceError};
 use crate::storage::{StorageError, Store};
 
 const ADDRESS: &str = "address";
@@ -95,4 +96,20 @@ pub async fn keep_authority(store: &Store, keyring: &Keyring, authority: &Author
             Ok(transaction.set_meta(AUTHORITY_KEY, &key)?)
         })
         .await
+}
+
+impl Service {
+    /// Gives the installation another master key. A running server is not concerned: it has the data key.
+    ///
+    /// # Errors
+    /// [`ServiceError::Sealed`] when `old` is not the installation's.
+    pub async fn rotate_master_key(&self, actor: Actor, old: MasterKey, new: MasterKey) -> Result<(), ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                Keyring::rotate_master(transaction, &old, &new)?;
+                Entry::new("key.rotated").detail("key", "master").append(transaction, &actor, now)
+            })
+            .await
+    }
 }

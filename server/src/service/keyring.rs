@@ -101,6 +101,21 @@ impl Keyring {
         }
     }
 
+    /// Seals by `new` what `old` has sealed: the data key.
+    ///
+    /// # Errors
+    /// [`ServiceError::Sealed`] when it was not `old` that sealed it.
+    pub(super) fn rotate_master(
+        transaction: &dyn Transaction,
+        old: &MasterKey,
+        new: &MasterKey,
+    ) -> Result<(), ServiceError> {
+        let sealed = transaction.meta(DATA_KEY)?.ok_or(ServiceError::Sealed)?;
+        let data = open_data_key(old, &sealed)?;
+        let sealed = new.0.seal(&mut OsRng, Place::Meta(DATA_KEY).associated_data().as_bytes(), data.expose());
+        Ok(transaction.set_meta(DATA_KEY, &sealed)?)
+    }
+
     fn make(transaction: &dyn Transaction, master: &MasterKey) -> Result<Self, ServiceError> {
         let data = Secret::generate(&mut OsRng);
         let rows = SealingKey::derive(&data, Label::ServerRow);

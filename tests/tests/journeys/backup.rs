@@ -1,4 +1,5 @@
-//! Backups: made while the server decides, looked at, restored; and what a restored server still believes.
+//! Backups: made while the server decides, looked at, restored; what a restored server still believes; another master
+//! key.
 
 use serde_json::{Value, json};
 use symbolon_tests::{Caller, Clock, Imported, Installation, Server, accepted, reason, skip};
@@ -104,4 +105,38 @@ fn what_is_no_whole_backup_of_this_installation_is_refused_and_changes_nothing()
     assert_eq!(server.try_admin(&["backup", "verify", "/no/such/file"]).exit, Some(1));
     server.admin(&["backup", "restore", path]);
     assert_eq!(server.admin(&["user", "show", "alice"])["user"]["name"], "alice");
+}
+
+#[tokio::test]
+async fn the_master_key_is_changed_while_the_server_runs() {
+    let mut server = Server::start();
+    let token = server.activated("alice").await;
+    let caller = server.caller("verify");
+    let file = server.data_dir().join("master.key");
+    let old = std::fs::read(&file).unwrap();
+    let backup = server.beside("before.db");
+    server.admin(&["backup", "create", backup.to_str().unwrap()]);
+    server.admin(&["key", "rotate", "master"]);
+    let new = std::fs::read(&file).unwrap();
+    assert_ne!(old, new);
+    assert!(accepted(&caller.verify("alice", &token.code()).await), "it goes on");
+    server.kill();
+    server.start_again();
+    let caller = Caller::new(server.wire(), caller.key);
+    assert!(accepted(&caller.verify("alice", &token.code()).await));
+
+    // The power failed between the database and the file: the new key lies beside the old one.
+    server.kill();
+    std::fs::rename(&file, file.with_extension("key.next")).unwrap();
+    std::fs::write(&file, &old).unwrap();
+    server.start_again();
+    assert_eq!(std::fs::read(&file).unwrap(), new);
+    server.kill();
+    std::fs::write(&file, &old).unwrap();
+    let refused = Server::launch(server.installation(), "127.0.0.1:0").err().unwrap();
+    assert!(refused.contains("do not belong together"), "{refused}");
+    assert_eq!(server.try_admin(&["backup", "verify", backup.to_str().unwrap()]).exit, Some(0), "the old one's backup");
+    std::fs::write(&file, &new).unwrap();
+    server.start_again();
+    assert_eq!(server.count_of("key.rotated"), 1);
 }

@@ -5,6 +5,7 @@ mod applications;
 mod audit;
 mod backup;
 mod groups;
+mod key;
 mod policy;
 mod tokens;
 mod users;
@@ -50,6 +51,9 @@ enum Command {
     /// Copies of the database: made, looked at, restored.
     #[command(subcommand)]
     Backup(backup::Command),
+    /// The installation's own keys.
+    #[command(subcommand)]
+    Key(key::Command),
     /// The server's clock.
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -84,6 +88,7 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         let service = async || open(&config).await;
         match arguments.command {
             Command::Backup(command) => backup::run(command, &config, output).await,
+            Command::Key(command) => key::run(command, &config, output).await,
             Command::User(command) => users::run(command, &service().await?, output).await,
             Command::Group(command) => groups::run(&command, &service().await?, output),
             Command::Token(command) => tokens::run(command, &service().await?, output).await,
