@@ -141,6 +141,9 @@ pub struct AnswerRequest {
     pub serial: SerialNumber,
     /// The JWS of an [`Answer`](crate::approval::Answer).
     pub answer: String,
+    /// What App Attest asserts of the JWS, whose SHA-256 is the client data hash; on iOS only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<Bytes<1, 1024>>,
 }
 
 /// What became of it.

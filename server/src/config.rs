@@ -38,6 +38,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Limits on callers.
     pub limits: Limits,
+    /// What is believed of phones' hardware.
+    pub attestation: Attestation,
     /// Logs.
     pub log: Log,
 }
@@ -54,6 +56,7 @@ impl Default for Config {
             master_key: None,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
+            attestation: Attestation::default(),
             log: Log::default(),
         }
     }
@@ -114,6 +117,38 @@ impl Default for Limits {
             refusals_burst: 10_000,
             sign_ins_per_second: 1,
             sign_ins_burst: 20,
+        }
+    }
+}
+
+/// What is believed of phones' hardware.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Attestation {
+    /// Files with further roots of Android chains: certificates or public keys in PEM.
+    pub roots: Vec<PathBuf>,
+    /// Whether keys in software count, as emulators have them.
+    pub allow_software: bool,
+    /// Whether iOS apps count that a developer has put on a device.
+    pub allow_development: bool,
+    /// The file with Google's revocation list; `revocation-list.json` in the data directory when left out.
+    pub revocation_list: Option<PathBuf>,
+    /// Where the list is fetched from once a day, such as `https://android.googleapis.com/attestation/status`. It is not
+    /// fetched when left out.
+    pub revocation_url: Option<String>,
+    /// How old the list may be, in seconds: with an older one no Android device is believed.
+    pub revocation_max_age: u32,
+}
+
+impl Default for Attestation {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            allow_software: false,
+            allow_development: false,
+            revocation_list: None,
+            revocation_url: None,
+            revocation_max_age: 7 * 86_400,
         }
     }
 }

@@ -1,13 +1,16 @@
 //! The verification server: it activates tokens, verifies codes and administers both.
 //!
-//! `commands` is what the binary does; `api` speaks HTTP and decides nothing; `console` are the pages; `service` holds the rules and knows neither
-//! HTTP nor SQL; `storage` keeps what the services decide. Nothing points back.
+//! `commands` is what the binary does; `api` speaks HTTP and decides nothing; `console` are the pages; `service` holds the
+//! rules and knows neither HTTP nor SQL; `storage` keeps what the services decide. Nothing points back. `attestation` judges
+//! what phones' hardware states, as a function of its input.
 
 pub mod api;
+pub mod attestation;
 pub mod commands;
 pub mod config;
 pub mod console;
 mod metrics;
+mod revocations;
 pub mod service;
 pub mod storage;
 mod tls;

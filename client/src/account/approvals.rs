@@ -10,6 +10,8 @@ use symbolon_core::access::{
 };
 use symbolon_core::approval::offline::OfflineRequest;
 use symbolon_core::approval::{Answer, Decision, MutualValue, Opened, Request, request_hash};
+use symbolon_core::encoding::Bytes;
+use symbolon_core::keys::sha256;
 use symbolon_core::otp::{Code, Period, TimeStep, TypedChallenge, details_challenge, respond_question, respond_typed};
 use symbolon_core::signed::{SigningInput, verify};
 
@@ -131,7 +133,14 @@ impl Session {
         };
         let input = SigningInput::new(&answer).map_err(|_| Error::Protocol("a message has no JSON form"))?;
         let signature = account.sign(&input).await?;
-        let message = AnswerRequest { serial: header.serial, answer: input.attach(&signature) };
+        let answer = input.attach(&signature);
+        let label = account.keys()?.device();
+        let assertion = account.hardware().assert(&label, sha256(answer.as_bytes())).await;
+        let assertion = assertion
+            .map_err(Error::of_keys(header.serial))?
+            .map(|bytes| Bytes::new(bytes).map_err(|_| Error::Protocol("the assertion is too long")))
+            .transpose()?;
+        let message = AnswerRequest { serial: header.serial, answer, assertion };
         let reply: AnswerReply = account.ask("/v1/device/answer", &message, Patience::ACTIVATION).await?;
         Ok(reply.status)
     }

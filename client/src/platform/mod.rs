@@ -99,6 +99,17 @@ pub trait HardwareKeys: Send + Sync {
     /// The hardware's certificates for a signing key, in the platform's own form; `None` where there are none.
     fn attest<'a>(&'a self, label: &'a str, challenge: [u8; 32]) -> BoxFuture<'a, Result<Option<Vec<u8>>, KeysError>>;
 
+    /// What the platform asserts of data whose SHA-256 is `client_data_hash`, besides the signature of a signing key that
+    /// it has attested: App Attest on iOS. `None` where there is no such thing.
+    fn assert<'a>(
+        &'a self,
+        label: &'a str,
+        client_data_hash: [u8; 32],
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, KeysError>> {
+        let _ = (label, client_data_hash);
+        Box::pin(async { Ok(None) })
+    }
+
     /// The public half of a signing key.
     fn public_key<'a>(&'a self, label: &'a str) -> BoxFuture<'a, Result<PublicKey, KeysError>>;
 

@@ -4,8 +4,12 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::output::Failure;
-use crate::config::{Config, MasterKeySource};
+use crate::config::{Attestation, Config, MasterKeySource};
+use crate::revocations;
+use crate::service::attestation::Trust;
 use crate::service::{Keyring, ServerIdentity, Service, ServiceError, SystemClock, installation};
 use crate::storage::Store;
 use crate::storage::sqlite::{self, Sqlite};
@@ -51,6 +55,15 @@ pub(super) async fn open_copy(config: &Config, file: &Path) -> Result<Service, F
 
 fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, Failure> {
     let announced = installation::announced(&store)?;
+    let mut trust = trust(config)?;
+    match revocations::read(&revocations::path(config)) {
+        Ok(listed) => trust.replace_list(listed),
+        Err(error) => {
+            // Nothing else depends on it: everything works but the judging of Android devices.
+            tracing::error!(%error, "the revocation list can't be read");
+            trust.is_list_required = true;
+        }
+    }
     let identity = ServerIdentity {
         issuer: config.issuer.clone(),
         address: config.public_url.clone().or(announced.address),
@@ -62,7 +75,25 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
         clock: Arc::new(SystemClock),
         identity: Arc::new(identity),
         bells: Arc::default(),
+        trust: Arc::new(trust),
     })
+}
+
+/// What the installation believes of phones' hardware, without the revocation list.
+pub(super) fn trust(config: &Config) -> Result<Trust, Failure> {
+    let Attestation { roots, allow_software, allow_development, revocation_list, revocation_url, revocation_max_age } =
+        &config.attestation;
+    let mut trust = Trust::default();
+    trust.allow_software = *allow_software;
+    trust.allow_development = *allow_development;
+    trust.longest_age = SignedDuration::from_secs(i64::from(*revocation_max_age));
+    trust.is_list_required = revocation_list.is_some() || revocation_url.is_some();
+    for path in roots {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| Failure::usage(format!("attestation.roots: {}: {error}", path.display())))?;
+        trust.add_roots(&text, path).map_err(|problem| Failure::usage(format!("attestation.roots: {problem}")))?;
+    }
+    Ok(trust)
 }
 
 /// Keeps other servers, and `backup restore`, away from the data directory for as long as the file is open. Other

@@ -25,7 +25,8 @@ use super::audit::{self, Entry};
 use super::keyring::{Place, StoredKeys};
 use super::{Actor, Service, ServiceError, attestation, policies};
 use crate::storage::{
-    Counter, EnrolledDevice, Handshake, LockState, Snapshot, TicketRecord, Token, TokenState, Transaction, User,
+    Attested, Counter, EnrolledDevice, Handshake, LockState, Snapshot, TicketRecord, Token, TokenState, Transaction,
+    User,
 };
 
 /// A ticket ends after so many guesses at its password: 10⁻¹³ for 16 digits.
@@ -244,17 +245,26 @@ impl Service {
             return Err(ActivationError::Refused);
         }
         let policy = policies::effective(transaction, user.group.as_ref())?;
+        let refused = |refusal: ActivationError, entry: Entry| {
+            let entry = entry.user(&user.name).token(serial).detail("reason", refusal.to_string());
+            entry.append(transaction, &Actor::Device, now).map(|()| Err(refusal))
+        };
+        let entry = Entry::new("activation.refused");
         let device = match device.map_err(ActivationError::from).and_then(|device| refuse_by_policy(&policy, device)) {
             Ok(device) => device,
-            Err(refusal) => {
-                Entry::new("activation.refused")
-                    .user(&user.name)
-                    .token(serial)
-                    .detail("reason", refusal.to_string())
-                    .append(transaction, &Actor::Device, now)?;
-                return Ok(Err(refusal));
-            }
+            Err(refusal) => return Ok(refused(refusal, entry)?),
         };
+        let attested = device.attestation.as_ref().map(|statement| Attested {
+            statement: statement.as_slice().to_vec(),
+            challenge: finished.attestation_challenge(),
+            at: now,
+            counter: 0,
+        });
+        let judged = self.trust.judge(attested.as_ref(), &device.key, &policy, now);
+        if let Some(obstacle) = judged.obstacle(&policy) {
+            let entry = entry.detail("rule", obstacle.name()).detail("attestation", obstacle.to_string());
+            return Ok(refused(not_here(obstacle.sentence()), entry)?);
+        }
         let hash = policy.hash;
         let digits = policy.code_length.digits();
         let keys = StoredKeys::activated(&finished.token_keys(hash));
@@ -283,6 +293,7 @@ impl Service {
             device: EnrolledDevice { key: device.key, description: device.description },
             expires_at,
             confirmed_at: None,
+            attested,
         };
         transaction.sweep_handshakes(now)?;
         transaction.insert_handshake(&handshake, HANDSHAKES)?;
@@ -331,14 +342,17 @@ impl Service {
         token.keys = self.keyring.seal(Place::TokenKeys(serial), keys.expose());
         token.lock = LockState::default();
         token.activated_at = Some(now);
+        let judged = self.trust.judge(handshake.attested.as_ref(), &handshake.device.key, &policy, now);
         let device = &handshake.device.description;
         let entry = Entry::new("token.activated")
             .user(&user.name)
             .token(serial)
             .detail("platform", device.platform.as_str())
-            .detail("model", device.model.as_str());
+            .detail("model", device.model.as_str())
+            .detail("attestation", judged.verdict.word());
         token.device = Some(handshake.device);
         transaction.update_token(&token)?;
+        attestation::keep(transaction, token.id, handshake.attested, &judged.verdict)?;
         transaction.delete_ticket(token.id)?;
         transaction.confirm_handshake(&handshake.session, token.id, now)?;
         entry.append(transaction, &Actor::Device, now)?;
@@ -368,14 +382,13 @@ fn read_reply(sealed: &[u8]) -> Result<FinishReply, ActivationError> {
 fn refuse_by_policy(policy: &Policy, device: Device) -> Result<Device, ActivationError> {
     if let Verdict::Refused(reasons) = device.description.signals.clone().verdict(policy.allow_unsecure_device) {
         let reasons: Vec<String> = reasons.iter().map(|reason| reason.to_string()).collect();
-        return Err(ActivationError::Policy(format!("this device can't hold a token here: {}", reasons.join("; "))));
-    }
-    if policy.require_attestation {
-        return Err(ActivationError::Policy(
-            "this organisation takes phones only whose hardware vouches for their keys".into(),
-        ));
+        return Err(not_here(&reasons.join("; ")));
     }
     Ok(device)
+}
+
+fn not_here(reasons: &str) -> ActivationError {
+    ActivationError::Policy(format!("this device can't hold a token here: {reasons}"))
 }
 
 /// Judges the first code by the rule of every code; answers the token's first state.

@@ -63,6 +63,8 @@ pub struct Service {
     pub identity: Arc<ServerIdentity>,
     /// Who waits for what.
     pub bells: Arc<Bells>,
+    /// What is believed of phones' hardware.
+    pub trust: Arc<attestation::Trust>,
 }
 
 /// What tickets and activated tokens are told of this server.
@@ -173,6 +175,6 @@ pub(crate) mod tests {
         let address = Some("https://symbolon.example".parse().unwrap());
         let identity = ServerIdentity { issuer: "Example".parse().unwrap(), address, tls: None };
         let (clock, bells) = (Arc::new(SystemClock), Arc::default());
-        Service { store, keyring, clock, identity: Arc::new(identity), bells }
+        Service { store, keyring, clock, identity: Arc::new(identity), bells, trust: Arc::default() }
     }
 }

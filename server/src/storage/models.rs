@@ -243,6 +243,30 @@ pub struct Handshake {
     pub expires_at: Timestamp,
     /// When it made the token active, if it was the one.
     pub confirmed_at: Option<Timestamp>,
+    /// What the device's hardware stated.
+    pub attested: Option<Attested>,
+}
+
+/// A statement of a device's hardware, and what it must fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attested {
+    /// The statement, in its platform's own form.
+    pub statement: Vec<u8>,
+    /// The challenge that was made for it.
+    pub challenge: [u8; 32],
+    /// When it was received.
+    pub at: Timestamp,
+    /// App Attest: where the counter of assertions stands.
+    pub counter: u32,
+}
+
+/// The statement of an active token's device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAttestation {
+    /// The statement.
+    pub attested: Attested,
+    /// What was last made of it, as JSON.
+    pub verdict: String,
 }
 
 /// A program that has an API key.

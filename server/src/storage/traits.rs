@@ -10,8 +10,8 @@ use symbolon_core::text::Name;
 
 use super::{
     Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
-    Idempotent, LockState, StorageError, StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User,
-    UserId, WriteAdministrators,
+    Idempotent, LockState, StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest, TicketRecord,
+    Token, TokenId, User, UserId, WriteAdministrators,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -85,6 +85,16 @@ pub trait Challenges {
     fn idempotent(&self, application: ApplicationId, key: &str) -> Result<Option<Idempotent>>;
 }
 
+/// Statements of devices' hardware, read.
+pub trait Attestations {
+    /// What the device of a token has stated.
+    fn attestation(&self, token: TokenId) -> Result<Option<StoredAttestation>>;
+    /// What was last made of it.
+    fn verdict(&self, token: TokenId) -> Result<Option<String>>;
+    /// Tokens whose devices have stated something, in order after `after`, at most `limit`.
+    fn attested_tokens(&self, after: TokenId, limit: u32) -> Result<Vec<TokenId>>;
+}
+
 /// Policies, read.
 pub trait Policies {
     /// What was changed for everyone, or for a group.
@@ -115,12 +125,32 @@ pub trait Epochs {
 
 /// One consistent state of everything.
 pub trait Snapshot:
-    Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs + Administrators
+    Meta
+    + Users
+    + Tokens
+    + Activations
+    + Applications
+    + Challenges
+    + Attestations
+    + Policies
+    + Audit
+    + Epochs
+    + Administrators
 {
 }
 
 impl<T> Snapshot for T where
-    T: Meta + Users + Tokens + Activations + Applications + Challenges + Policies + Audit + Epochs + Administrators
+    T: Meta
+        + Users
+        + Tokens
+        + Activations
+        + Applications
+        + Challenges
+        + Attestations
+        + Policies
+        + Audit
+        + Epochs
+        + Administrators
 {
 }
 
@@ -214,6 +244,18 @@ pub trait WriteChallenges {
     fn sweep_challenges(&self, ended: Timestamp, now: Timestamp) -> Result<()>;
 }
 
+/// Statements of devices' hardware, written.
+pub trait WriteAttestations {
+    /// Puts a statement in the place of the token's earlier one, if there was one.
+    fn put_attestation(&self, token: TokenId, stored: &StoredAttestation) -> Result<()>;
+    /// Writes what is made of a statement now.
+    fn set_verdict(&self, token: TokenId, verdict: &str) -> Result<()>;
+    /// Writes where the counter of assertions stands.
+    fn set_attestation_counter(&self, token: TokenId, counter: u32) -> Result<()>;
+    /// Removes a token's statement.
+    fn delete_attestation(&self, token: TokenId) -> Result<()>;
+}
+
 /// Policies, written.
 pub trait WritePolicies {
     /// Writes what is changed for everyone, or for a group, under a new version, which is answered.
@@ -243,6 +285,7 @@ pub trait Transaction:
     + WriteActivations
     + WriteApplications
     + WriteChallenges
+    + WriteAttestations
     + WritePolicies
     + WriteAudit
     + WriteEpochs
@@ -258,6 +301,7 @@ impl<T> Transaction for T where
         + WriteActivations
         + WriteApplications
         + WriteChallenges
+        + WriteAttestations
         + WritePolicies
         + WriteAudit
         + WriteEpochs

@@ -8,8 +8,8 @@ use symbolon_core::otp::{Digits, Hash, Period, TimeStep};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::SigningKey;
 use symbolon_server::storage::{
-    Application, ApplicationId, Challenge, ChallengeStatus, Counter, EnrolledDevice, Handshake, Lock, LockState,
-    Origin, Question, Scope, Store, StoredEntry, Token, TokenId, TokenState, User, UserId,
+    Application, ApplicationId, Attested, Challenge, ChallengeStatus, Counter, EnrolledDevice, Handshake, Lock,
+    LockState, Origin, Question, Scope, Store, StoredEntry, Token, TokenId, TokenState, User, UserId,
 };
 
 use crate::write;
@@ -117,7 +117,12 @@ pub(crate) fn handshake(token: &Token, number: u8) -> Handshake {
         device: device(),
         expires_at: at(600 + i64::from(number)),
         confirmed_at: None,
+        attested: (number % 2 == 0).then(attested),
     }
+}
+
+pub(crate) fn attested() -> Attested {
+    Attested { statement: vec![0x30, 0, 0xff], challenge: [9; 32], at: at(5), counter: 0 }
 }
 
 pub(crate) fn challenge(application: &Application, user: &User, number: u8) -> Challenge {

@@ -2,6 +2,7 @@
 
 mod administrators;
 mod applications;
+mod attestation;
 mod audit;
 mod backup;
 mod groups;
@@ -54,6 +55,9 @@ enum Command {
     /// The installation's own keys.
     #[command(subcommand)]
     Key(key::Command),
+    /// What phones' hardware says of their keys.
+    #[command(subcommand)]
+    Attestation(attestation::Command),
     /// The server's clock.
     #[command(subcommand)]
     Clock(ClockCommand),
@@ -87,6 +91,7 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         // A restoration must not open what it replaces.
         let service = async || open(&config).await;
         match arguments.command {
+            Command::Attestation(command) => attestation::run(&command, &config, output),
             Command::Backup(command) => backup::run(command, &config, output).await,
             Command::Key(command) => key::run(command, &config, output).await,
             Command::User(command) => users::run(command, &service().await?, output).await,

@@ -13,6 +13,7 @@ use symbolon_core::keys::sha256;
 use symbolon_core::policy::Policy;
 
 use super::{end, ended, origins};
+use crate::attestation::Refusal;
 use crate::service::activation::ActivationError;
 use crate::service::audit::{self, Entry};
 use crate::service::bells::Bell;
@@ -67,6 +68,8 @@ struct Checked {
     token: Token,
     device: EnrolledDevice,
     answer: Answer,
+    /// The answer as it was signed, and what App Attest asserts of it.
+    signed: AnswerRequest,
     factors: Vec<Factor>,
     /// The unlock after which the phone has the factor key that proved it, where that is new.
     unlocked: Option<u16>,
@@ -144,7 +147,8 @@ impl Service {
         } else {
             None
         };
-        Ok(Checked { token, device, answer, factors, unlocked, receipt })
+        let signed = message.clone();
+        Ok(Checked { token, device, answer, signed, factors, unlocked, receipt })
     }
 
     #[expect(clippy::too_many_arguments, reason = "a receipt tells of all of these")]
@@ -236,6 +240,17 @@ impl Service {
                         .append(transaction, &Actor::Device, now)?;
                     return Ok((Err(ApprovalError::ShortOfPolicy(reason)), Vec::new()));
                 }
+                if let Some(refusal) = self.distrust(transaction, checked, &policy, now)? {
+                    Entry::new("approval.refused")
+                        .user(&user.name)
+                        .token(token.serial)
+                        .detail("challenge", challenge.id.to_string())
+                        .detail("reason", refusal.sentence())
+                        .detail("rule", refusal.name())
+                        .detail("attestation", refusal.to_string())
+                        .append(transaction, &Actor::Device, now)?;
+                    return Ok((Err(ApprovalError::ShortOfPolicy(refusal.sentence())), Vec::new()));
+                }
                 if self.is_matched(&challenge, answer.mutual_challenge.as_ref())? {
                     origins::confirmed(transaction, &challenge, now)?;
                     by_token(ChallengeStatus::Confirmed, checked.factors.clone(), checked.receipt.clone())
@@ -261,6 +276,32 @@ impl Service {
         transaction.set_decision(&challenge.id, token.id, answer.decision)?;
         let bells = end(transaction, &Actor::Device, &challenge, outcome, now)?;
         Ok((Ok(status), bells))
+    }
+
+    /// Why the device's hardware is not believed any more, where the policy minds. The counter of App Attest goes up with
+    /// the answer.
+    fn distrust(
+        &self,
+        transaction: &dyn Transaction,
+        checked: &Checked,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Refusal>, ServiceError> {
+        let (judged, _) = self.judge_token(transaction, &checked.token, policy, now)?;
+        if let Some(obstacle) = judged.obstacle(policy) {
+            return Ok(Some(obstacle.clone()));
+        }
+        let stored = transaction.attestation(checked.token.id)?;
+        let attested = stored.as_ref().map(|stored| &stored.attested);
+        let assertion = checked.signed.assertion.as_ref().map(|assertion| assertion.as_slice());
+        match self.trust.judge_assertion(attested, assertion, checked.signed.answer.as_bytes(), policy) {
+            Ok(None) => Ok(None),
+            Ok(Some(counter)) => {
+                transaction.set_attestation_counter(checked.token.id, counter)?;
+                Ok(None)
+            }
+            Err(refusal) => Ok(Some(refusal)),
+        }
     }
 
     /// Whether the person gave the value that the page shows, where there is one.

@@ -240,6 +240,7 @@ impl Service {
                 // The old half is refused from this commit on: its keys are gone.
                 token.keys.clear();
                 token.device = None;
+                transaction.delete_attestation(token.id)?;
                 token.activated_at = None;
                 token.spent.clear();
                 token.lock = LockState { failures: 0, ..token.lock };

@@ -7,6 +7,7 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
 
 use crate::service::ServiceError;
+use crate::service::attestation::{self, AttestationVerdict};
 use crate::storage::{Counter, Origin, Snapshot, Token, TokenState, User};
 
 /// A token as the admin API and the commands show one.
@@ -56,6 +57,9 @@ pub struct TokenView {
     /// The device that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceView>,
+    /// What its hardware proves, for tokens with a device of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<AttestationVerdict>,
     /// When it was added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -150,6 +154,7 @@ pub fn view(snapshot: &dyn Snapshot, token: Token, user: &User, now: Timestamp) 
     let locks = [token.lock.lock, user.lock.lock];
     let locked_until = locks.iter().filter(|lock| lock.holds(now)).filter_map(|lock| lock.ends_at()).max();
     let ticket = snapshot.ticket(token.id)?;
+    let attestation = attestation::verdict(snapshot, &token)?;
     Ok(TokenView {
         serial: token.serial,
         maker_serial: token.maker_serial,
@@ -171,6 +176,7 @@ pub fn view(snapshot: &dyn Snapshot, token: Token, user: &User, now: Timestamp) 
             key_protection: device.description.key_protection.into(),
             signals: device.description.signals,
         }),
+        attestation,
         created_at: token.created_at,
         activated_at: token.activated_at,
         last_used_at: token.last_used_at,

@@ -38,6 +38,7 @@ fn read_handshake(row: &Row<'_>) -> Result<Handshake> {
         device: read_device(&columns.next::<Vec<u8>>()?, columns.text()?)?,
         expires_at: columns.time()?,
         confirmed_at: columns.optional_time()?,
+        attested: columns.attested(0)?,
     })
 }
 
@@ -53,7 +54,7 @@ impl Activations for Open<'_> {
     fn handshake(&self, session: &SessionId) -> Result<Option<Handshake>> {
         self.one(
             "SELECT session, token_id, request, reply, hash, digits, sealed_keys, device_key, device, expires_at,
-             confirmed_at FROM handshake WHERE session = ?",
+             confirmed_at, statement, challenge, attested_at FROM handshake WHERE session = ?",
             [session.as_slice()],
             read_handshake,
         )
@@ -92,9 +93,11 @@ impl WriteActivations for Open<'_> {
         let (device_key, device) = device_columns(&handshake.device)?;
         let inserted = self.execute(
             "INSERT INTO handshake
-             (session, token_id, request, reply, hash, digits, sealed_keys, device_key, device, created, expires_at)
+             (session, token_id, request, reply, hash, digits, sealed_keys, device_key, device, created, expires_at,
+             statement, challenge, attested_at)
              VALUES (:session, :token, :request, :reply, :hash, :digits, :keys, :device_key, :device,
-             (SELECT coalesce(max(created), 0) + 1 FROM handshake WHERE token_id = :token), :expires_at) ON CONFLICT DO NOTHING",
+             (SELECT coalesce(max(created), 0) + 1 FROM handshake WHERE token_id = :token), :expires_at,
+             :statement, :challenge, :attested_at) ON CONFLICT DO NOTHING",
             named_params! {
                 ":session": handshake.session.as_slice(),
                 ":token": handshake.token.0,
@@ -106,6 +109,9 @@ impl WriteActivations for Open<'_> {
                 ":device_key": device_key,
                 ":device": device,
                 ":expires_at": millis(handshake.expires_at),
+                ":statement": handshake.attested.as_ref().map(|attested| &attested.statement),
+                ":challenge": handshake.attested.as_ref().map(|attested| &attested.challenge),
+                ":attested_at": handshake.attested.as_ref().map(|attested| millis(attested.at)),
             },
         )?;
         self.execute(

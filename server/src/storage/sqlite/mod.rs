@@ -4,6 +4,7 @@
 mod activations;
 mod administrators;
 mod applications;
+mod attestations;
 mod audit;
 mod challenges;
 mod copies;

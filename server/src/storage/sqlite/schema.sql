@@ -71,7 +71,10 @@ CREATE TABLE handshake (
     device TEXT NOT NULL,
     created INTEGER NOT NULL,           -- counts up, to tell the oldest
     expires_at INTEGER NOT NULL,
-    confirmed_at INTEGER
+    confirmed_at INTEGER,
+    statement BLOB,                     -- of the device's hardware, with its challenge and time
+    challenge BLOB,
+    attested_at INTEGER
 ) STRICT;
 
 CREATE INDEX handshake_of_token ON handshake (token_id, created);
@@ -201,3 +204,13 @@ CREATE TABLE session (
     created_at INTEGER NOT NULL,
     used_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What the hardware of a token's device has stated of its key, and what was made of it.
+CREATE TABLE attestation (
+    token_id INTEGER PRIMARY KEY REFERENCES token (id) ON DELETE CASCADE,
+    statement BLOB NOT NULL,
+    challenge BLOB NOT NULL,
+    attested_at INTEGER NOT NULL,
+    counter INTEGER NOT NULL DEFAULT 0, -- of App Attest's assertions
+    verdict TEXT NOT NULL
+) STRICT;
