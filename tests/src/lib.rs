@@ -15,6 +15,7 @@
 mod caller;
 mod clock;
 mod desktop;
+pub mod hardware;
 mod installation;
 mod middleman;
 mod otp;
