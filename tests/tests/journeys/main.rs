@@ -18,6 +18,7 @@ mod backup;
 mod challenges;
 mod clock;
 mod desktop;
+mod document;
 mod faults;
 mod import;
 mod input;
