@@ -40,6 +40,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is believed of phones' hardware.
     pub attestation: Attestation,
+    /// The audit.
+    pub audit: Audit,
     /// Logs.
     pub log: Log,
 }
@@ -57,6 +59,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
             attestation: Attestation::default(),
+            audit: Audit::default(),
             log: Log::default(),
         }
     }
@@ -153,6 +156,22 @@ impl Default for Attestation {
     }
 }
 
+/// What is kept of the audit outside the database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// The folder of the file with signed checkpoints; made when it is not there. Without it they go to the log only.
+    pub checkpoints: Option<PathBuf>,
+    /// After how many seconds the next one is made, when the audit has grown.
+    pub checkpoint_every: u32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { checkpoints: None, checkpoint_every: 3600 }
+    }
+}
+
 /// Logs, on standard error.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -220,7 +239,12 @@ impl Config {
                 set(&mut table, &key.to_ascii_lowercase(), &value)?;
             }
         }
-        table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))
+        let config: Self =
+            table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))?;
+        if config.audit.checkpoint_every == 0 {
+            return Err(ConfigError::Invalid("audit.checkpoint_every: must be at least 1 second".into()));
+        }
+        Ok(config)
     }
 
     /// Where the master key is: in the data directory where nothing else is configured.

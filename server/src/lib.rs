@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod attestation;
+mod checkpoints;
 pub mod commands;
 pub mod config;
 pub mod console;

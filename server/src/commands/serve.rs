@@ -21,6 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::installation::{hold, open};
 use super::output::{Failure, Output};
 use crate::api::{self, Api, Guards};
+use crate::checkpoints;
 use crate::config::{Config, LogFormat};
 use crate::console::{self, Console};
 use crate::metrics::Metrics;
@@ -99,6 +100,8 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let mut metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
     hang_up_on_the_slow(&mut metrics_server);
     tokio::spawn(metrics_server.handle(handle.clone()).serve(metrics_routes(metrics).into_make_service()));
+
+    tokio::spawn(checkpoints::keep(service.clone(), config.audit.clone()));
 
     let ready = Ready {
         ready: true,

@@ -11,6 +11,7 @@ use symbolon_core::keys::sha256;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
 
+use super::checkpoints::Checkpoint;
 use super::{Service, ServiceError};
 use crate::storage::{Snapshot, StorageError, StoredEntry, Transaction};
 
@@ -166,6 +167,13 @@ pub struct ChainReport {
     pub broken: Option<ChainBreak>,
 }
 
+impl ChainReport {
+    fn broken(sequence: u64, reason: String) -> Self {
+        let broken = Some(ChainBreak { sequence, reason });
+        Self { intact: false, entries: sequence - 1, head: None, broken }
+    }
+}
+
 /// The last entry of an intact chain.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ChainHead {
@@ -187,24 +195,36 @@ pub struct ChainBreak {
 /// Entries are read in portions of this size.
 const PORTION: u32 = 2000;
 
-/// Walks along the whole chain.
+/// Walks along the whole chain, and looks whether it still is the one that checkpoints tell of.
 ///
 /// # Errors
 /// The store's.
-pub fn verify(snapshot: &dyn Snapshot) -> Result<ChainReport, StorageError> {
+pub fn verify(snapshot: &dyn Snapshot, checkpoints: &[Checkpoint]) -> Result<ChainReport, StorageError> {
     let mut previous = [0; 32];
     let mut expected = 1;
     loop {
         let portion = snapshot.audit_entries(expected, PORTION)?;
         for stored in &portion {
-            if let Some(reason) = fault(stored, expected, &previous) {
-                let broken = Some(ChainBreak { sequence: expected, reason: reason.to_owned() });
-                return Ok(ChainReport { intact: false, entries: expected - 1, head: None, broken });
+            let told = checkpoints.iter().find(|checkpoint| checkpoint.sequence == expected);
+            let other = told.filter(|checkpoint| *checkpoint.hash.as_slice() != stored.hash).map(|checkpoint| {
+                format!("it is not the entry of the checkpoint of {}: the chain was made anew", checkpoint.time)
+            });
+            if let Some(reason) = fault(stored, expected, &previous).map(str::to_owned).or(other) {
+                return Ok(ChainReport::broken(expected, reason));
             }
             previous = stored.hash;
             expected += 1;
         }
         if portion.len() < PORTION as usize {
+            if let Some(checkpoint) =
+                checkpoints.iter().filter(|checkpoint| checkpoint.sequence >= expected).max_by_key(|c| c.sequence)
+            {
+                let reason = format!(
+                    "the end was cut off: the checkpoint of {} tells of {} entries",
+                    checkpoint.time, checkpoint.sequence
+                );
+                return Ok(ChainReport::broken(expected, reason));
+            }
             let entries = expected - 1;
             let hash = data_encoding::HEXLOWER.encode(&previous);
             let head = (entries > 0).then_some(ChainHead { sequence: entries, hash });

@@ -61,7 +61,7 @@ impl Service {
                 Ok(())
             })?;
             let last_entry_at = snapshot.audit_head()?.map(|head| head.time);
-            Ok(Holdings { last_entry_at, tokens, audit: audit::verify(snapshot)? })
+            Ok(Holdings { last_entry_at, tokens, audit: audit::verify(snapshot, &[])? })
         })
     }
 
@@ -161,7 +161,7 @@ const CONFIRMATION: &str = "confirm";
 
 fn needs(token: &Token) -> &'static str {
     match token.counter {
-        Counter::Time { .. } => CONFIRMATION,
+        Counter::Time { .. } | Counter::Listed { .. } => CONFIRMATION,
         Counter::Event { .. } => "reset",
     }
 }
@@ -203,6 +203,10 @@ fn suspend(
         // The drift may have moved by a window since the last reset, and a code may have been a window ahead of that.
         let latest = TimeStep::at(now, *period).moved(state.drift_at_reset + 2 * window);
         state.last = state.last.max(Some(latest));
+        transaction.update_token(&token)?;
+    }
+    if let Counter::Listed { .. } = token.counter {
+        token.expires_at = Some(now);
         transaction.update_token(&token)?;
     }
     if token.device.is_some() || matches!(token.counter, Counter::Event { .. }) {

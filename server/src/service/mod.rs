@@ -9,6 +9,7 @@ pub mod attestation;
 pub mod audit;
 pub mod bells;
 pub mod challenges;
+pub mod checkpoints;
 pub mod contact;
 pub mod epochs;
 pub mod import;

@@ -13,8 +13,9 @@ use symbolon_core::text::{Name, Text};
 
 use super::audit::Entry;
 use super::keyring::{Place, StoredKeys};
+use super::tokens::listed_code;
 use super::{Actor, Service, ServiceError, audit, policies};
-use crate::storage::{Counter, LockState, Snapshot, Token, TokenState, Transaction, User};
+use crate::storage::{Counter, LockState, Origin, Snapshot, Token, TokenState, Transaction, User};
 
 /// Whose code it is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Verdict {
         token: SerialNumber,
         /// Whose.
         user: Name,
+        /// Whether it was a temporary code, which proves no token.
+        temporary: bool,
     },
     /// The code does not count.
     Refused {
@@ -116,7 +119,7 @@ impl Service {
     pub async fn verify(&self, actor: Actor, subject: Subject, code: Code) -> Result<Verdict, ServiceError> {
         let now = self.clock.now();
         let read = self.store.read(|snapshot| {
-            let Some((user, tokens)) = candidates(snapshot, &subject)? else { return Ok(None) };
+            let Some((user, tokens)) = candidates(snapshot, &subject, now)? else { return Ok(None) };
             let policy = policies::effective(snapshot, user.group.as_ref())?;
             let tokens = tokens.into_iter().map(|token| Ok((needs_reset(snapshot, &token)?, token)));
             let tokens = tokens.collect::<Result<Vec<_>, ServiceError>>()?;
@@ -159,6 +162,14 @@ impl Service {
                     judged => judged,
                 })
             }
+            Counter::Listed { codes } => {
+                let number = (0..codes).find(|number| listed_code(&key, *number) == *code);
+                Found::Event(match number {
+                    None => Match::Wrong,
+                    Some(number) if token.spent.contains(&counter_as_step(number)) => Match::Replayed(number),
+                    Some(number) => Match::Accepted(number),
+                })
+            }
             Counter::Event { next } => {
                 let window = if needs_reset { 0 } else { policy.max_event_window.get() };
                 let reset = policy.max_reset_event_window.get();
@@ -195,7 +206,11 @@ impl Service {
 }
 
 /// The user and the active tokens among which the code may be; `None` when there are none.
-fn candidates(snapshot: &dyn Snapshot, subject: &Subject) -> Result<Option<(User, Vec<Token>)>, ServiceError> {
+fn candidates(
+    snapshot: &dyn Snapshot,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Option<(User, Vec<Token>)>, ServiceError> {
     let (user, mut tokens) = match subject {
         Subject::User(name) => {
             let Some(user) = snapshot.user_by_name(name)? else { return Ok(None) };
@@ -208,7 +223,7 @@ fn candidates(snapshot: &dyn Snapshot, subject: &Subject) -> Result<Option<(User
             (user, vec![token])
         }
     };
-    tokens.retain(|token| token.state == TokenState::Active);
+    tokens.retain(|token| token.state == TokenState::Active && !token.has_ended(now));
     Ok((user.enabled && !tokens.is_empty()).then_some((user, tokens)))
 }
 
@@ -251,8 +266,13 @@ fn accepted(
     if user.lock != user.lock.succeeded() {
         transaction.set_user_lock(user.id, &user.lock.succeeded())?;
     }
-    Entry::new("code.accepted").user(&user.name).token(token.serial).append(transaction, actor, now)?;
-    Ok(Verdict::Accepted { token: token.serial, user: user.name.clone() })
+    let temporary = token.origin == Origin::Temporary;
+    let mut entry = Entry::new("code.accepted").user(&user.name).token(token.serial);
+    if temporary {
+        entry = entry.detail("factors", vec!["temporary"]);
+    }
+    entry.append(transaction, actor, now)?;
+    Ok(Verdict::Accepted { token: token.serial, user: user.name.clone(), temporary })
 }
 
 /// Takes the step or event of a code that fits. False when a lock holds, or when another decision about the token or its
@@ -272,6 +292,9 @@ fn accept(
         (Found::Step(Match::Accepted(step)), Counter::Time { period, state }) => {
             let after = state.accepted(step, TimeStep::at(now, period), policy.max_time_steps.get());
             transaction.accept_step(token, user, step, after.drift, now)?
+        }
+        (Found::Event(Match::Accepted(code)), Counter::Listed { .. }) => {
+            transaction.accept_listed(token, user, code, now)?
         }
         (Found::Event(Match::Accepted(counter)), Counter::Event { .. }) => {
             transaction.accept_event(token, user, counter, now)?

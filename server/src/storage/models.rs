@@ -152,6 +152,8 @@ pub struct Token {
     pub activated_at: Option<Timestamp>,
     /// When a code of it was last accepted.
     pub last_used_at: Option<Timestamp>,
+    /// When it ends, for temporary ones.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// How far a token is. `locked` and `expired` are seen from the lock and the ticket; they are no states of their own
@@ -177,6 +179,8 @@ pub enum Origin {
     Activated,
     /// Imported from another maker.
     Imported,
+    /// A few codes that the help desk gave a person without a phone.
+    Temporary,
 }
 
 /// What a token's codes count.
@@ -193,6 +197,11 @@ pub enum Counter {
     Event {
         /// The counter of the next code.
         next: u64,
+    },
+    /// Each of so many codes once, in any order; those that were used are among the spent.
+    Listed {
+        /// How many there are.
+        codes: u64,
     },
 }
 

@@ -186,6 +186,8 @@ pub trait WriteTokens {
     fn accept_step(&self, token: &Token, user: &User, step: TimeStep, drift: i64, now: Timestamp) -> Result<bool>;
     /// Takes the event `counter` under the same conditions, if the token stands at it or before; then it stands after.
     fn accept_event(&self, token: &Token, user: &User, counter: u64, now: Timestamp) -> Result<bool>;
+    /// Takes one of a temporary token's codes under the same conditions, if it is not among the spent; then it is.
+    fn accept_listed(&self, token: &Token, user: &User, code: u64, now: Timestamp) -> Result<bool>;
     /// Removes a token with its ticket and handshakes.
     fn delete_token(&self, id: TokenId) -> Result<()>;
 }

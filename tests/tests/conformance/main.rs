@@ -83,7 +83,8 @@ conform! { sqlite: {
     people: users_are_found_and_keep_every_field, users_are_listed_by_name_and_searched, a_name_is_given_once,
         with_a_user_go_the_tokens_and_all_that_is_theirs;
     tokens: tokens_keep_every_field, serial_numbers_are_given_once, a_step_is_taken_once_and_never_an_earlier_one,
-        an_event_is_taken_once_and_those_before_it_with_it, nothing_is_taken_when_a_decision_came_between,
+        an_event_is_taken_once_and_those_before_it_with_it,
+        a_temporary_code_is_taken_once_in_any_order_and_in_time, nothing_is_taken_when_a_decision_came_between,
         a_lock_is_written_without_the_rest, a_ticket_takes_the_place_of_the_one_before,
         guesses_are_counted_and_given_back, the_oldest_handshakes_are_dropped,
         a_confirmed_handshake_drops_the_others, handshakes_end;

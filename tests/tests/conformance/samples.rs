@@ -76,6 +76,7 @@ pub(crate) fn token(user: &User, serial: u64) -> Token {
         created_at: at(1),
         activated_at: Some(at(2)),
         last_used_at: None,
+        expires_at: None,
     }
 }
 

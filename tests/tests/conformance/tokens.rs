@@ -111,6 +111,30 @@ pub(crate) fn an_event_is_taken_once_and_those_before_it_with_it(database: &Data
     assert!(!take_event(&store, &token, &user, u64::MAX));
 }
 
+pub(crate) fn a_temporary_code_is_taken_once_in_any_order_and_in_time(database: &Database) {
+    let store = database.open();
+    let user = add_user(&store, "alice");
+    let given = Token {
+        origin: Origin::Temporary,
+        counter: Counter::Listed { codes: 3 },
+        expires_at: Some(at(100)),
+        ..token(&user, 1)
+    };
+    let given = add_token(&store, given);
+    assert_eq!(stored(&store, &given), given);
+    let take = |token: &Token, code: u64, now: i64| {
+        let (token, user) = (token.clone(), user.clone());
+        write(&store, move |transaction| transaction.accept_listed(&token, &user, code, at(now)))
+    };
+    assert!(take(&given, 2, 5));
+    assert!(!take(&given, 0, 5), "another code was taken since it was read");
+    let after = stored(&store, &given);
+    assert_eq!((&after.spent, after.last_used_at), (&vec![step(2)], Some(at(5))));
+    assert!(!take(&after, 2, 6));
+    assert!(!take(&after, 0, 100), "its time is over");
+    assert!(take(&after, 0, 99));
+}
+
 /// Every decision about the token or its user that could come between the read and the update.
 pub(crate) fn nothing_is_taken_when_a_decision_came_between(database: &Database) {
     let store = database.open();

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use serde_json::Value;
-use symbolon_tests::Server;
+use symbolon_tests::{Installation, Outcome, Server, Wire};
 
 /// A server with a dozen entries.
 fn server() -> Server {
@@ -96,15 +96,106 @@ fn an_inserted_entry_is_named() {
     assert_eq!(named, 13);
 }
 
-/// Without a checkpoint from outside nothing can show that an end was cut off; the head that was noted does.
+/// Writes a file of checkpoints, and answers what a walk along the chain says with it.
+fn verify_with(server: &Server, checkpoints: &str) -> Outcome {
+    let file = server.beside("kept.jws");
+    std::fs::write(&file, checkpoints).unwrap();
+    server.try_admin(&["audit", "verify", "--checkpoint", file.to_str().unwrap()])
+}
+
+fn checkpoint(server: &Server) -> String {
+    server.admin(&["audit", "checkpoint"])["checkpoint"].as_str().unwrap().to_owned()
+}
+
 #[test]
-fn a_cut_off_end_shows_in_the_head_that_was_kept_elsewhere() {
+fn a_cut_off_end_is_found_with_a_checkpoint_that_was_kept_elsewhere() {
     let server = server();
-    let before = server.admin(&["audit", "verify"]);
+    let kept = checkpoint(&server);
+    server.admin(&["user", "add", "m"]);
+    assert_eq!(verify_with(&server, &kept).done()["intact"], true, "the audit has grown since");
     server.database().execute("DELETE FROM audit WHERE sequence > 10", []).unwrap();
-    let after = server.admin(&["audit", "verify"]);
-    assert_eq!((&before["head"]["sequence"], &after["head"]["sequence"]), (&12.into(), &10.into()));
-    assert_ne!(before["head"]["hash"], after["head"]["hash"]);
+    assert_eq!(server.admin(&["audit", "verify"])["intact"], true, "without a checkpoint nothing shows it");
+    let outcome = verify_with(&server, &kept);
+    assert_eq!(outcome.exit, Some(1), "{}", outcome.output);
+    assert_eq!(outcome.document["broken"]["sequence"], 11);
+    assert!(outcome.document["broken"]["reason"].as_str().unwrap().contains("12 entries"), "{}", outcome.output);
+    // Filled up again, the entries are others.
+    for user in ["x", "y", "z"] {
+        server.admin(&["user", "add", user]);
+    }
+    assert_eq!(server.admin(&["audit", "verify"])["intact"], true);
+    let outcome = verify_with(&server, &kept);
+    assert_eq!(
+        (outcome.exit, &outcome.document["broken"]["sequence"]),
+        (Some(1), &Value::from(12)),
+        "{}",
+        outcome.output
+    );
+}
+
+#[test]
+fn only_checkpoints_that_this_server_signed_are_believed() {
+    let (server, other) = (server(), server());
+    let kept = checkpoint(&server);
+    let foreign = checkpoint(&other);
+    let mut forged = kept.clone();
+    let end = forged.pop().unwrap();
+    forged.push(if end == 'A' { 'Q' } else { 'A' });
+    let two = format!("{kept}\n\n{foreign}\n");
+    for wrong in ["", "\n", "nonsense", &foreign, &forged, &two] {
+        assert_eq!(verify_with(&server, wrong).exit, Some(2), "{wrong}");
+    }
+    assert_eq!(verify_with(&server, &format!("{kept}\n{kept}\n")).exit, Some(0));
+    assert_eq!(server.try_admin(&["audit", "verify", "--checkpoint", "/nowhere/at all"]).exit, Some(2));
+}
+
+#[tokio::test]
+async fn checkpoints_go_to_the_folder_and_to_the_log_at_each_start_and_as_the_audit_grows() {
+    let installation = Installation::new();
+    let folder = installation.beside("elsewhere");
+    let installation = installation
+        .configured("AUDIT__CHECKPOINTS", folder.to_str().unwrap())
+        .configured("AUDIT__CHECKPOINT_EVERY", "1");
+    let mut server = Server::with(installation);
+    let file = folder.join("checkpoints.jws");
+    let lines = || std::fs::read_to_string(&file).unwrap_or_default().lines().count();
+    let grown = async |least: usize| {
+        for _ in 0..300 {
+            if lines() >= least {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("{} checkpoints, expected {least}", lines());
+    };
+    server.admin(&["user", "add", "a"]);
+    grown(1).await;
+    server.admin(&["user", "add", "b"]);
+    grown(2).await;
+    server.kill();
+    server.start_again();
+    grown(3).await;
+    let by_hand = server.admin(&["audit", "checkpoint"]);
+    assert_eq!(by_hand["file"], file.to_str().unwrap());
+    let by_api = Wire::send(server.caller("admin").request("POST", "/v1/admin/audit/checkpoint")).await.json();
+    assert!(by_api["sequence"].as_u64() >= by_hand["sequence"].as_u64());
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(server.log().contains(kept.lines().next().unwrap()), "the log has them, too");
+    assert_eq!(verify_with(&server, &format!("{kept}{}", by_api["checkpoint"].as_str().unwrap())).exit, Some(0));
+}
+
+#[test]
+fn a_spreadsheet_finds_no_formula_in_the_export() {
+    let server = Server::start();
+    for user in ["=1+1", "@sum", "-2", "+3", "plain, \"quoted\""] {
+        server.admin(&["user", "add", "--", user]);
+    }
+    let export = server.try_admin(&["audit", "export", "--format", "csv"]);
+    assert_eq!(export.exit, Some(0), "{}", export.message);
+    let lines: Vec<&str> = export.output.lines().collect();
+    assert_eq!(lines[0], "sequence,time,actor,action,user,token,details");
+    let users: Vec<&str> = lines[1..].iter().map(|line| line.split("user.added,").nth(1).unwrap()).collect();
+    assert_eq!(users, ["'=1+1,,", "'@sum,,", "'-2,,", "'+3,,", "\"plain, \"\"quoted\"\"\",,"]);
 }
 
 #[test]

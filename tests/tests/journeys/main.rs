@@ -29,3 +29,4 @@ mod pin;
 mod race;
 mod secrets;
 mod states;
+mod temporary;

@@ -7,6 +7,7 @@ use crate::api::extract::{Administrator, Query};
 use crate::api::{Api, Problem};
 use crate::service::ServiceError;
 use crate::service::audit::{self, AuditEntry, ChainReport};
+use crate::service::checkpoints::SignedCheckpoint;
 
 /// A page of entries.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -52,6 +53,19 @@ pub(super) async fn export(
     responses((status = 200, body = ChainReport))
 )]
 pub(super) async fn verify(State(api): State<Api>, _: Administrator) -> Result<axum::Json<ChainReport>, Problem> {
-    let report = api.service.store.read_much(audit::verify).await;
+    let report = api.service.store.read_much(|snapshot| audit::verify(snapshot, &[])).await;
     Ok(axum::Json(report.map_err(ServiceError::from)?))
+}
+
+/// A signed checkpoint of the audit, to be kept elsewhere: with it a cut-off end is found.
+#[utoipa::path(
+    post, path = "/v1/admin/audit/checkpoint", tag = "admin", security(("key" = [])),
+    responses((status = 200, body = SignedCheckpoint), (status = 409, body = Problem))
+)]
+pub(super) async fn checkpoint(
+    State(api): State<Api>,
+    _: Administrator,
+) -> Result<axum::Json<SignedCheckpoint>, Problem> {
+    let empty = || ServiceError::Refused("there is nothing in the audit yet".into());
+    Ok(axum::Json(api.service.checkpoint()?.ok_or_else(empty)?))
 }

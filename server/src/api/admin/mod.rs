@@ -23,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tokens::show, tokens::label, tokens::delete))
         .routes(routes!(tokens::act))
         .routes(routes!(tokens::import))
+        .routes(routes!(tokens::add_temporary))
         .routes(routes!(applications::list, applications::add))
         .routes(routes!(applications::remove))
         .routes(routes!(applications::rotate))
@@ -38,5 +39,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(policy::groups))
         .routes(routes!(audit::export))
         .routes(routes!(audit::verify))
+        .routes(routes!(audit::checkpoint))
         .routes(routes!(clock::accept))
 }

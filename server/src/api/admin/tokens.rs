@@ -14,6 +14,7 @@ use crate::api::extract::{Administrator, Json, Path, Query, read_body};
 use crate::api::{Api, Problem};
 use crate::service::activation::TicketView;
 use crate::service::import::{self, Credential, Format, ImportReport};
+use crate::service::tokens::{NewTemporaryCodes, TemporaryCodes};
 use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 
 /// One token.
@@ -109,6 +110,21 @@ pub(super) async fn add(
     Json(new): Json<NewToken>,
 ) -> Result<(StatusCode, axum::Json<TokenWithTicket>), Problem> {
     Ok((StatusCode::CREATED, axum::Json(api.service.add_token(actor, name, new).await?)))
+}
+
+/// Gives a user without a phone temporary codes, which are shown this once. Those given before end.
+#[utoipa::path(
+    post, path = "/v1/admin/users/{name}/temporary-codes", tag = "admin", params(("name" = String, Path)),
+    request_body = NewTemporaryCodes, security(("key" = [])),
+    responses((status = 201, body = TemporaryCodes), (status = 400, body = Problem), (status = 409, body = Problem))
+)]
+pub(super) async fn add_temporary(
+    State(api): State<Api>,
+    Administrator(actor): Administrator,
+    Path(name): Path<Name>,
+    Json(new): Json<NewTemporaryCodes>,
+) -> Result<(StatusCode, axum::Json<TemporaryCodes>), Problem> {
+    Ok((StatusCode::CREATED, axum::Json(api.service.add_temporary_codes(actor, name, new).await?)))
 }
 
 /// One token.

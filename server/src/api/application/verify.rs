@@ -40,7 +40,7 @@ pub(super) enum VerifyReply {
         /// Whose.
         #[schema(value_type = String, example = "alice")]
         user: Name,
-        /// What was proven: `possession`.
+        /// What was proven: `possession`, or `temporary` for a code that the help desk gave.
         factors: Vec<&'static str>,
         /// The same in the words of RFC 8176.
         amr: Vec<&'static str>,
@@ -83,9 +83,10 @@ pub(super) async fn verify(
     };
     let verdict = api.service.verify(Actor::Application(application.name), subject, code).await?;
     Ok(axum::Json(match verdict {
-        Verdict::Accepted { token, user } => {
+        Verdict::Accepted { token, user, temporary } => {
             api.metrics.verified("accepted");
-            VerifyReply::Accepted { token, user, factors: vec!["possession"], amr: vec!["otp"] }
+            let factor = if temporary { "temporary" } else { "possession" };
+            VerifyReply::Accepted { token, user, factors: vec![factor], amr: vec!["otp"] }
         }
         Verdict::Refused { reason, retry_at } => {
             api.metrics.verified(reason.name());

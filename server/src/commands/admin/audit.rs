@@ -1,15 +1,21 @@
 //! `admin audit …`
 
-use clap::Subcommand;
-use jiff::Timestamp;
+use std::path::{Path, PathBuf};
 
+use clap::{Subcommand, ValueEnum};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::checkpoints;
 use crate::commands::output::{Failure, Output};
-use crate::service::audit::{self, ChainReport};
-use crate::service::{Service, ServiceError};
+use crate::config::Audit;
+use crate::service::audit::{self, AuditEntry, ChainReport};
+use crate::service::checkpoints::{Checkpoint, SignedCheckpoint};
+use crate::service::{self, Service, ServiceError};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Print entries as JSON, one a line.
+    /// Print entries as JSON, one a line, or as CSV for spreadsheets.
     Export {
         /// From this time on (RFC 3339).
         #[arg(long, value_name = "TIME")]
@@ -17,34 +23,113 @@ pub(super) enum Command {
         /// Until before this time (RFC 3339).
         #[arg(long, value_name = "TIME")]
         to: Option<Timestamp>,
+        /// How to write them.
+        #[arg(long, value_enum, default_value_t = Format::Json)]
+        format: Format,
     },
     /// Walk along the chain and name the first bad entry.
-    Verify,
+    Verify {
+        /// A file of signed checkpoints that was kept elsewhere: with it a cut-off end is found.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// Sign where the audit ends now, to be kept elsewhere; also written to the configured folder.
+    Checkpoint,
 }
 
-pub(super) fn run(command: &Command, service: &Service, output: &Output) -> Result<(), Failure> {
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A JSON object a line.
+    Json,
+    /// Comma-separated values with a heading. No cell begins like a formula.
+    Csv,
+}
+
+#[derive(Serialize)]
+struct Written {
+    #[serde(flatten)]
+    checkpoint: SignedCheckpoint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+}
+
+pub(super) fn run(command: &Command, service: &Service, config: &Audit, output: &Output) -> Result<(), Failure> {
     match command {
-        Command::Export { from, to } => export(service, *from, *to, output),
-        Command::Verify => {
-            let report = service.store.read(|snapshot| Ok::<_, ServiceError>(audit::verify(snapshot)?))?;
+        Command::Export { from, to, format } => {
+            let within =
+                |entry: &AuditEntry| from.is_none_or(|from| entry.time >= from) && to.is_none_or(|to| entry.time < to);
+            export(service, within, *format, output)
+        }
+        Command::Verify { checkpoint } => {
+            let checkpoints = checkpoint.as_deref().map(|file| read(file, service)).transpose()?.unwrap_or_default();
+            let report =
+                service.store.read(|snapshot| Ok::<_, ServiceError>(audit::verify(snapshot, &checkpoints)?))?;
             output.answer(&report, lines)?;
             if report.intact { Ok(()) } else { Err(Failure::already_said()) }
+        }
+        Command::Checkpoint => {
+            let written = checkpoints::write(service, config)?;
+            let (checkpoint, file) = written.ok_or_else(|| Failure::refused("there is nothing in the audit yet"))?;
+            output.answer(&Written { checkpoint, file }, |written| written.checkpoint.checkpoint.clone())
         }
     }
 }
 
-fn export(service: &Service, from: Option<Timestamp>, to: Option<Timestamp>, output: &Output) -> Result<(), Failure> {
+fn read(file: &Path, service: &Service) -> Result<Vec<Checkpoint>, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("{} can't be read: {error}", file.display())))?;
+    Ok(service::checkpoints::read(&text, service.keyring.public_identity())?)
+}
+
+fn export(
+    service: &Service,
+    within: impl Fn(&AuditEntry) -> bool,
+    format: Format,
+    output: &Output,
+) -> Result<(), Failure> {
+    if format == Format::Csv {
+        output
+            .text(&csv_line(["sequence", "time", "actor", "action", "user", "token", "details"].map(str::to_owned))?)?;
+    }
     let mut next = 1;
     loop {
         let page = service.audit_page(next, 1000)?;
         let Some(last) = page.last() else { return Ok(()) };
         next = last.sequence + 1;
-        for entry in page {
-            if from.is_none_or(|from| entry.time >= from) && to.is_none_or(|to| entry.time < to) {
-                output.text(&serde_json::to_string(&entry).map_err(Failure::internal)?)?;
-            }
+        for entry in page.iter().filter(|entry| within(entry)) {
+            output.text(&match format {
+                Format::Json => serde_json::to_string(entry).map_err(Failure::internal)?,
+                Format::Csv => csv_line(cells(entry)?)?,
+            })?;
         }
     }
+}
+
+fn cells(entry: &AuditEntry) -> Result<[String; 7], Failure> {
+    let details = match entry.details.is_empty() {
+        true => String::new(),
+        false => serde_json::to_string(&entry.details).map_err(Failure::internal)?,
+    };
+    Ok([
+        entry.sequence.to_string(),
+        entry.time.to_string(),
+        entry.actor.clone(),
+        entry.action.clone(),
+        entry.user.clone().unwrap_or_default(),
+        entry.token.map(|token| token.to_string()).unwrap_or_default(),
+        details,
+    ])
+}
+
+/// A line without its end. What a spreadsheet would take for a formula gets an apostrophe in front, which it does not
+/// show: a name in the audit may be chosen by a stranger.
+fn csv_line(cells: [String; 7]) -> Result<String, Failure> {
+    let harmless =
+        cells.map(|cell| if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell });
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(&harmless).map_err(Failure::internal)?;
+    let line = writer.into_inner().map_err(Failure::internal)?;
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
 fn lines(report: &ChainReport) -> String {

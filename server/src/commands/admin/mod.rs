@@ -100,7 +100,7 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
             Command::Application(command) => applications::run(command, &service().await?, output).await,
             Command::Administrator(command) => administrators::run(command, &service().await?, output).await,
             Command::Policy(command) => policy::run(command, &service().await?, output).await,
-            Command::Audit(command) => audit::run(&command, &service().await?, output),
+            Command::Audit(command) => audit::run(&command, &service().await?, &config.audit, output),
             Command::Clock(ClockCommand::Accept) => accept_clock(&service().await?, output).await,
         }
     })

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use symbolon_core::otp::Code;
@@ -17,6 +18,7 @@ use super::{ACTOR, Deleted};
 use crate::commands::output::{Failure, Output};
 use crate::service::Service;
 use crate::service::import::{self, Credential, ImportReport};
+use crate::service::tokens::{NewTemporaryCodes, TemporaryCodes};
 use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 
 type Serial = Text<64>;
@@ -29,10 +31,16 @@ pub(super) enum Command {
         user: Name,
         /// A way to activate it; may be given more than once. Those of the policy when left out.
         #[arg(long = "method", value_enum)]
-        methods: Vec<Method>,
+        methods: Vec<AddMethod>,
         /// What the user calls it.
         #[arg(long)]
         label: Option<Name>,
+        /// For how many hours temporary codes count: 1 to 72.
+        #[arg(long)]
+        hours: Option<u32>,
+        /// How many temporary codes there are: 1 to 20.
+        #[arg(long)]
+        uses: Option<u32>,
     },
     /// List a user's tokens.
     List {
@@ -128,7 +136,7 @@ pub(super) enum Command {
 }
 
 /// A way to activate.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Method {
     /// A link, or its QR.
     Online,
@@ -144,6 +152,34 @@ impl From<Method> for ActivationMethod {
             Method::Online => Self::Online,
             Method::Offline => Self::Offline,
             Method::Classic => Self::Classic,
+        }
+    }
+}
+
+/// What `token add` gives out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddMethod {
+    Activation(Method),
+    Temporary,
+}
+
+impl ValueEnum for AddMethod {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [AddMethod; 4] = [
+            AddMethod::Activation(Method::Online),
+            AddMethod::Activation(Method::Offline),
+            AddMethod::Activation(Method::Classic),
+            AddMethod::Temporary,
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Activation(method) => method.to_possible_value(),
+            Self::Temporary => Some(
+                PossibleValue::new("temporary").help("No token: codes for a person without a phone, to be read out"),
+            ),
         }
     }
 }
@@ -200,11 +236,23 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
         output.answer(&issued, ticket_lines)
     };
     match command {
-        Command::Add { user, methods, label } => {
-            let methods = methods.into_iter().map(ActivationMethod::from).collect();
+        Command::Add { user, methods, label, hours, uses } if methods.contains(&AddMethod::Temporary) => {
+            let (Some(hours), Some(uses), [_], None) = (hours, uses, methods.as_slice(), label) else {
+                return Err(Failure::usage("--method temporary goes alone, with --hours and --uses"));
+            };
+            let given = service.add_temporary_codes(ACTOR, user, NewTemporaryCodes { hours, uses }).await?;
+            output.answer(&given, temporary_lines)
+        }
+        Command::Add { hours: None, uses: None, user, methods, label } => {
+            let method = |method| match method {
+                AddMethod::Activation(method) => Some(ActivationMethod::from(method)),
+                AddMethod::Temporary => None,
+            };
+            let methods = methods.into_iter().filter_map(method).collect();
             let issued = service.add_token(ACTOR, user, NewToken { methods, label }).await?;
             output.answer(&issued, ticket_lines)
         }
+        Command::Add { .. } => Err(Failure::usage("--hours and --uses go with --method temporary")),
         Command::List { user } => {
             let tokens = ManyTokens { tokens: service.tokens(&user)? };
             output.answer(&tokens, |many| many.tokens.iter().map(line).collect::<Vec<_>>().join("\n"))
@@ -299,6 +347,12 @@ fn first_line(descriptor: u32) -> Result<SecretBytes, Failure> {
         return Err(Failure::usage("--password-fd: the line is too long"));
     }
     Ok(SecretBytes::from_slice(line))
+}
+
+fn temporary_lines(given: &TemporaryCodes) -> String {
+    let until = given.token.expires_at.map_or_else(String::new, |end| format!(", until {end}"));
+    let heading = format!("Temporary codes of {}, each of which counts once{until}:", given.token.user);
+    std::iter::once(heading.as_str()).chain(given.codes.iter().map(|code| code.as_str())).collect::<Vec<_>>().join("\n")
 }
 
 fn import_lines(report: &ImportReport) -> String {

@@ -220,6 +220,7 @@ impl Service {
                 created_at: now,
                 activated_at: Some(now),
                 last_used_at: None,
+                expires_at: None,
             })?;
             Entry::new("token.imported")
                 .user(&user.name)

@@ -1,5 +1,6 @@
 //! Tokens: handing them out, and what can be done with one in which state.
 
+mod temporary;
 mod unlock;
 mod view;
 
@@ -11,6 +12,8 @@ use symbolon_core::policy::ActivationMethod;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
 
+pub(super) use temporary::listed_code;
+pub use temporary::{NewTemporaryCodes, TemporaryCodes};
 pub use unlock::{SessionProof, UnlockChain, UnlockLeave};
 pub use view::{DeviceView, State, TokenView, view};
 
@@ -70,6 +73,8 @@ impl TokenAction {
     #[must_use]
     pub const fn is_possible(self, state: State, origin: Origin) -> bool {
         let activated_here = matches!(origin, Origin::Activated);
+        // Temporary ones are given anew, and nothing else brings them back.
+        let lasting = !matches!(origin, Origin::Temporary);
         match self {
             Self::Activate => matches!(state, State::New | State::Expired) && activated_here,
             Self::Reactivate => !matches!(state, State::New) && activated_here,
@@ -77,7 +82,7 @@ impl TokenAction {
             Self::Disable => matches!(state, State::Active | State::Locked),
             Self::Unlock => matches!(state, State::Locked),
             Self::UnlockPin => matches!(state, State::Active | State::Locked) && activated_here,
-            Self::Reset => matches!(state, State::Active | State::Locked),
+            Self::Reset => matches!(state, State::Active | State::Locked) && lasting,
             Self::Delete => true,
         }
     }
@@ -147,7 +152,8 @@ pub(super) fn add(
 ) -> Result<Token, ServiceError> {
     let policy = policies::effective(transaction, user.group.as_ref())?;
     let allowed = policy.tokens_per_user.get() as usize;
-    if transaction.tokens_of(user.id)?.len() >= allowed {
+    let tokens = transaction.tokens_of(user.id)?;
+    if tokens.iter().filter(|token| token.origin != Origin::Temporary).count() >= allowed {
         return Err(ServiceError::Refused(format!(
             "user {} has {allowed} tokens, as many as the policy allows: delete one, or raise tokens_per_user",
             user.name
@@ -171,6 +177,7 @@ pub(super) fn add(
         created_at: now,
         activated_at: None,
         last_used_at: None,
+        expires_at: None,
     };
     token.id = transaction.insert_token(&token)?;
     Ok(token)
@@ -358,6 +365,7 @@ impl Service {
                         find_consecutive(&key, token.digits, codes, step, &state, window)
                             .map(|second| Counter::Time { period, state: TimeState::reset(second, step) })
                     }
+                    Counter::Listed { .. } => None,
                     Counter::Event { next } => {
                         let window = policy.max_reset_event_window.get();
                         find_consecutive_events(&key, token.digits, codes, next, window)

@@ -32,7 +32,7 @@ pub struct TokenView {
     /// Where its secret came from.
     #[schema(value_type = String, example = "activated")]
     pub origin: Origin,
-    /// `totp` or `hotp`.
+    /// `totp`, `hotp` or `temporary`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// `sha1`, `sha256` or `sha512`.
@@ -50,6 +50,13 @@ pub struct TokenView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub locked_until: Option<Timestamp>,
+    /// When it ends, or did, for temporary codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// How many of its codes are left, for temporary ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes_left: Option<u64>,
     /// When its ticket expires, or did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -97,7 +104,7 @@ pub enum State {
     New,
     /// A ticket is out.
     Activating,
-    /// The ticket was not used in time.
+    /// The ticket was not used in time; or temporary codes have ended.
     Expired,
     /// Its codes count.
     Active,
@@ -130,6 +137,7 @@ pub(super) fn state(
     now: Timestamp,
 ) -> Result<State, ServiceError> {
     Ok(match token.state {
+        _ if token.has_ended(now) => State::Expired,
         TokenState::New => State::New,
         TokenState::Disabled => State::Disabled,
         TokenState::Activating => match snapshot.ticket(token.id)? {
@@ -150,11 +158,16 @@ pub fn view(snapshot: &dyn Snapshot, token: Token, user: &User, now: Timestamp) 
     let (kind, period, drift) = match token.counter {
         Counter::Time { period, state } => ("totp", Some(period.seconds()), Some(state.drift)),
         Counter::Event { .. } => ("hotp", None, None),
+        Counter::Listed { .. } => ("temporary", None, None),
     };
     let locks = [token.lock.lock, user.lock.lock];
     let locked_until = locks.iter().filter(|lock| lock.holds(now)).filter_map(|lock| lock.ends_at()).max();
     let ticket = snapshot.ticket(token.id)?;
     let attestation = attestation::verdict(snapshot, &token)?;
+    let codes_left = match token.counter {
+        Counter::Listed { codes } => Some(codes.saturating_sub(token.spent.len() as u64)),
+        Counter::Time { .. } | Counter::Event { .. } => None,
+    };
     Ok(TokenView {
         serial: token.serial,
         maker_serial: token.maker_serial,
@@ -168,6 +181,8 @@ pub fn view(snapshot: &dyn Snapshot, token: Token, user: &User, now: Timestamp) 
         period,
         drift: drift.filter(|_| token.state == TokenState::Active),
         locked_until: locked_until.filter(|_| state == State::Locked),
+        expires_at: token.expires_at,
+        codes_left,
         ticket_expires_at: ticket.map(|ticket| ticket.expires_at),
         device: token.device.map(|device| DeviceView {
             platform: device.description.platform.into(),

@@ -32,11 +32,12 @@ CREATE TABLE token (
     drift INTEGER NOT NULL DEFAULT 0,
     drift_at_reset INTEGER NOT NULL DEFAULT 0,
     signed_step INTEGER,                -- of the last signature over typed details
-    next_event INTEGER,                 -- of event-based tokens
+    next_event INTEGER,                 -- of event-based tokens; of temporary ones the number of codes
     hash TEXT NOT NULL,
     digits INTEGER NOT NULL,
     sealed_keys BLOB NOT NULL,
-    spent BLOB,                         -- steps, eight bytes each
+    spent BLOB,                         -- steps, eight bytes each; of temporary ones the codes that were used
+    expires_at INTEGER,                 -- of temporary ones
     failures INTEGER NOT NULL DEFAULT 0,
     locked_until INTEGER,
     locks INTEGER NOT NULL DEFAULT 0,

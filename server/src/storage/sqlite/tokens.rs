@@ -24,7 +24,7 @@ macro_rules! select {
         concat!(
             "SELECT id, serial, maker_serial, user_id, label, state, origin, period, last_step, drift, drift_at_reset,
              next_event, hash, digits, sealed_keys, spent, failures, locked_until, locks, slow_failures, slow_since,
-             device_key, device, created_at, activated_at, last_used_at FROM token ",
+             device_key, device, created_at, activated_at, last_used_at, expires_at FROM token ",
             $rest
         )
     };
@@ -32,6 +32,7 @@ macro_rules! select {
 
 fn read(row: &Row<'_>) -> Result<Token> {
     let mut columns = Columns::of(row);
+    let origin;
     Ok(Token {
         id: TokenId(columns.next()?),
         serial: SerialNumber::from_number(columns.next()?).ok_or(DAMAGED)?,
@@ -39,12 +40,11 @@ fn read(row: &Row<'_>) -> Result<Token> {
         user: UserId(columns.next()?),
         label: columns.optional()?,
         state: state_from(columns.text()?)?,
-        origin: match columns.text()? {
-            "activated" => Origin::Activated,
-            "imported" => Origin::Imported,
-            _ => return Err(DAMAGED),
+        origin: {
+            origin = origin_from(columns.text()?)?;
+            origin
         },
-        counter: read_counter(&mut columns)?,
+        counter: read_counter(&mut columns, origin)?,
         hash: columns.parsed()?,
         digits: Digits::new(columns.next()?).ok_or(DAMAGED)?,
         keys: columns.next()?,
@@ -57,10 +57,11 @@ fn read(row: &Row<'_>) -> Result<Token> {
         created_at: columns.time()?,
         activated_at: columns.optional_time()?,
         last_used_at: columns.optional_time()?,
+        expires_at: columns.optional_time()?,
     })
 }
 
-fn read_counter(columns: &mut Columns<'_>) -> Result<Counter> {
+fn read_counter(columns: &mut Columns<'_>, origin: Origin) -> Result<Counter> {
     let period: Option<u16> = columns.next()?;
     let last: Option<i64> = columns.next()?;
     let state =
@@ -68,6 +69,7 @@ fn read_counter(columns: &mut Columns<'_>) -> Result<Counter> {
     let next: Option<i64> = columns.next()?;
     match (period, next) {
         (Some(seconds), None) => Ok(Counter::Time { period: Period::from_seconds(seconds).ok_or(DAMAGED)?, state }),
+        (None, Some(codes)) if origin == Origin::Temporary => Ok(Counter::Listed { codes: codes.cast_unsigned() }),
         (None, Some(next)) => Ok(Counter::Event { next: next.cast_unsigned() }),
         _ => Err(DAMAGED),
     }
@@ -113,6 +115,17 @@ fn state_from(text: &str) -> Result<TokenState> {
 
 fn state_column(state: TokenState) -> &'static str {
     STATES.iter().find(|(known, _)| *known == state).map_or("", |(_, name)| name)
+}
+
+const ORIGINS: [(Origin, &str); 3] =
+    [(Origin::Activated, "activated"), (Origin::Imported, "imported"), (Origin::Temporary, "temporary")];
+
+fn origin_from(text: &str) -> Result<Origin> {
+    ORIGINS.iter().find(|(_, name)| *name == text).map(|(origin, _)| *origin).ok_or(DAMAGED)
+}
+
+fn origin_column(origin: Origin) -> &'static str {
+    ORIGINS.iter().find(|(known, _)| *known == origin).map_or("", |(_, name)| name)
 }
 
 /// Steps as eight bytes each; none at all for most tokens.
@@ -162,10 +175,7 @@ impl WriteTokens for Open<'_> {
                 token.serial.to_number(),
                 token.user.0,
                 state_column(token.state),
-                match token.origin {
-                    Origin::Activated => "activated",
-                    Origin::Imported => "imported",
-                },
+                origin_column(token.origin),
                 token.hash.name(),
                 token.digits.get(),
                 token.keys,
@@ -180,14 +190,17 @@ impl WriteTokens for Open<'_> {
     fn update_token(&self, token: &Token) -> Result<()> {
         let (period, state, next) = match token.counter {
             Counter::Time { period, state } => (Some(period.seconds()), state, None),
-            Counter::Event { next } => (None, TimeState::NEW, Some(next.cast_signed())),
+            Counter::Event { next: number } | Counter::Listed { codes: number } => {
+                (None, TimeState::NEW, Some(number.cast_signed()))
+            }
         };
         let (device_key, device) = token.device.as_ref().map(device_columns).transpose()?.unzip();
         self.execute(
             "UPDATE token SET maker_serial = :maker_serial, label = :label, state = :state, period = :period,
              last_step = :last_step, drift = :drift, drift_at_reset = :drift_at_reset, next_event = :next_event,
              hash = :hash, digits = :digits, sealed_keys = :keys, device_key = :device_key, device = :device,
-             activated_at = :activated_at, last_used_at = :last_used_at WHERE id = :id",
+             activated_at = :activated_at, last_used_at = :last_used_at, expires_at = :expires_at
+             WHERE id = :id",
             named_params! {
                 ":maker_serial": token.maker_serial.as_ref().map(Text::as_str),
                 ":label": token.label.as_ref().map(Name::as_str),
@@ -204,6 +217,7 @@ impl WriteTokens for Open<'_> {
                 ":device": device,
                 ":activated_at": token.activated_at.map(millis),
                 ":last_used_at": token.last_used_at.map(millis),
+                ":expires_at": token.expires_at.map(millis),
                 ":id": token.id.0,
             },
         )?;
@@ -242,6 +256,23 @@ impl WriteTokens for Open<'_> {
             named_params! {
                 ":next": next.cast_signed(), ":now": millis(now), ":id": token.id.0,
                 ":failures": token.lock.failures, ":until": lock_column(token.lock.lock),
+                ":user": user.id.0, ":user_failures": user.lock.failures, ":user_until": lock_column(user.lock.lock),
+            },
+        )?;
+        Ok(taken == 1)
+    }
+
+    fn accept_listed(&self, token: &Token, user: &User, code: u64, now: Timestamp) -> Result<bool> {
+        let code = TimeStep::from_number(code.cast_signed());
+        if token.spent.contains(&code) {
+            return Ok(false);
+        }
+        let spent = [token.spent.as_slice(), &[code]].concat();
+        let taken = self.execute(
+            accept!("spent = :spent", "spent IS :before AND expires_at > :now"),
+            named_params! {
+                ":spent": steps_column(&spent), ":before": steps_column(&token.spent), ":now": millis(now),
+                ":id": token.id.0, ":failures": token.lock.failures, ":until": lock_column(token.lock.lock),
                 ":user": user.id.0, ":user_failures": user.lock.failures, ":user_until": lock_column(user.lock.lock),
             },
         )?;
