@@ -139,6 +139,11 @@ pub(crate) enum Command {
         #[arg(long)]
         serial: Option<SerialNumber>,
     },
+    /// Move a token to a new phone
+    ///
+    /// Shows a ticket for the new phone, asks for the six digits that the new phone shows then, and agrees to it. The token
+    /// here works until the new one is active, and is removed then. With --json each step is a line.
+    Move(MoveToken),
     /// Look at receipts of approvals
     #[command(subcommand)]
     Receipt(Receipt),
@@ -249,6 +254,21 @@ pub(crate) struct OpenToken {
     /// Read the PIN from this file descriptor, its first line; 0 is standard input
     #[arg(long, value_name = "N")]
     pub(crate) pin_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MoveToken {
+    /// The token; may be left out when there is one
+    pub(crate) serial: Option<SerialNumber>,
+
+    /// Read the PIN from this file descriptor, its first line; 0 is standard input
+    #[arg(long, value_name = "N")]
+    pub(crate) pin_fd: Option<u32>,
+
+    /// Read the digits that the new phone shows from this file descriptor; when it is that of the PIN, they are its
+    /// second line
+    #[arg(long, value_name = "N")]
+    pub(crate) digits_fd: Option<u32>,
 }
 
 #[derive(Debug, Args)]

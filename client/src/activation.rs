@@ -13,6 +13,7 @@ use symbolon_core::activation::online::phone::{Registered, Started};
 use symbolon_core::activation::online::{DeviceDescription, FinishReply, StartReply};
 use symbolon_core::activation::{ServerAddress, Ticket};
 use symbolon_core::encoding::Bytes;
+use symbolon_core::moving::ComparisonCode;
 use symbolon_core::otp::CodeFormat;
 use symbolon_core::policy::PhonePolicy;
 use symbolon_core::serial::SerialNumber;
@@ -60,7 +61,9 @@ impl Unconfirmed {
     /// [`Error::WrongPin`] and [`Error::Locked`]: then it can only be begun afresh. [`Error::Withdrawn`] when the
     /// server has given it up.
     pub async fn resume(&self, pin: Option<Pin>) -> Result<Account, Error> {
-        self.account.unlock(pin).await?;
+        let mut session = self.account.open(pin).await?;
+        let confirmed = session.confirm_patiently().await;
+        confirmed.map_err(|error| error.while_confirming(self.account.header().serial))?;
         Account::reread(&self.account)
     }
 
@@ -315,6 +318,13 @@ impl Proposed {
         &self.registered.registration.account
     }
 
+    /// Where the token moves from another phone: the digits that the person types there. [`Proposed::accept`] waits for
+    /// that.
+    #[must_use]
+    pub fn comparison(&self) -> Option<ComparisonCode> {
+        self.registered.comparison
+    }
+
     /// The policy: whether a PIN is required, and how long it is.
     #[must_use]
     pub fn policy(&self) -> &PhonePolicy {
@@ -331,11 +341,7 @@ impl Proposed {
         let serial = self.serial();
         let soft_token = self.keys.soft_token.clone();
         let mut session = self.store(pin).await?;
-        match session.confirm().await {
-            Ok(()) => {}
-            Err(error @ Error::Withdrawn(_)) => return Err(error),
-            Err(cause) => return Err(Error::NotConfirmed { serial, cause: Box::new(cause) }),
-        }
+        session.confirm_patiently().await.map_err(|error| error.while_confirming(serial))?;
         // Keys of an earlier activation of the same token, if there was one.
         if let Err(error) = soft_token.sweep().await {
             tracing::warn!(%error, "old keys are still there");
@@ -350,7 +356,7 @@ impl Proposed {
 
     async fn store(self, pin: Option<ChosenPin>) -> Result<account::Session, Error> {
         let Self { server, registered, clock, keys } = self;
-        let Registered { registration, keys: token_keys, identity_key, identity, session } = registered;
+        let Registered { registration, keys: token_keys, identity_key, identity, session, comparison } = registered;
         let serial = registration.serial;
         let header = Header {
             serial,
@@ -364,6 +370,7 @@ impl Proposed {
                 identity: identity_key,
                 tls: registration.tls,
                 pending: Some(session),
+                comparison,
             }),
         };
         let format = CodeFormat { hash: registration.hash, digits: registration.digits, period: registration.period };

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use symbolon_core::activation::TicketError;
 use symbolon_core::activation::offline::OfflineTicketError;
 use symbolon_core::activation::online::OnlineError;
+use symbolon_core::moving::ComparisonCode;
 use symbolon_core::otp::DetailsError;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::vault::{PinChoiceError, PinFormError, UnlockCodeError};
@@ -32,6 +33,18 @@ pub enum Error {
     /// The server withdrew an activation that this device had begun; nothing of it is left.
     #[error("the server no longer knows the activation of token {0}, so it was removed here; ask for a new ticket")]
     Withdrawn(SerialNumber),
+    /// The server does not take the device's key, or the token is disabled there.
+    #[error("token {0} is not active at the server: it was disabled, deleted or given to another device")]
+    NotActive(SerialNumber),
+    /// The token takes the place of one on another phone, which has not agreed yet.
+    #[error("the old phone has not agreed yet: type there {}", digits(.0.as_ref()))]
+    MoveWaits(Option<ComparisonCode>),
+    /// The digits are not those of the phone that has used the ticket.
+    #[error(
+        "these are not the digits of the phone that has used this ticket; if you typed what your new phone shows, \
+         somebody else has used it: cancel the move"
+    )]
+    OtherPhone,
     /// Too many requests.
     #[error("the server has had too many requests from here; try again {}", later(*.retry_after))]
     TooManyRequests {
@@ -212,6 +225,14 @@ impl ErrorKind {
 }
 
 impl Error {
+    /// What it means when the token is stored, and its server is being told.
+    pub(crate) fn while_confirming(self, serial: SerialNumber) -> Self {
+        match self {
+            Self::Withdrawn(_) => self,
+            cause => Self::NotConfirmed { serial, cause: Box::new(cause) },
+        }
+    }
+
     /// What it means to whoever called.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -220,6 +241,9 @@ impl Error {
             | Self::ActivationRefused
             | Self::Refused(_)
             | Self::Withdrawn(_)
+            | Self::NotActive(_)
+            | Self::MoveWaits(_)
+            | Self::OtherPhone
             | Self::TooManyRequests { .. }
             | Self::AlreadyActive(_)
             | Self::NotCompleted(_)
@@ -270,6 +294,10 @@ fn tries(left: u32) -> String {
         1 => "one more try, then the token locks".into(),
         left => format!("{left} more tries"),
     }
+}
+
+fn digits(code: Option<&ComparisonCode>) -> String {
+    code.map_or_else(|| "the digits that this one shows".into(), |code| code.grouped())
 }
 
 fn later(seconds: Option<u64>) -> String {

@@ -28,7 +28,7 @@ pub mod platform;
 mod soft_token;
 mod store;
 
-pub use account::{Account, AccountState, AccountStatus, Pending, Session, ShownCode, UnlockedAccount};
+pub use account::{Account, AccountState, AccountStatus, Move, Pending, Session, ShownCode, UnlockedAccount};
 pub use activation::Activation;
 pub use error::{Error, ErrorKind};
 pub use soft_token::SoftToken;

@@ -9,6 +9,7 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::vault::Cost;
 
 use crate::account::Account;
+use crate::account::access::AccessTokens;
 use crate::activation::{self, Activation, offline};
 use crate::environment::Environment;
 use crate::network::Network;
@@ -26,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) network: Arc<dyn Network>,
     pub(crate) environment: Environment,
     pub(crate) pin_cost: Cost,
+    pub(crate) access: AccessTokens,
 }
 
 /// An account's files, and what they hold if they can be read.
@@ -56,7 +58,8 @@ impl SoftToken {
         environment: Environment,
         pin_cost: Cost,
     ) -> Result<Self, Error> {
-        let soft_token = Self(Arc::new(Parts { store, platform, network, environment, pin_cost }));
+        let soft_token =
+            Self(Arc::new(Parts { store, platform, network, environment, pin_cost, access: AccessTokens::default() }));
         match soft_token.sweep().await {
             // A key store that can't be used now is no reason not to show what is there; the keys stay noted down.
             Err(error) if error.kind() != ErrorKind::Internal => tracing::warn!(%error, "old keys are still there"),

@@ -12,6 +12,7 @@ pub mod encoding;
 pub mod frame;
 pub mod integrity;
 pub mod keys;
+pub mod moving;
 pub mod otp;
 pub mod policy;
 pub mod secret;

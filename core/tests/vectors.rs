@@ -750,6 +750,7 @@ fn activation() {
         policy_version: PolicyVersion::new(3),
         tls: ticket.tls.clone(),
         time: noon(),
+        moves_from: None,
     };
     let message_4 = finished.reply(&registration).unwrap();
     let server_key = expand(&by_hand.prk, "symbolon/1/registration/server", 32);

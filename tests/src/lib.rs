@@ -26,7 +26,7 @@ mod wire;
 
 pub use caller::{Caller, accepted, reason};
 pub use clock::Clock;
-pub use desktop::Desktop;
+pub use desktop::{Desktop, Dialogue};
 pub use installation::{Installation, Outcome};
 pub use middleman::Middleman;
 pub use otp::Imported;

@@ -14,6 +14,7 @@ use symbolon_core::activation::online::phone::{Finishing, Proven, Registered, St
 use symbolon_core::activation::online::{ConfirmRequest, DeviceDescription, OnlineError};
 use symbolon_core::approval::{Answer, Decision, Opened, Request, request_hash};
 use symbolon_core::contact::{ContactRequest, Question};
+use symbolon_core::integrity::Signals;
 use symbolon_core::keys::FactorKey;
 use symbolon_core::otp::{Code, Digits, OtpKey, Period, TimeStep, respond_typed};
 use symbolon_core::secret::Secret;
@@ -51,6 +52,12 @@ impl Phone {
     #[must_use]
     pub fn new(server: &Server, ticket: &Ticket) -> Self {
         Self::over(server.wire(), ticket.link.parse().unwrap())
+    }
+
+    /// A phone that was shown a link or a QR.
+    #[must_use]
+    pub fn shown(server: &Server, link: &str) -> Self {
+        Self::over(server.wire(), link.parse().unwrap())
     }
 
     /// A phone whose owner has typed the ticket, which pins nothing, and that reaches whoever is at `url`.
@@ -234,6 +241,24 @@ impl Token {
         SigningKey::from_secret(&self.device_key).unwrap()
     }
 
+    /// The key that proves that its PIN was typed.
+    #[must_use]
+    pub fn pin_factor(&self) -> FactorKey {
+        FactorKey::from_secret(self.pin_factor.duplicate())
+    }
+
+    /// The server's identity key.
+    #[must_use]
+    pub fn identity_key(&self) -> &PublicKey {
+        &self.identity_key
+    }
+
+    /// A connection to its server.
+    #[must_use]
+    pub fn wire(&self) -> Wire {
+        self.wire.anew()
+    }
+
     /// The hash of the server's identity key, as its ticket named it.
     #[must_use]
     pub fn identity(&self) -> &KeyHash {
@@ -276,7 +301,7 @@ impl Token {
     #[must_use]
     pub fn answer(&self, asked: &Asked, decision: Decision, value: Option<&str>) -> Answer {
         self.unproven(asked, decision, value, Opened::Pin)
-            .proven_by(&FactorKey::from_secret(self.pin_factor.duplicate()), &self.device_key().public_key())
+            .proven_by(&self.pin_factor(), &self.device_key().public_key())
     }
 
     /// An answer that says how the vault was opened and does not prove it.
@@ -290,6 +315,7 @@ impl Token {
             mutual_challenge: value.map(|value| value.parse().unwrap()),
             time: Timestamp::now(),
             opened,
+            signals: Signals::default(),
             factor: None,
         }
     }

@@ -1,8 +1,10 @@
 //! `symbolon activate`
 
+use serde::Serialize;
 use symbolon_client::activation::{Proposed, Unconfirmed};
 use symbolon_client::{Account, Activation, Error, SoftToken};
 use symbolon_core::activation::{Ticket, TicketError};
+use symbolon_core::moving::ComparisonCode;
 use symbolon_core::policy::PhonePolicy;
 use symbolon_core::secret::SecretBytes;
 use symbolon_core::vault::{ChosenPin, Pin};
@@ -27,8 +29,8 @@ pub(crate) async fn activate(
     home.remember()?;
     let mut pin = NewPin::new(options.pin_fd, secrets);
     let account = match soft_token.activate(ticket).await? {
-        Activation::Proposed(proposed) => accept(*proposed, &mut pin).await?,
-        Activation::Unconfirmed(unconfirmed) => resume(*unconfirmed, &mut pin).await?,
+        Activation::Proposed(proposed) => accept(*proposed, &mut pin, format).await?,
+        Activation::Unconfirmed(unconfirmed) => resume(*unconfirmed, &mut pin, format).await?,
     };
     format.result(&Token::of(&account)?, |token| {
         format!("Token {} is {}. Show its code with: symbolon code", token.serial, token.state)
@@ -59,7 +61,7 @@ pub(super) fn text(bytes: &SecretBytes) -> Result<&str, Failure> {
     std::str::from_utf8(bytes.expose()).map_err(|_| Failure::input("what was given is no text"))
 }
 
-async fn accept(proposed: Proposed, pin: &mut NewPin) -> Result<Account, Failure> {
+async fn accept(proposed: Proposed, pin: &mut NewPin, format: Format) -> Result<Account, Failure> {
     let ticket = format!(
         "Server   {}\nIssuer   {}\nAccount  {}\nToken    {}",
         proposed.server().host(),
@@ -68,7 +70,10 @@ async fn accept(proposed: Proposed, pin: &mut NewPin) -> Result<Account, Failure
         proposed.serial()
     );
     match pin.choose(&ticket, proposed.policy()) {
-        Ok(chosen) => Ok(proposed.accept(chosen).await?),
+        Ok(chosen) => {
+            show_comparison(proposed.comparison(), format);
+            Ok(proposed.accept(chosen).await?)
+        }
         Err(failure) => {
             proposed.decline().await;
             Err(failure)
@@ -78,7 +83,7 @@ async fn accept(proposed: Proposed, pin: &mut NewPin) -> Result<Account, Failure
 
 /// An earlier activation of this token was cut off before the server said that it is active. Its PIN resumes it; with
 /// any other it is begun afresh.
-async fn resume(unconfirmed: Unconfirmed, pin: &mut NewPin) -> Result<Account, Failure> {
+async fn resume(unconfirmed: Unconfirmed, pin: &mut NewPin, format: Format) -> Result<Account, Failure> {
     let account = unconfirmed.account();
     let typed = if account.has_pin() {
         output::note("This activation was begun before; the PIN that was set then resumes it.");
@@ -87,13 +92,29 @@ async fn resume(unconfirmed: Unconfirmed, pin: &mut NewPin) -> Result<Account, F
         None
     };
     wait_for_next_try(account).await?;
+    show_comparison(account.header().online().and_then(|online| online.comparison), format);
     match unconfirmed.resume(typed).await {
         Ok(account) => Ok(account),
         Err(Error::WrongPin { .. } | Error::Locked(_) | Error::KeysLost(_) | Error::Withdrawn(_)) => {
             output::note("It can't be resumed and is begun afresh.");
-            accept(unconfirmed.afresh().await?, pin).await
+            accept(unconfirmed.afresh().await?, pin, format).await
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A token that moves from another phone: what the person types there.
+#[derive(Serialize)]
+struct Comparison {
+    state: &'static str,
+    digits: ComparisonCode,
+}
+
+fn show_comparison(comparison: Option<ComparisonCode>, format: Format) {
+    if let Some(digits) = comparison {
+        format.result(&Comparison { state: "waiting", digits }, |it| {
+            format!("Type these digits on the old phone: {}\nWaiting for it to agree.", it.digits.grouped())
+        });
     }
 }
 

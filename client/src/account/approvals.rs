@@ -5,15 +5,13 @@
 
 use std::time::Duration;
 
-use symbolon_core::access::{
-    AccessReply, AccessRequest, AnswerReply, AnswerRequest, Assertion, RequestsReply, RequestsRequest, Wait,
-};
+use symbolon_core::access::{AnswerReply, AnswerRequest, RequestsReply, RequestsRequest, Wait};
 use symbolon_core::approval::offline::OfflineRequest;
-use symbolon_core::approval::{Answer, Decision, MutualValue, Opened, Request, request_hash};
+use symbolon_core::approval::{Answer, Decision, MutualValue, Request, request_hash};
 use symbolon_core::encoding::Bytes;
 use symbolon_core::keys::sha256;
 use symbolon_core::otp::{Code, Period, TimeStep, TypedChallenge, details_challenge, respond_question, respond_typed};
-use symbolon_core::signed::{SigningInput, verify};
+use symbolon_core::signed::verify;
 
 use super::{Account, Session, ShownCode};
 use crate::Error;
@@ -34,48 +32,34 @@ impl Pending {
     }
 }
 
-/// How long an assertion for an access token counts, in seconds: enough for a slow network.
-const ASSERTION: i64 = 60;
-
 impl Account {
     /// What the server asks this account, newest first; waits for at most `wait`, up to 50 seconds, until there is
     /// something.
     ///
     /// # Errors
-    /// [`Error::UnsecureDevice`]; those of the network; [`Error::Refused`] when the token is not active any more;
-    /// [`Error::Offline`] for one that was activated without a network.
+    /// [`Error::UnsecureDevice`]; those of the network; [`Error::NotActive`]; [`Error::Offline`] for one that was activated
+    /// without a network.
     pub async fn requests(&self, wait: Duration) -> Result<Vec<Pending>, Error> {
         super::admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
-        let access = self.access().await?;
-        let wait = Wait::nearest(wait);
-        let question = RequestsRequest { access_token: access.access_token, wait };
-        let reply: RequestsReply =
-            self.ask("/v1/device/requests", &question, Patience::ACTIVATION.with(wait.duration())).await?;
+        let reply = match self.fetch(wait).await {
+            // It may be the access token alone that counts no more: the server was set up anew, or has another clock.
+            Err(Error::ActivationRefused) => {
+                self.forget_access();
+                self.fetch(wait).await
+            }
+            other => other,
+        };
+        let reply = reply.map_err(|error| self.as_active(error))?;
         let now = self.clock()?.corrected(self.soft_token.parts().environment.now());
         let pending = reply.requests.into_iter().map(|jws| self.read_request(jws)).collect::<Result<Vec<_>, _>>()?;
         Ok(pending.into_iter().filter(|pending| now < pending.request.expires_at).collect())
     }
 
-    /// An access token, for an assertion that the device's key signs.
-    async fn access(&self) -> Result<AccessReply, Error> {
-        let environment = &self.soft_token.parts().environment;
-        let mut jti = [0; 16];
-        environment.rng().fill_bytes(&mut jti);
-        let now = self.clock()?.corrected(environment.now()).as_second();
-        let serial = self.header.serial;
-        let assertion = Assertion {
-            iss: serial,
-            sub: serial,
-            aud: self.online()?.identity.hash(),
-            jti: jti.into(),
-            iat: now,
-            exp: now.saturating_add(ASSERTION),
-        };
-        let input = SigningInput::new(&assertion).map_err(|_| Error::Protocol("a message has no JSON form"))?;
-        let signature = self.sign(&input).await?;
-        let request = AccessRequest { serial, assertion: input.attach(&signature) };
-        // An assertion counts once: it can't be sent again when its answer was lost.
-        self.ask("/v1/device/access", &request, Patience::ONCE).await
+    async fn fetch(&self, wait: Duration) -> Result<RequestsReply, Error> {
+        let wait = Wait::nearest(wait);
+        let access_token = self.access().await?.to_string();
+        let question = RequestsRequest { access_token, wait };
+        self.ask("/v1/device/requests", &question, Patience::ACTIVATION.with(wait.duration())).await
     }
 
     /// Checks that the server of this account signed a request, for this token.
@@ -112,15 +96,15 @@ impl Session {
         if asks && decision == Decision::Confirm && mutual_challenge.is_none() {
             return Err(Error::MutualChallengeNeeded);
         }
-        let opened = if self.vault.pin_factor().is_some() { Opened::Pin } else { Opened::Device };
         let answer = Answer {
             aud: account.online()?.identity.hash(),
             serial: header.serial,
             request: request_hash(&jws),
             decision,
             mutual_challenge,
-            time: account.clock()?.corrected(self.now()),
-            opened,
+            time: self.time()?,
+            opened: self.opened(),
+            signals: account.soft_token.parts().platform.integrity.signals(),
             factor: None,
         };
         let answer = match self.vault.pin_factor() {
@@ -131,9 +115,7 @@ impl Session {
             }
             None => answer,
         };
-        let input = SigningInput::new(&answer).map_err(|_| Error::Protocol("a message has no JSON form"))?;
-        let signature = account.sign(&input).await?;
-        let answer = input.attach(&signature);
+        let answer = account.sign_object(&answer).await?;
         let label = account.keys()?.device();
         let assertion = account.hardware().assert(&label, sha256(answer.as_bytes())).await;
         let assertion = assertion

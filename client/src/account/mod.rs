@@ -14,12 +14,15 @@ use crate::platform::HardwareKeys;
 use crate::soft_token::{Parts, SoftToken};
 use crate::store::{AccountFiles, ClockState, KeySet};
 
+pub(crate) mod access;
 mod approvals;
+mod moving;
 mod server;
 mod session;
 mod unlocking;
 
 pub use approvals::Pending;
+pub use moving::Move;
 pub use session::{Session, ShownCode};
 pub use unlocking::UnlockedAccount;
 
@@ -150,6 +153,13 @@ impl Account {
     /// [`Error::UnsecureDevice`], [`Error::PinNeeded`], [`Error::WrongPin`], [`Error::Wait`], [`Error::Locked`],
     /// [`Error::KeysLost`]; [`Error::NotConfirmed`] and [`Error::Withdrawn`] for one that is still to be confirmed.
     pub async fn unlock(&self, pin: Option<Pin>) -> Result<Session, Error> {
+        let mut session = self.open(pin).await?;
+        session.confirm().await.map_err(|error| error.while_confirming(self.header.serial))?;
+        Ok(session)
+    }
+
+    /// Opens the vault, past the gates.
+    pub(crate) async fn open(&self, pin: Option<Pin>) -> Result<Session, Error> {
         admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
         let lock = self.files.lock().await?;
         // Read anew, now that nobody else writes it.
@@ -161,16 +171,9 @@ impl Account {
             (false, _) => account.open_by_device(vault, &keys).await?,
         };
         drop(lock);
-        let mut session = Session::new(account, open, file);
+        let session = Session::new(account, open, file);
         // The header is authentic now; before, someone could have written a laxer policy into it.
         session.check_integrity()?;
-        if session.is_unconfirmed() {
-            let serial = self.header.serial;
-            session.confirm().await.map_err(|error| match error {
-                Error::Withdrawn(_) => error,
-                cause => Error::NotConfirmed { serial, cause: Box::new(cause) },
-            })?;
-        }
         Ok(session)
     }
 

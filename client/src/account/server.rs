@@ -31,9 +31,7 @@ impl Account {
         let mut nonce = [0; 16];
         environment.rng().fill_bytes(&mut nonce);
         let question = Question { aud: online.identity.hash(), serial: header.serial, nonce: nonce.into() };
-        let input = SigningInput::new(&question).map_err(|_| Error::Protocol("a message has no JSON form"))?;
-        let signature = self.sign(&input).await?;
-        let request = ContactRequest { serial: header.serial, question: input.attach(&signature) };
+        let request = ContactRequest { serial: header.serial, question: self.sign_object(&question).await? };
 
         let asked = environment.now();
         let reply: ContactReply = self.ask("/v1/device/contact", &request, patience).await?;
@@ -52,6 +50,31 @@ impl Account {
     pub(super) async fn sign<T: Signed>(&self, input: &SigningInput<T>) -> Result<Signature, Error> {
         let label = self.keys()?.device();
         self.hardware().sign(&label, input.as_bytes()).await.map_err(Error::of_keys(self.header().serial))
+    }
+
+    /// Signs an object with the device's key.
+    pub(super) async fn sign_object<T: Signed>(&self, object: &T) -> Result<String, Error> {
+        let input = SigningInput::new(object).map_err(|_| Error::Protocol("a message has no JSON form"))?;
+        let signature = self.sign(&input).await?;
+        Ok(input.attach(&signature))
+    }
+
+    /// Asks what only an active token is answered.
+    pub(super) async fn ask_as_active<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &Q,
+        patience: Patience,
+    ) -> Result<A, Error> {
+        self.ask(path, question, patience).await.map_err(|error| self.as_active(error))
+    }
+
+    /// What a refusal means to an account that was active.
+    pub(super) fn as_active(&self, error: Error) -> Error {
+        match error {
+            Error::ActivationRefused => Error::NotActive(self.header.serial),
+            error => error,
+        }
     }
 
     pub(super) async fn ask<Q: Serialize, A: DeserializeOwned>(

@@ -1,7 +1,10 @@
 //! An account that is open. Dropping the session wipes its secrets.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use symbolon_core::activation::offline::RegistrationCode;
+use symbolon_core::approval::Opened;
 use symbolon_core::contact::Answer;
 use symbolon_core::otp::{Code, Period, TimeStep};
 use symbolon_core::vault::{ChosenPin, Header, Online, OpenVault, Server};
@@ -42,6 +45,9 @@ impl ShownCode {
         Self { code, valid_until: here.checked_add(remaining).unwrap_or(here), remaining, period }
     }
 }
+
+/// A phone that waits for the old one to agree asks again after this time.
+const MOVE_POLL: Duration = Duration::from_secs(1);
 
 /// The server is asked again after this time.
 const CONTACT_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -120,10 +126,6 @@ impl Session {
         account.soft_token.sweep().await
     }
 
-    pub(crate) fn is_unconfirmed(&self) -> bool {
-        self.vault.header().online().is_some_and(|online| online.pending.is_some())
-    }
-
     /// The first gate, by a policy that is authentic.
     pub(super) fn check_integrity(&self) -> Result<(), Error> {
         admit(&self.account.soft_token.parts().platform.integrity.signals(), &self.vault.header().policy)
@@ -135,15 +137,27 @@ impl Session {
         if self.vault.must_set_pin() { Err(Error::PinMustBeSet) } else { Ok(()) }
     }
 
+    /// Confirms, and where the token moves from another phone waits for that one to agree.
+    pub(crate) async fn confirm_patiently(&mut self) -> Result<(), Error> {
+        loop {
+            match self.confirm().await {
+                Err(Error::MoveWaits(_)) => tokio::time::sleep(MOVE_POLL).await,
+                other => return other,
+            }
+        }
+    }
+
     /// Tells the server that the token is stored, and writes down that it knows.
     pub(crate) async fn confirm(&mut self) -> Result<(), Error> {
         let Some(online) = self.vault.header().online() else { return Ok(()) };
         let Some(session) = online.pending.clone() else { return Ok(()) };
-        let confirmed = Server::Online(Online { pending: None, ..online.clone() });
+        let comparison = online.comparison;
+        let confirmed = Server::Online(Online { pending: None, comparison: None, ..online.clone() });
         let (code, _) = self.code_at(self.account.clock()?.corrected(self.now()));
         match self.account.send_confirmation(session, &code).await {
             Ok(()) => {}
             Err(Error::ActivationRefused | Error::Refused(_)) => self.confirm_by_contact().await?,
+            Err(Error::MoveWaits(_)) => return Err(Error::MoveWaits(comparison)),
             Err(error) => return Err(error),
         }
         self.update(Header { server: confirmed, ..self.vault.header().clone() }).await
@@ -222,6 +236,16 @@ impl Session {
         let format = self.vault.code_format();
         let step = TimeStep::at(there, format.period);
         (self.vault.otp_key().totp(step, format.digits), step)
+    }
+
+    /// How the vault was opened, as the server can check it.
+    pub(super) fn opened(&self) -> Opened {
+        if self.vault.pin_factor().is_some() { Opened::Pin } else { Opened::Device }
+    }
+
+    /// The time by the server's clock, as far as it is known.
+    pub(super) fn time(&self) -> Result<Timestamp, Error> {
+        Ok(self.account.clock()?.corrected(self.now()))
     }
 
     pub(super) fn now(&self) -> Timestamp {

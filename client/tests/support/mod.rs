@@ -286,6 +286,7 @@ fn registration(state: &ServerState, now: Timestamp) -> Registration {
         policy_version: state.policy_version,
         tls: state.tls.map(Into::into),
         time: now,
+        moves_from: None,
     }
 }
 

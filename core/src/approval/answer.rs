@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::MutualValue;
+use crate::activation::online::time_number;
 use crate::encoding::Bytes;
 use crate::frame::FrameWriter;
+use crate::integrity::Signals;
 use crate::keys::{FactorKey, sha256};
 use crate::serial::SerialNumber;
 use crate::signed::{self, KeyHash, PublicKey, Signed, SignedError};
@@ -108,7 +110,10 @@ pub struct Answer {
     pub time: Timestamp,
     /// How the vault was opened.
     pub opened: Opened,
-    /// The MAC over all of the above and the device's key, with the factor key that only this way of opening the vault
+    /// Signs of tampering that the device shows now: what it says of itself, and no proof.
+    #[serde(default, skip_serializing_if = "Signals::is_empty")]
+    pub signals: Signals,
+    /// The MAC over all of the above but the signals and the device's key, with the factor key that only this way of opening the vault
     /// yields; none where the device's key alone opens it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor: Option<Bytes<32>>,
@@ -174,7 +179,8 @@ impl Answer {
         place.map(|place| (answer, place)).ok_or(AnswerError::Factor)
     }
 
-    /// What the factor's MAC is over: every other field of the answer, and the hash of the device's key.
+    /// What the factor's MAC is over: every other field of the answer but the signals, whose names a newer app may add
+    /// to, and the hash of the device's key.
     fn factor_input(&self, device: &PublicKey) -> FrameWriter {
         FrameWriter::default()
             .field(b"symbolon/1/approval/factor")
@@ -183,7 +189,7 @@ impl Answer {
             .field(self.request.as_slice())
             .field(self.decision.name().as_bytes())
             .field(self.mutual_challenge.as_ref().map_or("", MutualValue::as_str).as_bytes())
-            .field(self.time.to_string().as_bytes())
+            .number(time_number(self.time))
             .field(self.opened.name().as_bytes())
             .field(device.hash().as_slice())
     }

@@ -32,6 +32,9 @@ pub struct Statement {
     pub device_key: KeyHash,
     /// What the answer proved.
     pub factors: Vec<Factor>,
+    /// The SHA-256 of the attestation, where the receipt holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Bytes<32>>,
     /// When the server took the answer.
     pub time: Timestamp,
 }
@@ -119,7 +122,8 @@ impl Receipt {
             && statement.answer == sha256(self.answer.as_bytes()).into()
             && statement.id == request.id
             && statement.serial == answer.serial
-            && statement.device_key == self.device_key.hash();
+            && statement.device_key == self.device_key.hash()
+            && statement.attestation == self.attestation.as_ref().map(|attested| sha256(attested.as_slice()).into());
         // The server makes receipts of confirmed approvals alone.
         if !belongs || answer.decision != Decision::Confirm {
             return Err(ReceiptError::Apart("statement"));

@@ -7,6 +7,7 @@ use serde_json::error::Category;
 use super::VaultError;
 use crate::activation::ServerAddress;
 use crate::activation::online::SessionId;
+use crate::moving::ComparisonCode;
 use crate::policy::{PhonePolicy, PolicyVersion};
 use crate::serial::SerialNumber;
 use crate::signed::{KeyHash, PublicKey};
@@ -53,6 +54,8 @@ pub struct Online {
     pub tls: Option<KeyHash>,
     /// The handshake whose confirmation the server has not acknowledged yet; `None` once the token is active.
     pub pending: Option<SessionId>,
+    /// What the person types on the old phone, for as long as a move waits for it.
+    pub comparison: Option<ComparisonCode>,
 }
 
 /// The server of a token that was activated without a network, as far as the ticket told.
@@ -153,6 +156,8 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    comparison: Option<ComparisonCode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     offline: Option<Offline>,
 }
 
@@ -163,11 +168,26 @@ impl From<Header> for Written {
             Server::Online(online) => (Some(online), None),
             Server::Offline(offline) => (None, Some(offline)),
         };
-        let (server, identity, tls, pending) = match online {
-            Some(Online { address, identity, tls, pending }) => (Some(address), Some(identity), tls, pending),
-            None => (None, None, None, None),
+        let written = Self {
+            serial,
+            server: None,
+            identity: None,
+            tls: None,
+            issuer,
+            account,
+            label,
+            policy,
+            policy_version,
+            pending: None,
+            comparison: None,
+            offline,
         };
-        Self { serial, server, identity, tls, issuer, account, label, policy, policy_version, pending, offline }
+        match online {
+            Some(Online { address, identity, tls, pending, comparison }) => {
+                Self { server: Some(address), identity: Some(identity), tls, pending, comparison, ..written }
+            }
+            None => written,
+        }
     }
 }
 
@@ -180,13 +200,13 @@ impl TryFrom<Written> for Header {
     type Error = ServerError;
 
     fn try_from(written: Written) -> Result<Self, ServerError> {
-        let Written { serial, server, identity, tls, issuer, account, label, policy, policy_version, pending, offline } =
-            written;
-        let server = match (server, identity, tls, pending, offline) {
-            (Some(address), Some(identity), tls, pending, None) => {
-                Server::Online(Online { address, identity, tls, pending })
+        let Written { serial, server, identity, tls, issuer, account, label, policy, policy_version, .. } = written;
+        let (pending, comparison) = (written.pending, written.comparison);
+        let server = match (server, identity, tls, pending, comparison, written.offline) {
+            (Some(address), Some(identity), tls, pending, comparison, None) => {
+                Server::Online(Online { address, identity, tls, pending, comparison })
             }
-            (None, None, None, None, Some(offline)) => Server::Offline(offline),
+            (None, None, None, None, None, Some(offline)) => Server::Offline(offline),
             _ => return Err(ServerError),
         };
         Ok(Self { serial, issuer, account, label, policy, policy_version, server })

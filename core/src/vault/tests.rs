@@ -41,6 +41,7 @@ pub(super) fn header(policy: PhonePolicy) -> Header {
             identity: SigningKey::from_secret(&Secret::from_slice(&[1; 32]).unwrap()).unwrap().public_key(),
             tls: Some([2; 32].into()),
             pending: Some([3; 16].into()),
+            comparison: None,
         }),
     }
 }

@@ -163,6 +163,7 @@ impl From<ActivationError> for Problem {
             ActivationError::Refused => Self::new(StatusCode::FORBIDDEN, "activation-refused", detail),
             ActivationError::Message(_) => Self::new(StatusCode::BAD_REQUEST, "activation-message", detail),
             ActivationError::Policy(_) => Self::new(StatusCode::FORBIDDEN, "activation-policy", detail),
+            ActivationError::Waiting => Self::new(StatusCode::CONFLICT, "move-waits", detail),
             ActivationError::Service(error) => error.into(),
         }
     }

@@ -22,18 +22,19 @@ use symbolon_core::policy::{ActivationMethod, Policy};
 use symbolon_core::serial::SerialNumber;
 
 use super::audit::{self, Entry};
+use super::bells::Bell;
 use super::keyring::{Place, StoredKeys};
-use super::{Actor, Service, ServiceError, attestation, policies};
+use super::{Actor, Service, ServiceError, attestation, moving, policies};
 use crate::storage::{
-    Attested, Counter, EnrolledDevice, Handshake, LockState, Snapshot, TicketRecord, Token, TokenState, Transaction,
-    User,
+    Attested, Counter, EnrolledDevice, Handshake, LockState, Move, Snapshot, TicketRecord, Token, TokenState,
+    Transaction, Used, User,
 };
 
 /// A ticket ends after so many guesses at its password: 10⁻¹³ for 16 digits.
 const GUESSES: u32 = 1000;
 
 /// Messages 3 to 6 may be repeated so long after the ticket's expiry.
-const GRACE: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_mins(10);
 
 /// So many handshakes of one ticket are kept: a phone that loses its power begins anew.
 const HANDSHAKES: u32 = 16;
@@ -93,6 +94,9 @@ pub enum ActivationError {
     /// The password was right, but the policy does not let this device in.
     #[error("{0}")]
     Policy(String),
+    /// The token is to take the place of one on another phone, which has not agreed yet.
+    #[error("the old phone has not agreed yet: type there the digits that this one shows")]
+    Waiting,
     /// The server could not do its part.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -145,6 +149,8 @@ impl Service {
         let expires_at = now + SignedDuration::from_secs(i64::from(policy.activation_lifetime.get()));
         token.state = TokenState::Activating;
         transaction.update_token(token)?;
+        // Whoever gives out another ticket for the token of a move vouches for the new phone.
+        transaction.delete_move(token.id)?;
         transaction.put_ticket(&TicketRecord {
             token: token.id,
             number: OsRng.next_u64() >> 1,
@@ -215,7 +221,10 @@ impl Service {
         let hash = sha256(&encoded);
         let device = finished.device(&request);
         let service = self.clone();
-        self.store.write(move |transaction| service.enrol(transaction, finished, device, hash, now)).await?
+        let (result, moving) =
+            self.store.write(move |transaction| service.enrol(transaction, finished, device, hash, now)).await?;
+        self.ring_move(moving.as_ref());
+        result
     }
 
     /// The inner error is a refusal whose transaction is kept: it is in the audit.
@@ -226,11 +235,11 @@ impl Service {
         device: Result<Device, RefusedError>,
         request: [u8; 32],
         now: Timestamp,
-    ) -> Result<Result<FinishReply, ActivationError>, ActivationError> {
+    ) -> Result<(Result<FinishReply, ActivationError>, Option<Move>), ActivationError> {
         audit::check_clock(transaction, now)?;
         if let Some(earlier) = transaction.handshake(&finished.session)? {
             return if earlier.request == request && now < earlier.expires_at {
-                read_reply(&earlier.reply).map(Ok)
+                read_reply(&earlier.reply).map(|reply| (Ok(reply), None))
             } else {
                 Err(ActivationError::Refused)
             };
@@ -245,12 +254,14 @@ impl Service {
             return Err(ActivationError::Refused);
         }
         let policy = policies::effective(transaction, user.group.as_ref())?;
+        let moving = transaction.move_to(token.id)?;
         let refused = |refusal: ActivationError, entry: Entry| {
             let entry = entry.user(&user.name).token(serial).detail("reason", refusal.to_string());
-            entry.append(transaction, &Actor::Device, now).map(|()| Err(refusal))
+            entry.append(transaction, &Actor::Device, now).map(|()| (Err(refusal), None))
         };
         let entry = Entry::new("activation.refused");
-        let device = match device.map_err(ActivationError::from).and_then(|device| refuse_by_policy(&policy, device)) {
+        let device = device.map_err(ActivationError::from).and_then(|device| refuse_by_policy(&policy, device));
+        let device = match device.and_then(|device| refuse_second(moving.as_ref(), device)) {
             Ok(device) => device,
             Err(refusal) => return Ok(refused(refusal, entry)?),
         };
@@ -264,6 +275,10 @@ impl Service {
         if let Some(obstacle) = judged.obstacle(&policy) {
             let entry = entry.detail("rule", obstacle.name()).detail("attestation", obstacle.to_string());
             return Ok(refused(not_here(obstacle.sentence()), entry)?);
+        }
+        let moving = moving.map(|moving| Move { used: Some(used(&finished)), ..moving });
+        if let Some(moving) = &moving {
+            moving::note_use(transaction, moving, &user, serial, &device, now)?;
         }
         let hash = policy.hash;
         let digits = policy.code_length.digits();
@@ -281,6 +296,7 @@ impl Service {
             policy_version: policies::version(transaction)?,
             tls: self.identity.tls.clone(),
             time: now,
+            moves_from: moving.as_ref().map(|moving| moving.old_key.hash()),
         })?;
         let handshake = Handshake {
             session,
@@ -300,7 +316,7 @@ impl Service {
         // The password was right, so the question that led here was no guess. It is given back once for each session
         // that is stored, and not for one that policy refuses: its message could be replayed to win guesses.
         transaction.count_guess(token.id, -1)?;
-        Ok(Ok(reply))
+        Ok((Ok(reply), moving))
     }
 
     /// Message 5: the phone has stored the token; its first code makes the token active, and ends the ticket.
@@ -310,7 +326,9 @@ impl Service {
     pub async fn confirm_activation(&self, request: ConfirmRequest) -> Result<ConfirmReply, ActivationError> {
         let now = self.clock.now();
         let service = self.clone();
-        self.store.write(move |transaction| service.confirm(transaction, &request, now)).await
+        let (reply, moving) = self.store.write(move |transaction| service.confirm(transaction, &request, now)).await?;
+        self.ring_move(moving.as_ref());
+        Ok(reply)
     }
 
     fn confirm(
@@ -318,7 +336,7 @@ impl Service {
         transaction: &dyn Transaction,
         request: &ConfirmRequest,
         now: Timestamp,
-    ) -> Result<ConfirmReply, ActivationError> {
+    ) -> Result<(ConfirmReply, Option<Move>), ActivationError> {
         audit::check_clock(transaction, now)?;
         let handshake = transaction.handshake(&request.session)?.ok_or(ActivationError::Refused)?;
         let mut token = transaction.token(handshake.token)?.ok_or(ActivationError::Refused)?;
@@ -327,7 +345,7 @@ impl Service {
         let code = confirmed_code(request, serial, self.keyring.public_identity(), &handshake.device.key)
             .map_err(|_| ActivationError::Refused)?;
         if let Some(activated_at) = handshake.confirmed_at {
-            return Ok(ConfirmReply { serial, activated_at });
+            return Ok((ConfirmReply { serial, activated_at }, None));
         }
         if token.state != TokenState::Activating || now >= handshake.expires_at {
             return Err(ActivationError::Refused);
@@ -335,6 +353,10 @@ impl Service {
         let policy = policies::effective(transaction, user.group.as_ref())?;
         let keys = self.keyring.open_sealed(Place::HandshakeKeys(serial), &handshake.keys)?;
         let state = first_code(&StoredKeys::read(&keys)?, &handshake, &code, &policy, now)?;
+        let moving = transaction.move_to(token.id)?;
+        if let Some(moving) = &moving {
+            moving::complete(transaction, moving, &request.session, &user, serial, now)?;
+        }
         token.state = TokenState::Active;
         token.counter = Counter::Time { period: Period::STANDARD, state };
         token.hash = handshake.hash;
@@ -356,8 +378,29 @@ impl Service {
         transaction.delete_ticket(token.id)?;
         transaction.confirm_handshake(&handshake.session, token.id, now)?;
         entry.append(transaction, &Actor::Device, now)?;
-        Ok(ConfirmReply { serial, activated_at: now })
+        Ok((ConfirmReply { serial, activated_at: now }, moving))
     }
+
+    fn ring_move(&self, moving: Option<&Move>) {
+        if let Some(moving) = moving {
+            self.bells.ring(&Bell::Move(moving.old_serial));
+        }
+    }
+}
+
+fn used(finished: &Finished) -> Used {
+    Used { session: finished.session.clone(), transcript: finished.transcript().clone() }
+}
+
+/// The first handshake that uses the ticket of a move is the only one: the digits that two phones show are of that one,
+/// so nobody who has seen them can search for another key that gives the same.
+fn refuse_second(moving: Option<&Move>, device: Device) -> Result<Device, ActivationError> {
+    if moving.is_some_and(|moving| moving.used.is_some()) {
+        return Err(ActivationError::Policy(
+            "this ticket was used by another device: cancel the move on the old phone, and begin it again".into(),
+        ));
+    }
+    Ok(device)
 }
 
 /// The ticket of `serial`, if a handshake can be begun with it.

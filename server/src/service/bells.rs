@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use symbolon_core::approval::ChallengeId;
+use symbolon_core::serial::SerialNumber;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -19,6 +20,8 @@ pub enum Bell {
     Challenge(ChallengeId),
     /// A phone: what it is asked.
     Token(TokenId),
+    /// The old phone of a move: how far it is.
+    Move(SerialNumber),
 }
 
 /// The bells that somebody listens to.

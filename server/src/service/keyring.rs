@@ -3,7 +3,7 @@
 use rand_core::OsRng;
 use symbolon_core::activation::ActivationPassword;
 use symbolon_core::activation::online::server::{ServerKeys, Setup};
-use symbolon_core::approval::ChallengeId;
+use symbolon_core::approval::{ChallengeId, Opened};
 use symbolon_core::frame::{FrameReader, FrameWriter};
 use symbolon_core::keys::{FactorKey, Label, SealingKey, TokenKeys};
 use symbolon_core::secret::{Secret, SecretBytes};
@@ -205,6 +205,21 @@ pub struct ActivatedKeys {
     pub factor_later: Secret<32>,
     /// Makes unlock codes.
     pub unlock: UnlockChain,
+}
+
+impl ActivatedKeys {
+    /// The factor keys that opening the vault in some way may yield: for the PIN the one that is proven, then those of
+    /// `after_unlocks`.
+    #[must_use]
+    pub fn factors<'k>(&'k self, opened: Opened, after_unlocks: &'k [(u16, FactorKey)]) -> Vec<&'k FactorKey> {
+        match opened {
+            Opened::Pin => {
+                let after_unlocks = after_unlocks.iter().map(|(_, factor)| factor);
+                std::iter::once(&self.factor_pin).chain(after_unlocks).collect()
+            }
+            Opened::Device | Opened::Biometric => Vec::new(),
+        }
+    }
 }
 
 impl StoredKeys {

@@ -16,6 +16,7 @@ pub mod import;
 pub mod installation;
 pub mod keyring;
 pub mod lockout;
+pub mod moving;
 pub mod passwords;
 pub mod policies;
 pub mod sessions;

@@ -7,6 +7,7 @@
 mod administrators;
 mod challenges;
 mod models;
+mod moves;
 pub mod sqlite;
 mod store;
 mod traits;
@@ -14,6 +15,7 @@ mod traits;
 pub use administrators::*;
 pub use challenges::*;
 pub use models::*;
+pub use moves::*;
 pub use store::{Acknowledge, Backend, Finished, Job, Store};
 pub use traits::*;
 

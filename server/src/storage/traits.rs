@@ -10,8 +10,8 @@ use symbolon_core::text::Name;
 
 use super::{
     Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
-    Idempotent, LockState, StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest, TicketRecord,
-    Token, TokenId, User, UserId, WriteAdministrators,
+    Idempotent, LockState, Moves, StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest,
+    TicketRecord, Token, TokenId, User, UserId, WriteAdministrators, WriteMoves,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -132,6 +132,7 @@ pub trait Snapshot:
     + Applications
     + Challenges
     + Attestations
+    + Moves
     + Policies
     + Audit
     + Epochs
@@ -147,6 +148,7 @@ impl<T> Snapshot for T where
         + Applications
         + Challenges
         + Attestations
+        + Moves
         + Policies
         + Audit
         + Epochs
@@ -288,6 +290,7 @@ pub trait Transaction:
     + WriteApplications
     + WriteChallenges
     + WriteAttestations
+    + WriteMoves
     + WritePolicies
     + WriteAudit
     + WriteEpochs
@@ -304,6 +307,7 @@ impl<T> Transaction for T where
         + WriteApplications
         + WriteChallenges
         + WriteAttestations
+        + WriteMoves
         + WritePolicies
         + WriteAudit
         + WriteEpochs

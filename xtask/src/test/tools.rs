@@ -25,14 +25,14 @@ pub(super) struct Tool {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// A package of Debian and its kin.
+    /// Packages of Debian and its kin, separated by spaces.
     Debian(&'static str),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
 }
 
 /// The whole list.
-static TOOLS: [Tool; 7] = [
+static TOOLS: [Tool; 8] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -67,6 +67,13 @@ static TOOLS: [Tool; 7] = [
         why: "an implementation of HOTP and TOTP that is not ours",
         is_there: || answers("oathtool", &["--version"]),
         needed_by: |part| part == Part::Core,
+    },
+    Tool {
+        name: "PyJWT",
+        source: Source::Debian("python3-jwt python3-cryptography"),
+        why: "checks a receipt as the integrators' guide says",
+        is_there: || ["/usr/bin/python3", "python3"].iter().any(|it| answers(it, &["-c", "import jwt, cryptography"])),
+        needed_by: |part| part == Part::Journeys,
     },
     Tool {
         name: "rustfmt",
@@ -112,7 +119,8 @@ pub(super) fn provide(parts: &[Part]) -> Result<Vec<&'static Tool>> {
         println!("  {:<26} {:<34} {}", tool.name, tool.why, style.command(&tool.command()));
     }
     let from = |wanted: fn(Source) -> Option<&'static str>| missing.iter().filter_map(move |tool| wanted(tool.source));
-    let debian: Vec<&str> = from(|source| if let Source::Debian(name) = source { Some(name) } else { None }).collect();
+    let debian = from(|source| if let Source::Debian(names) = source { Some(names) } else { None });
+    let debian: Vec<&str> = debian.flat_map(str::split_whitespace).collect();
     let rustup: Vec<&str> = from(|source| if let Source::Rustup(name) = source { Some(name) } else { None }).collect();
     let asks = !is_ci() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !debian.is_empty() && can_install_packages() {

@@ -161,6 +161,9 @@ pub struct Registration {
     pub tls: Option<KeyHash>,
     /// The server's clock.
     pub time: Timestamp,
+    /// The hash of the key of the device that this token moves from, which must agree before the token is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves_from: Option<KeyHash>,
 }
 
 /// Message 5, from the phone, once it has stored the token.
@@ -223,7 +226,7 @@ struct Unproven<'a> {
 }
 
 /// A time as it is hashed: whole milliseconds since 1970.
-fn time_number(time: Timestamp) -> u64 {
+pub(crate) fn time_number(time: Timestamp) -> u64 {
     time.as_millisecond().cast_unsigned()
 }
 

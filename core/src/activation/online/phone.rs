@@ -14,6 +14,7 @@ use super::{
 use crate::activation::{ActivationPassword, Ticket};
 use crate::encoding::Bytes;
 use crate::keys::{MasterSecret, TokenKeys};
+use crate::moving::ComparisonCode;
 use crate::otp::Code;
 use crate::serial::SerialNumber;
 use crate::signed::{KeyHash, PublicKey, Signature, SigningInput};
@@ -158,6 +159,7 @@ impl Proven {
         let device = Device { key, binding, attestation, description };
         let plain = serde_json::to_vec(&device).map_err(|_| OnlineError::Message)?;
         let sealed = self.master.registration().phone.seal_once(&plain);
+        let device_key = device.key.hash();
         let request = FinishRequest {
             session: self.session.clone(),
             state: self.state,
@@ -169,6 +171,8 @@ impl Proven {
             identity_key: self.identity_key,
             identity: self.identity,
             serial: self.serial,
+            transcript: self.transcript,
+            device_key,
             master: self.master,
         })
     }
@@ -181,6 +185,8 @@ pub struct Finishing {
     identity_key: PublicKey,
     identity: KeyHash,
     serial: SerialNumber,
+    transcript: Bytes<32>,
+    device_key: KeyHash,
     master: MasterSecret,
 }
 
@@ -203,7 +209,12 @@ impl Finishing {
             return Err(OnlineError::Message);
         }
         let keys = self.master.token_keys(registration.hash);
+        let comparison = registration
+            .moves_from
+            .as_ref()
+            .map(|old| ComparisonCode::derive(&self.identity, old, &self.device_key, &self.transcript));
         Ok(Registered {
+            comparison,
             registration,
             keys,
             identity_key: self.identity_key,
@@ -226,6 +237,8 @@ pub struct Registered {
     pub identity: KeyHash,
     /// The handshake, which the confirmation names.
     pub session: SessionId,
+    /// What the person types on the old phone, where the token moves from one.
+    pub comparison: Option<ComparisonCode>,
 }
 
 /// What the device key signs to confirm that the token is stored.

@@ -298,6 +298,12 @@ impl Finished {
         if binding == expected { Ok(device) } else { Err(RefusedError::Device) }
     }
 
+    /// The hash over the handshake, which both halves know.
+    #[must_use]
+    pub fn transcript(&self) -> &Bytes<32> {
+        &self.transcript
+    }
+
     /// What an attestation of the device's key must contain.
     #[must_use]
     pub fn attestation_challenge(&self) -> [u8; 32] {

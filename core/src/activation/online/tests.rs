@@ -84,6 +84,7 @@ fn registration(serial: SerialNumber) -> Registration {
         policy_version: PolicyVersion::default(),
         tls: None,
         time: now(),
+        moves_from: None,
     }
 }
 

@@ -60,6 +60,7 @@ pub(super) async fn finish(
         (status = 200, description = "Message 6", body = Object),
         (status = 400, body = Problem, description = "Not a message 5"),
         (status = 403, body = Problem, description = "No such handshake, wrong signature or wrong code"),
+        (status = 409, body = Problem, description = "The token moves from another phone, which has not agreed yet"),
         (status = 429, body = Problem, description = "Too many requests from this address"),
     )
 )]

@@ -3,6 +3,7 @@
 mod activation;
 mod approvals;
 mod contact;
+mod moving;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,4 +19,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(approvals::access))
         .routes(routes!(approvals::requests))
         .routes(routes!(approvals::answer))
+        .routes(routes!(moving::offer))
+        .routes(routes!(moving::look))
+        .routes(routes!(moving::agree))
+        .routes(routes!(moving::cancel))
 }

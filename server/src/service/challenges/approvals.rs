@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use symbolon_core::access::AnswerRequest;
 use symbolon_core::approval::{Answer, AnswerError, Decision, Factor, MutualValue, Opened, Receipt, Statement};
 use symbolon_core::encoding::Bytes;
+use symbolon_core::integrity::{Signals, Verdict};
 use symbolon_core::keys::sha256;
 use symbolon_core::policy::Policy;
 
@@ -39,7 +40,7 @@ pub enum ApprovalError {
     Unknown,
     /// The answer proves less than the policy asks for.
     #[error("{0}")]
-    ShortOfPolicy(&'static str),
+    ShortOfPolicy(String),
     /// The challenge had ended, as the status says.
     #[error("this approval has ended already: {}", .0.name())]
     Ended(ChallengeStatus),
@@ -58,7 +59,7 @@ impl From<AnswerError> for ApprovalError {
     fn from(error: AnswerError) -> Self {
         match error {
             AnswerError::Signature | AnswerError::Audience => Self::Refused,
-            AnswerError::Factor => Self::ShortOfPolicy("the answer does not prove how the vault was opened"),
+            AnswerError::Factor => Self::ShortOfPolicy(error.to_string()),
         }
     }
 }
@@ -126,14 +127,8 @@ impl Service {
         let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
         let keys = StoredKeys::read(&plain)?.activated.ok_or(ApprovalError::Refused)?;
         let after_unlocks = keys.unlock.pin_factors();
-        let (answer, place) =
-            Answer::verify(&message.answer, &device.key, &identity, token.serial, |opened| match opened {
-                Opened::Pin => {
-                    let after_unlocks = after_unlocks.iter().map(|(_, factor)| factor);
-                    std::iter::once(&keys.factor_pin).chain(after_unlocks).collect()
-                }
-                Opened::Device | Opened::Biometric => vec![],
-            })?;
+        let factors = |opened| keys.factors(opened, &after_unlocks);
+        let (answer, place) = Answer::verify(&message.answer, &device.key, &identity, token.serial, factors)?;
         let unlocked = place.checked_sub(1).and_then(|place| after_unlocks.get(place)).map(|(number, _)| *number);
         let asked = self.store.read(|snapshot| {
             let request = snapshot.request(token.id, &answer.request)?;
@@ -170,6 +165,7 @@ impl Service {
             user: user.name.clone(),
             device_key: device.key.hash(),
             factors: factors.to_vec(),
+            attestation: None,
             time: now,
         };
         let failed = |error: &dyn std::fmt::Display| StorageError::Failed(error.to_string());
@@ -231,12 +227,12 @@ impl Service {
         };
         let outcome = match answer.decision {
             Decision::Confirm => {
-                if let Some(reason) = shortfall(&policy, answer.opened) {
+                if let Some(reason) = shortfall(&policy, device, answer.opened, &answer.signals) {
                     Entry::new("approval.refused")
                         .user(&user.name)
                         .token(token.serial)
                         .detail("challenge", challenge.id.to_string())
-                        .detail("reason", reason)
+                        .detail("reason", reason.as_str())
                         .append(transaction, &Actor::Device, now)?;
                     return Ok((Err(ApprovalError::ShortOfPolicy(reason)), Vec::new()));
                 }
@@ -325,14 +321,25 @@ fn concern(user: &User, token: &Token, challenge: &Challenge, paused_until: Time
         .detail("paused_until", paused_until.to_string())
 }
 
-/// What an answer lacks that the policy asks for.
-fn shortfall(policy: &Policy, opened: Opened) -> Option<&'static str> {
+/// What a device's decision lacks that the policy asks for now. The phone may not have heard of that policy yet.
+pub(in crate::service) fn shortfall(
+    policy: &Policy,
+    device: &EnrolledDevice,
+    opened: Opened,
+    signals: &Signals,
+) -> Option<String> {
+    for signals in [&device.description.signals, signals] {
+        if let Verdict::Refused(signals) = signals.clone().verdict(policy.allow_unsecure_device) {
+            let reasons: Vec<String> = signals.iter().map(|signal| signal.to_string()).collect();
+            return Some(format!("the policy allows no unsecure device: {}", reasons.join("; ")));
+        }
+    }
     match opened {
         Opened::Device if policy.pin_required => {
-            Some("the policy asks for the PIN, and the vault was opened without it")
+            Some("the policy asks for the PIN, and the vault was opened without it".into())
         }
         Opened::Biometric if !policy.device_biometrics_allowed => {
-            Some("the policy does not allow biometrics, and the vault was opened by them")
+            Some("the policy does not allow biometrics, and the vault was opened by them".into())
         }
         Opened::Device | Opened::Pin | Opened::Biometric => None,
     }

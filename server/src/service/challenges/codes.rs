@@ -7,7 +7,7 @@ use symbolon_core::approval::{ChallengeId, Factor};
 use symbolon_core::otp::{Challenge as Asked, Code, Period, TimeStep, judge_response};
 use symbolon_core::policy::Policy;
 
-use super::{ChallengeKind, ChallengeView, Refusal, end, ended, is_capable, own};
+use super::{ChallengeKind, ChallengeView, Refusal, end, ended, is_capable, origins, own};
 use crate::service::audit;
 use crate::service::bells::Bell;
 use crate::service::keyring::{Place, StoredKeys};
@@ -156,6 +156,7 @@ fn decide(
         if !signs || transaction.accept_signature(token.id, step)? {
             transaction.set_user_lock(user.id, &user.lock.succeeded())?;
             transaction.set_token_lock(token.id, &token.lock.succeeded(), &token.spent)?;
+            origins::confirmed(transaction, challenge, now)?;
             let confirmed = ChallengeEnd {
                 token: Some(token.id),
                 factors: vec![Factor::Possession],

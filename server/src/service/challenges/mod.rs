@@ -190,6 +190,9 @@ pub struct ChallengeView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub factors: Vec<Factor>,
+    /// The same in the words of RFC 8176.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
     /// The receipt of a confirmed approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -224,10 +227,23 @@ impl Challenge {
             mutual_challenge: None,
             challenge,
             qr,
+            amr: methods(kind, &self.factors).into_iter().map(str::to_owned).collect(),
             factors: self.factors,
             receipt: receipt.map_err(|_| StorageError::Damaged("receipt"))?,
         })
     }
+}
+
+/// What was proven, as RFC 8176 names it. It has no name for "a finger or a face, whichever".
+fn methods(kind: ChallengeKind, factors: &[Factor]) -> Vec<&'static str> {
+    let several = (factors.len() > 1).then_some("mfa");
+    let each = factors.iter().filter_map(|factor| match (factor, kind) {
+        (Factor::Possession, ChallengeKind::Approval) => Some("pop"),
+        (Factor::Possession, ChallengeKind::Typed | ChallengeKind::OfflineQr) => Some("otp"),
+        (Factor::Knowledge, _) => Some("pin"),
+        (Factor::Biometry, _) => None,
+    });
+    each.chain(several).collect()
 }
 
 /// A challenge that is ready to be written.
@@ -502,8 +518,8 @@ fn insert(
     let pending = transaction.pending_challenges(user.id, now)?;
     let mut queued: Vec<&Challenge> =
         pending.iter().filter(|other| other.question.kind() == challenge.question.kind()).collect();
+    let origin = origins::of(transaction, &challenge)?;
     if matches!(challenge.question, Question::Approval { .. }) {
-        let origin = origins::of(transaction, &challenge)?;
         if let Some(until) = origin.paused_until.filter(|until| now < *until) {
             return Err(Refusal::Paused(until).into());
         }
@@ -512,18 +528,18 @@ fn insert(
             bells.extend(end(transaction, actor, older, ended(ChallengeStatus::Superseded, now), now)?);
         }
         queued.retain(|other| !same(other));
-        // Whoever floods a user with prompts from other addresses must not keep the owner out of the queue.
-        if queued.len() >= policy.approval_queue.get() as usize && origins::is_known(&origin, now) {
-            let mut dropped = None;
-            for other in &queued {
-                if !origins::is_known(&origins::of(transaction, other)?, now) {
-                    dropped = Some(other.id.clone());
-                    bells.extend(end(transaction, actor, other, ended(ChallengeStatus::Superseded, now), now)?);
-                    break;
-                }
+    }
+    // Whoever floods a user with challenges from other addresses must not keep the owner out of the queue.
+    if queued.len() >= policy.approval_queue.get() as usize && origins::is_known(&origin, now) {
+        let mut dropped = None;
+        for other in &queued {
+            if !origins::is_known(&origins::of(transaction, other)?, now) {
+                dropped = Some(other.id.clone());
+                bells.extend(end(transaction, actor, other, ended(ChallengeStatus::Superseded, now), now)?);
+                break;
             }
-            queued.retain(|other| Some(&other.id) != dropped.as_ref());
         }
+        queued.retain(|other| Some(&other.id) != dropped.as_ref());
     }
     if queued.len() >= policy.approval_queue.get() as usize {
         return Err(Refusal::QueueFull.into());

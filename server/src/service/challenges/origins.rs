@@ -11,7 +11,7 @@ const PAUSE: SignedDuration = SignedDuration::from_mins(15);
 /// … and none is longer.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// An address from which the person has confirmed an approval is known for so long.
+/// An address from which the person has confirmed a challenge is known for so long.
 const KNOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What is known of where a challenge comes from.
@@ -28,12 +28,12 @@ pub(super) fn of(snapshot: &dyn Snapshot, challenge: &Challenge) -> Result<Appro
     }))
 }
 
-/// Whether the person has confirmed an approval from there lately. One without an address is never known.
+/// Whether the person has confirmed a challenge from there lately. One without an address is never known.
 pub(super) fn is_known(origin: &ApprovalOrigin, now: Timestamp) -> bool {
     !origin.address.is_empty() && origin.confirmed_at.is_some_and(|time| now.duration_since(time) < KNOWN)
 }
 
-/// A confirmation: approvals from there are welcome.
+/// A confirmation, or a right code: challenges from there are welcome.
 pub(super) fn confirmed(
     transaction: &dyn Transaction,
     challenge: &Challenge,

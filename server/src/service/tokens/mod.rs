@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use symbolon_core::otp::window::{TimeState, find_consecutive, find_consecutive_events};
 use symbolon_core::otp::{Code, Period, TimeStep};
-use symbolon_core::policy::ActivationMethod;
+use symbolon_core::policy::{ActivationMethod, Policy};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
 
@@ -159,6 +159,17 @@ pub(super) fn add(
             user.name
         )));
     }
+    insert(transaction, user, label, &policy, now)
+}
+
+/// Adds a token for `user`, who may have as many as there are.
+pub(super) fn insert(
+    transaction: &dyn Transaction,
+    user: &User,
+    label: Option<Name>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Token, ServiceError> {
     let mut token = Token {
         id: TokenId(0),
         serial: free_serial(transaction)?,

@@ -9,6 +9,7 @@ mod audit;
 mod challenges;
 mod copies;
 mod epochs;
+mod moves;
 mod policies;
 mod row;
 mod tokens;

@@ -215,3 +215,17 @@ CREATE TABLE attestation (
     counter INTEGER NOT NULL DEFAULT 0, -- of App Attest's assertions
     verdict TEXT NOT NULL
 ) STRICT;
+
+-- Moves to a new phone: the new token, and the one that it takes the place of.
+CREATE TABLE move (
+    token_id INTEGER PRIMARY KEY REFERENCES token (id) ON DELETE CASCADE,
+    old_serial INTEGER NOT NULL UNIQUE,
+    old_key BLOB NOT NULL,              -- of the old device
+    session BLOB,                       -- the handshake that used the ticket
+    transcript BLOB,
+    agreed INTEGER NOT NULL DEFAULT 0,
+    moved_at INTEGER,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX move_by_age ON move (expires_at);
