@@ -11,6 +11,7 @@
 //!                                                        └─ decline
 //! QR, password ── SoftToken::activate_offline ──► offline::Proposed ── accept(PIN) ──► Session (registration code)
 //! Account ── unlock(PIN) ──► Session ── code()
+//!                                    └─ begin_move() ──► Move ── agree(digits)
 //! ```
 //!
 //! Everything that ends a step early (no network, no power, no process) leaves a token that works or a ticket that

@@ -20,7 +20,7 @@ use super::audit::{self, Entry};
 use super::bells::Bell;
 use super::challenges::approvals::shortfall;
 use super::keyring::{Place, StoredKeys};
-use super::{Actor, Service, ServiceError, policies, tokens};
+use super::{Actor, Service, ServiceError, epochs, policies, tokens};
 use crate::storage::{EnrolledDevice, Move, Snapshot, StorageError, Token, TokenState, Transaction, User};
 
 /// The old phone of a move that came to its end can ask for so long whether it did.
@@ -201,9 +201,11 @@ impl Service {
     }
 }
 
-/// The active token of a serial number, with its device.
+/// The active token of a serial number, with its device: one that waits for its confirmation after a restoration moves
+/// nowhere.
 fn enrolled(snapshot: &dyn Snapshot, serial: SerialNumber) -> Result<Option<Enrolled>, ServiceError> {
     let token = snapshot.token_by_serial(serial)?.filter(|token| token.state == TokenState::Active);
+    let token = epochs::confirmed(snapshot, token.into_iter().collect())?.pop();
     Ok(token.and_then(|token| token.device.clone().map(|device| (token, device))))
 }
 
