@@ -245,7 +245,7 @@ impl Service {
                         .detail("rule", refusal.name())
                         .detail("attestation", refusal.to_string())
                         .append(transaction, &Actor::Device, now)?;
-                    return Ok((Err(ApprovalError::ShortOfPolicy(refusal.sentence())), Vec::new()));
+                    return Ok((Err(ApprovalError::ShortOfPolicy(refusal.sentence().into())), Vec::new()));
                 }
                 if self.is_matched(&challenge, answer.mutual_challenge.as_ref())? {
                     origins::confirmed(transaction, &challenge, now)?;
