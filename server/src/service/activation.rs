@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rand_core::{OsRng, RngCore};
 use serde::Serialize;
+use symbolon_core::activation::offline::Half;
 use symbolon_core::activation::online::server::{
     Finished, Opening, Record, RefusedError, answer, confirmed_code, finish,
 };
@@ -17,17 +18,18 @@ use symbolon_core::encoding::Bytes;
 use symbolon_core::integrity::Verdict;
 use symbolon_core::keys::sha256;
 use symbolon_core::otp::window::{Match, TimeState, judge};
-use symbolon_core::otp::{Code, Hash, OtpKey, Period, TimeStep};
+use symbolon_core::otp::{Code, CodeFormat, Hash, OtpKey, Period, TimeStep};
 use symbolon_core::policy::{ActivationMethod, Policy};
 use symbolon_core::serial::SerialNumber;
 
 use super::audit::{self, Entry};
 use super::bells::Bell;
 use super::keyring::{Place, StoredKeys};
+use super::offline::{Halves, TRIES};
 use super::{Actor, Service, ServiceError, attestation, moving, policies};
 use crate::storage::{
-    Attested, Counter, EnrolledDevice, Handshake, LockState, Move, Snapshot, TicketRecord, Token, TokenState,
-    Transaction, Used, User,
+    Attested, Counter, EnrolledDevice, Handshake, LockState, Move, Snapshot, StorageError, TicketRecord, Token,
+    TokenState, Transaction, Used, User,
 };
 
 /// A ticket ends after so many guesses at its password: 10⁻¹³ for 16 digits.
@@ -48,6 +50,9 @@ pub struct TicketView {
     /// For a phone with a network that can open a link or read a QR.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online: Option<OnlineTicket>,
+    /// For a phone without a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline: Option<OfflineTicketView>,
     /// To be typed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classic: Option<ClassicTicket>,
@@ -60,6 +65,15 @@ pub struct OnlineTicket {
     pub link: String,
     /// The text of the QR.
     pub qr: String,
+}
+
+/// A ticket for a phone without a network: two things that go different ways.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct OfflineTicketView {
+    /// The text of the QR. It is a secret.
+    pub qr: String,
+    /// The password. It is a secret, and must not travel with the QR.
+    pub password: String,
 }
 
 /// A ticket to be typed.
@@ -75,10 +89,10 @@ pub struct ClassicTicket {
 }
 
 impl TicketRecord {
-    /// Whether a handshake can be begun with it.
+    /// Whether a token can be activated with it.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        now < self.expires_at && self.guesses < GUESSES
+        now < self.expires_at && self.guesses < GUESSES && self.tries < TRIES
     }
 }
 
@@ -102,8 +116,8 @@ pub enum ActivationError {
     Service(#[from] ServiceError),
 }
 
-impl From<crate::storage::StorageError> for ActivationError {
-    fn from(error: crate::storage::StorageError) -> Self {
+impl From<StorageError> for ActivationError {
+    fn from(error: StorageError) -> Self {
         Self::Service(error.into())
     }
 }
@@ -129,9 +143,53 @@ impl Service {
     ) -> Result<TicketView, ServiceError> {
         let policy = policies::effective(transaction, user.group.as_ref())?;
         let named = attestation::ways_in(&policy, methods)?;
-        if named.contains(&ActivationMethod::Offline) {
-            return Err(ServiceError::invalid("methods", "this server gives out online and classic tickets"));
+        let has = |method| named.contains(&method);
+        let expires_at = now + SignedDuration::from_secs(i64::from(policy.activation_lifetime.get()));
+        let mut halves = Halves::default();
+        let mut view = TicketView { expires_at, online: None, offline: None, classic: None };
+        let record = if has(ActivationMethod::Online) || has(ActivationMethod::Classic) {
+            let ticket = self.online_ticket(token.serial, &policy)?;
+            if has(ActivationMethod::Online) {
+                view.online = Some(OnlineTicket { link: ticket.link(), qr: ticket.link() });
+            }
+            if has(ActivationMethod::Classic) {
+                // The phone that it is typed into may turn out to have no network.
+                halves.typed = Some(Half::typed(token.serial, &ticket.password));
+                view.classic = Some(ClassicTicket {
+                    address: ticket.server.to_string(),
+                    serial: token.serial,
+                    code: ticket.password.grouped(),
+                });
+            }
+            Some(self.record(&ticket)?)
+        } else {
+            None
+        };
+        if has(ActivationMethod::Offline) {
+            let version = policies::version(transaction)?;
+            let (ticket, password) = self.offline_ticket(token, user, &policy, version, expires_at)?;
+            halves.scanned = Some(Half::scanned(&ticket, &password));
+            view.offline = Some(OfflineTicketView { qr: ticket.text().to_owned(), password: password.grouped() });
         }
+        token.state = TokenState::Activating;
+        transaction.update_token(token)?;
+        transaction.sweep_tickets(now)?;
+        // Whoever gives out another ticket for the token of a move vouches for the new phone.
+        transaction.delete_move(token.id)?;
+        transaction.put_ticket(&TicketRecord {
+            token: token.id,
+            number: OsRng.next_u64() >> 1,
+            record,
+            halves: halves.seal(&self.keyring, token.serial),
+            expires_at,
+            guesses: 0,
+            tries: 0,
+        })?;
+        Ok(view)
+    }
+
+    /// A ticket with a new password, for a phone with a network.
+    fn online_ticket(&self, serial: SerialNumber, policy: &Policy) -> Result<Ticket, ServiceError> {
         let server = self.identity.address.clone().ok_or_else(|| {
             ServiceError::invalid(
                 "public_url",
@@ -139,40 +197,21 @@ impl Service {
             )
         })?;
         let length = policy.online_activation_password_length.get() as usize;
-        let password = ActivationPassword::generate(&mut OsRng, length);
-        let record = self
-            .keyring
-            .handshake()
-            .setup
-            .record(&mut OsRng, token.serial, self.keyring.public_identity(), &password)
-            .map_err(|_| ServiceError::Sealed)?;
-        let expires_at = now + SignedDuration::from_secs(i64::from(policy.activation_lifetime.get()));
-        token.state = TokenState::Activating;
-        transaction.update_token(token)?;
-        // Whoever gives out another ticket for the token of a move vouches for the new phone.
-        transaction.delete_move(token.id)?;
-        transaction.put_ticket(&TicketRecord {
-            token: token.id,
-            number: OsRng.next_u64() >> 1,
-            record: self.keyring.seal(Place::TicketRecord(token.serial), &record),
-            expires_at,
-            guesses: 0,
-        })?;
-        let classic = named.contains(&ActivationMethod::Classic).then(|| ClassicTicket {
-            address: server.to_string(),
-            serial: token.serial,
-            code: password.grouped(),
-        });
-        let ticket = Ticket {
+        Ok(Ticket {
             server,
-            serial: token.serial,
-            password,
+            serial,
+            password: ActivationPassword::generate(&mut OsRng, length),
             identity: Some(self.keyring.public_identity().hash()),
             tls: self.identity.tls.clone(),
-        };
-        let online =
-            named.contains(&ActivationMethod::Online).then(|| OnlineTicket { link: ticket.link(), qr: ticket.link() });
-        Ok(TicketView { expires_at, online, classic })
+        })
+    }
+
+    /// What is kept of an online ticket, sealed: enough to check its password.
+    fn record(&self, ticket: &Ticket) -> Result<Vec<u8>, ServiceError> {
+        let setup = self.keyring.handshake().setup;
+        let record = setup.record(&mut OsRng, ticket.serial, self.keyring.public_identity(), &ticket.password);
+        let record = record.map_err(|_| ServiceError::Sealed)?;
+        Ok(self.keyring.seal(Place::TicketRecord(ticket.serial), &record))
     }
 
     /// Message 1: counts the guess, durably, and only then answers.
@@ -187,10 +226,10 @@ impl Service {
             .store
             .write(move |transaction| {
                 audit::check_clock(transaction, now)?;
-                match live_ticket(transaction, serial, now)? {
-                    Some(ticket) => {
+                match live_record(transaction, serial, now)? {
+                    Some((ticket, record)) => {
                         transaction.count_guess(ticket.token, 1)?;
-                        Ok::<_, ServiceError>(Some(ticket))
+                        Ok::<_, ServiceError>(Some((ticket, record)))
                     }
                     None => {
                         transaction.count_stray_guess()?;
@@ -201,11 +240,11 @@ impl Service {
             .await?;
         let opened = match &live {
             None => None,
-            Some(ticket) => Some(self.keyring.open_sealed(Place::TicketRecord(serial), &ticket.record)?),
+            Some((_, record)) => Some(self.keyring.open_sealed(Place::TicketRecord(serial), record)?),
         };
         let record = Record {
             opaque: opened.as_ref().map_or(self.keyring.decoy(), |record| record.expose()),
-            ticket: live.map_or(0, |ticket| ticket.number),
+            ticket: live.map_or(0, |(ticket, _)| ticket.number),
         };
         Ok(answer(&mut OsRng, self.keyring.handshake(), record, opening, now)?)
     }
@@ -339,7 +378,7 @@ impl Service {
     ) -> Result<(ConfirmReply, Option<Move>), ActivationError> {
         audit::check_clock(transaction, now)?;
         let handshake = transaction.handshake(&request.session)?.ok_or(ActivationError::Refused)?;
-        let mut token = transaction.token(handshake.token)?.ok_or(ActivationError::Refused)?;
+        let token = transaction.token(handshake.token)?.ok_or(ActivationError::Refused)?;
         let user = transaction.user(token.user)?.ok_or(ActivationError::Refused)?;
         let serial = token.serial;
         let code = confirmed_code(request, serial, self.keyring.public_identity(), &handshake.device.key)
@@ -357,13 +396,6 @@ impl Service {
         if let Some(moving) = &moving {
             moving::complete(transaction, moving, &request.session, &user, serial, now)?;
         }
-        token.state = TokenState::Active;
-        token.counter = Counter::Time { period: Period::STANDARD, state };
-        token.hash = handshake.hash;
-        token.digits = handshake.digits;
-        token.keys = self.keyring.seal(Place::TokenKeys(serial), keys.expose());
-        token.lock = LockState::default();
-        token.activated_at = Some(now);
         let judged = self.trust.judge(handshake.attested.as_ref(), &handshake.device.key, &policy, now);
         let device = &handshake.device.description;
         let entry = Entry::new("token.activated")
@@ -372,11 +404,11 @@ impl Service {
             .detail("platform", device.platform.as_str())
             .detail("model", device.model.as_str())
             .detail("attestation", judged.verdict.word());
-        token.device = Some(handshake.device);
-        transaction.update_token(&token)?;
+        let format = CodeFormat { hash: handshake.hash, digits: handshake.digits, period: Period::STANDARD };
+        let keys = self.keyring.seal(Place::TokenKeys(serial), keys.expose());
+        transaction.confirm_handshake(&handshake.session, now)?;
+        let token = make_active(transaction, token, format, state, keys, Some(handshake.device), now)?;
         attestation::keep(transaction, token.id, handshake.attested, &judged.verdict)?;
-        transaction.delete_ticket(token.id)?;
-        transaction.confirm_handshake(&handshake.session, token.id, now)?;
         entry.append(transaction, &Actor::Device, now)?;
         Ok((ConfirmReply { serial, activated_at: now }, moving))
     }
@@ -403,17 +435,44 @@ fn refuse_second(moving: Option<&Move>, device: Device) -> Result<Device, Activa
     Ok(device)
 }
 
-/// The ticket of `serial`, if a handshake can be begun with it.
-fn live_ticket(
+/// Makes a token active, and ends its ticket: whatever else was begun with that comes too late.
+pub(super) fn make_active(
+    transaction: &dyn Transaction,
+    token: Token,
+    format: CodeFormat,
+    state: TimeState,
+    sealed_keys: Vec<u8>,
+    device: Option<EnrolledDevice>,
+    now: Timestamp,
+) -> Result<Token, StorageError> {
+    let token = Token {
+        state: TokenState::Active,
+        counter: Counter::Time { period: format.period, state },
+        hash: format.hash,
+        digits: format.digits,
+        keys: sealed_keys,
+        lock: LockState::default(),
+        device,
+        activated_at: Some(now),
+        ..token
+    };
+    transaction.update_token(&token)?;
+    transaction.delete_ticket(token.id)?;
+    Ok(token)
+}
+
+/// The ticket of `serial` with its sealed record, if a handshake can be begun with it.
+fn live_record(
     snapshot: &dyn Snapshot,
     serial: SerialNumber,
     now: Timestamp,
-) -> Result<Option<TicketRecord>, ServiceError> {
+) -> Result<Option<(TicketRecord, Vec<u8>)>, ServiceError> {
     let Some(token) = snapshot.token_by_serial(serial)? else { return Ok(None) };
     if token.state != TokenState::Activating {
         return Ok(None);
     }
-    Ok(snapshot.ticket(token.id)?.filter(|ticket| ticket.is_live(now)))
+    let live = snapshot.ticket(token.id)?.filter(|ticket| ticket.is_live(now));
+    Ok(live.and_then(|mut ticket| ticket.record.take().map(|record| (ticket, record))))
 }
 
 fn read_reply(sealed: &[u8]) -> Result<FinishReply, ActivationError> {

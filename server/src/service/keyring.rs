@@ -5,7 +5,7 @@ use symbolon_core::activation::ActivationPassword;
 use symbolon_core::activation::online::server::{ServerKeys, Setup};
 use symbolon_core::approval::{ChallengeId, Opened};
 use symbolon_core::frame::{FrameReader, FrameWriter};
-use symbolon_core::keys::{FactorKey, Label, SealingKey, TokenKeys};
+use symbolon_core::keys::{FactorKey, Label, OfflineKeys, SealingKey, TokenKeys};
 use symbolon_core::secret::{Secret, SecretBytes};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::{PublicKey, SigningKey};
@@ -45,6 +45,8 @@ pub enum Place<'c> {
     TokenKeys(SerialNumber),
     /// The OPAQUE record of a token's ticket.
     TicketRecord(SerialNumber),
+    /// What completes an activation of a token without a network.
+    TicketHalves(SerialNumber),
     /// The secrets that a handshake will give to a token.
     HandshakeKeys(SerialNumber),
     /// The access token of a phone.
@@ -62,6 +64,7 @@ impl Place<'_> {
             Self::Meta(key) => frame.field(b"meta").field(key.as_bytes()),
             Self::TokenKeys(serial) => frame.field(b"token").field(serial.digits().as_bytes()),
             Self::TicketRecord(serial) => frame.field(b"ticket").field(serial.digits().as_bytes()),
+            Self::TicketHalves(serial) => frame.field(b"halves").field(serial.digits().as_bytes()),
             Self::HandshakeKeys(serial) => frame.field(b"handshake").field(serial.digits().as_bytes()),
             Self::AccessToken => frame.field(b"access"),
             Self::MutualChallenge(id) => frame.field(b"mutual").field(id.as_slice()),
@@ -190,15 +193,15 @@ fn open_data_key(master: &MasterKey, sealed: &[u8]) -> Result<Secret<32>, Servic
 pub struct StoredKeys {
     /// Makes codes.
     pub code: SecretBytes,
-    /// The rest, which imported tokens don't have.
+    /// Answers challenges; imported tokens don't have it.
+    pub challenge_response: Option<Secret<32>>,
+    /// The rest, which only tokens have that were activated online.
     pub activated: Option<ActivatedKeys>,
 }
 
-/// What only a token that was activated here has.
+/// What only a token that was activated online has.
 #[derive(Debug)]
 pub struct ActivatedKeys {
-    /// Answers challenges.
-    pub challenge_response: Secret<32>,
     /// Proves that the PIN opened the vault.
     pub factor_pin: FactorKey,
     /// The parent of later factor keys.
@@ -229,13 +232,19 @@ impl StoredKeys {
         FrameWriter::with_capacity(128).field(code.expose())
     }
 
-    /// The plain bytes to seal for an activated token.
+    /// The plain bytes to seal for a token that was activated without a network.
+    #[must_use]
+    pub fn offline(keys: &OfflineKeys) -> FrameWriter {
+        FrameWriter::with_capacity(128).field(keys.code.expose()).field(keys.challenge_response.expose())
+    }
+
+    /// The plain bytes to seal for a token that was activated online.
     #[must_use]
     pub fn activated(keys: &TokenKeys) -> FrameWriter {
         Self {
             code: SecretBytes::from_slice(keys.code.expose()),
+            challenge_response: Some(keys.challenge_response.duplicate()),
             activated: Some(ActivatedKeys {
-                challenge_response: keys.challenge_response.duplicate(),
                 factor_pin: FactorKey::from_secret(keys.factor_pin.secret().duplicate()),
                 factor_later: keys.factor_later.duplicate(),
                 unlock: UnlockChain::first(keys.unlock.duplicate()),
@@ -247,11 +256,13 @@ impl StoredKeys {
     /// The plain bytes to seal.
     #[must_use]
     pub fn write(&self) -> FrameWriter {
-        let Some(activated) = &self.activated else { return Self::imported(&self.code) };
+        let mut frame = FrameWriter::with_capacity(256).field(self.code.expose());
+        if let Some(challenge_response) = &self.challenge_response {
+            frame = frame.field(challenge_response.expose());
+        }
+        let Some(activated) = &self.activated else { return frame };
         let (unlock, number, given) = activated.unlock.parts();
-        FrameWriter::with_capacity(256)
-            .field(self.code.expose())
-            .field(activated.challenge_response.expose())
+        frame
             .field(activated.factor_pin.secret().expose())
             .field(activated.factor_later.expose())
             .field(unlock.expose())
@@ -267,19 +278,26 @@ impl StoredKeys {
         let mut reader = FrameReader::new(plain.expose());
         let damaged = |_| ServiceError::Sealed;
         let code = SecretBytes::from_slice(reader.field().map_err(damaged)?);
-        if reader.is_empty() {
-            return Ok(Self { code, activated: None });
-        }
-        let mut next = || reader.array().map(|bytes| Secret::take(&mut bytes.clone())).map_err(damaged);
-        let (challenge_response, factor_pin, factor_later, unlock) = (next()?, next()?, next()?, next()?);
-        let (number, given) = (reader.number().map_err(damaged)?, reader.number().map_err(damaged)?);
-        reader.finish().map_err(damaged)?;
-        let activated = ActivatedKeys {
-            challenge_response,
-            factor_pin: FactorKey::from_secret(factor_pin),
-            factor_later,
-            unlock: UnlockChain::from_parts(unlock, number, given).ok_or(ServiceError::Sealed)?,
+        let next = |reader: &mut FrameReader<'_>| {
+            reader.array().map(|bytes| Secret::take(&mut bytes.clone())).map_err(damaged)
         };
-        Ok(Self { code, activated: Some(activated) })
+        if reader.is_empty() {
+            return Ok(Self { code, challenge_response: None, activated: None });
+        }
+        let challenge_response = Some(next(&mut reader)?);
+        if reader.is_empty() {
+            return Ok(Self { code, challenge_response, activated: None });
+        }
+        let activated = ActivatedKeys {
+            factor_pin: FactorKey::from_secret(next(&mut reader)?),
+            factor_later: next(&mut reader)?,
+            unlock: {
+                let secret = next(&mut reader)?;
+                let (number, given) = (reader.number().map_err(damaged)?, reader.number().map_err(damaged)?);
+                UnlockChain::from_parts(secret, number, given).ok_or(ServiceError::Sealed)?
+            },
+        };
+        reader.finish().map_err(damaged)?;
+        Ok(Self { code, challenge_response, activated: Some(activated) })
     }
 }

@@ -17,6 +17,7 @@ pub mod installation;
 pub mod keyring;
 pub mod lockout;
 pub mod moving;
+pub mod offline;
 pub mod passwords;
 pub mod policies;
 pub mod sessions;

@@ -214,19 +214,25 @@ pub struct EnrolledDevice {
     pub description: DeviceDescription,
 }
 
-/// What is kept of a ticket: enough to check its password, not enough to use it.
+/// What is kept of a ticket. The record is enough to check its password and not enough to use it; the halves hold what
+/// they are checked by, and are kept no longer than they are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketRecord {
     /// The token that it activates.
     pub token: TokenId,
     /// Tells it from the token's earlier tickets; random.
     pub number: u64,
-    /// The OPAQUE record, sealed.
-    pub record: Vec<u8>,
+    /// The OPAQUE record, sealed; `None` when it is for activations without a network only.
+    pub record: Option<Vec<u8>>,
+    /// What completes an activation without a network, sealed; `None` when it is for activations online only, and once
+    /// it has ended.
+    pub halves: Option<Vec<u8>>,
     /// Until when it can be begun.
     pub expires_at: Timestamp,
     /// Guesses that were answered and not given back.
     pub guesses: u32,
+    /// Wrong completions of an activation without a network.
+    pub tries: u32,
 }
 
 /// A handshake whose phone has shown that it knows the password.

@@ -202,12 +202,16 @@ pub trait WriteActivations {
     fn count_guess(&self, token: TokenId, by: i32) -> Result<()>;
     /// Counts a guess at no ticket: the same work for a serial number that nobody activates.
     fn count_stray_guess(&self) -> Result<()>;
-    /// Ends a token's ticket.
+    /// Counts a wrong completion of an activation without a network; the one that ends the ticket erases its halves.
+    fn count_try(&self, token: TokenId, ends: bool) -> Result<()>;
+    /// Erases the halves of tickets that expired before `now`.
+    fn sweep_tickets(&self, now: Timestamp) -> Result<()>;
+    /// Ends a token's ticket, with the handshakes that have not made the token active.
     fn delete_ticket(&self, token: TokenId) -> Result<()>;
     /// Adds a handshake and drops the token's oldest beyond `keep`; false when its session exists.
     fn insert_handshake(&self, handshake: &Handshake, keep: u32) -> Result<bool>;
-    /// Marks the handshake that made its token active, and drops the token's others.
-    fn confirm_handshake(&self, session: &SessionId, token: TokenId, now: Timestamp) -> Result<()>;
+    /// Marks the handshake that made its token active.
+    fn confirm_handshake(&self, session: &SessionId, now: Timestamp) -> Result<()>;
     /// Drops handshakes that ended before `now`.
     fn sweep_handshakes(&self, now: Timestamp) -> Result<()>;
 }

@@ -125,7 +125,7 @@ impl fmt::Debug for OfflineTicket {
 }
 
 fn write(offer: &Offer, secret: &QrSecret) -> String {
-    let mut parts = form_urlencoded::Serializer::new(START.to_owned());
+    let mut parts = form_urlencoded::Serializer::for_suffix(START.to_owned(), START.len());
     parts.append_pair("v", "1").append_pair("s", &offer.serial.digits());
     parts.append_pair("q", &BASE64URL_NOPAD.encode(secret.expose()));
     parts.append_pair("o", offer.issuer.as_str()).append_pair("u", offer.account.as_str());

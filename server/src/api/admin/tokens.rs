@@ -1,5 +1,8 @@
 //! `/v1/admin/users/{name}/tokens` and `/v1/admin/tokens`.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
@@ -58,6 +61,14 @@ pub(super) struct Act {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "0000-1234-5678-90")]
     lock_challenge: Option<Text<64>>,
+    /// For `complete`: the ten digits that the phone shows as its registration code.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "123 456 7890")]
+    registration_code: Option<Zeroizing<String>>,
+    /// For `complete`: the code that the phone shows.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    code: Option<Zeroizing<String>>,
 }
 
 /// What to call it.
@@ -184,6 +195,12 @@ pub(super) async fn act(
             let code = api.service.unlock_pin(leave, serial.clone(), challenge).await?;
             Ok(axum::Json(OneToken { unlock_code: Some(code.grouped()), ..api.service.token(&serial)?.into() }))
         }
+        TokenAction::Complete => {
+            let registration = given("registration_code", act.registration_code.as_ref())?;
+            let code = given("code", act.code.as_ref())?;
+            let token = api.service.complete_token(actor, serial, registration, code).await?;
+            Ok(axum::Json(token.into()))
+        }
         TokenAction::Delete => Err(Problem::invalid("action", "to delete a token, send DELETE to its address")),
         action => {
             let token = api.service.act_on_token(actor, serial.clone(), action).await?;
@@ -191,6 +208,11 @@ pub(super) async fn act(
             Ok(axum::Json(token.ok_or_else(gone)?.into()))
         }
     }
+}
+
+fn given<T: FromStr<Err: Display>>(field: &str, text: Option<&Zeroizing<String>>) -> Result<T, Problem> {
+    let text = text.ok_or_else(|| Problem::invalid(field, "is needed"))?;
+    text.parse().map_err(|error| Problem::invalid(field, error))
 }
 
 fn two_codes(codes: &[Zeroizing<String>]) -> Result<(Code, Code), String> {

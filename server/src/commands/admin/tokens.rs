@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
+use symbolon_core::activation::offline::RegistrationCode;
 use symbolon_core::otp::Code;
 use symbolon_core::policy::ActivationMethod;
 use symbolon_core::secret::SecretBytes;
@@ -74,6 +75,22 @@ pub(super) enum Command {
         /// A way to activate it; may be given more than once.
         #[arg(long = "method", value_enum)]
         methods: Vec<Method>,
+    },
+    /// Complete an activation without a network by what the phone shows; five wrong tries end the ticket.
+    Complete {
+        /// Its serial number.
+        serial: Serial,
+        /// The ten digits that the phone shows as its registration code.
+        #[arg(long, value_name = "R")]
+        registration_code: RegistrationCode,
+        /// The code that the phone shows with it.
+        #[arg(long, value_name = "C")]
+        code: Code,
+    },
+    /// Take a ticket back; the token is new again.
+    Revoke {
+        /// Its serial number.
+        serial: Serial,
     },
     /// Let a token's codes count again.
     Enable {
@@ -264,6 +281,11 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
         }
         Command::Activate { serial, methods } => reissue(serial, TokenAction::Activate, methods).await,
         Command::Reactivate { serial, methods } => reissue(serial, TokenAction::Reactivate, methods).await,
+        Command::Complete { serial, registration_code, code } => {
+            let token = service.complete_token(ACTOR, serial, registration_code, code).await?;
+            output.answer(&OneToken { token }, |one| line(&one.token))
+        }
+        Command::Revoke { serial } => act(serial, TokenAction::Revoke).await,
         Command::Enable { serial } => act(serial, TokenAction::Enable).await,
         Command::Disable { serial } => act(serial, TokenAction::Disable).await,
         Command::Unlock { serial } => act(serial, TokenAction::Unlock).await,
@@ -317,6 +339,20 @@ fn ticket_lines(issued: &TokenWithTicket) -> String {
         lines.push(format!("  address        {}", classic.address));
         lines.push(format!("  serial number  {}", classic.serial));
         lines.push(format!("  code           {}", classic.code));
+    }
+    if let Some(offline) = &ticket.offline {
+        lines.push("\nFor a phone without a network, scan this as an offline activation:".to_owned());
+        lines.push(format!("  {}", offline.qr));
+        lines.push(qr(&offline.qr));
+        lines.push("and type this password, which must not travel with the QR:".to_owned());
+        lines.push(format!("  password       {}", offline.password));
+    }
+    if ticket.offline.is_some() || ticket.classic.is_some() {
+        lines.push(format!(
+            "\nA phone without a network then shows a registration code and a code. Enter both with:\n  \
+             token complete {} --registration-code … --code …",
+            issued.token.serial
+        ));
     }
     lines.join("\n")
 }

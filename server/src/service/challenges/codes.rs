@@ -112,9 +112,9 @@ impl Service {
             };
             let Counter::Time { state, .. } = token.counter else { continue };
             let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
-            let Some(keys) = StoredKeys::read(&plain)?.activated else { continue };
+            let Some(key) = StoredKeys::read(&plain)?.challenge_response else { continue };
             let window = policy.max_time_steps.get();
-            let judged = judge_response(&keys.challenge_response, &asked, code, step, state.drift, window);
+            let judged = judge_response(&key, &asked, code, step, state.drift, window);
             if let Some(step) = judged {
                 found = Some((place, step));
                 break;

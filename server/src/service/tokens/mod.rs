@@ -34,6 +34,10 @@ pub enum TokenAction {
     Enable,
     /// Refuse its codes.
     Disable,
+    /// Complete an activation without a network by what the phone shows.
+    Complete,
+    /// Take its ticket back.
+    Revoke,
     /// End the lock that stops its codes: its own, and its user's.
     Unlock,
     /// Give out a code that opens the vault of its phone, for a new PIN.
@@ -45,9 +49,11 @@ pub enum TokenAction {
 }
 
 impl TokenAction {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Activate,
         Self::Reactivate,
+        Self::Complete,
+        Self::Revoke,
         Self::Enable,
         Self::Disable,
         Self::Unlock,
@@ -62,6 +68,8 @@ impl TokenAction {
             Self::Reactivate => "reactivate",
             Self::Enable => "enable",
             Self::Disable => "disable",
+            Self::Complete => "complete",
+            Self::Revoke => "revoke",
             Self::Unlock => "unlock",
             Self::UnlockPin => "unlock_pin",
             Self::Reset => "reset",
@@ -80,6 +88,8 @@ impl TokenAction {
             Self::Reactivate => !matches!(state, State::New) && activated_here,
             Self::Enable => matches!(state, State::Disabled),
             Self::Disable => matches!(state, State::Active | State::Locked),
+            Self::Complete => matches!(state, State::Activating),
+            Self::Revoke => matches!(state, State::Activating | State::Expired),
             Self::Unlock => matches!(state, State::Locked),
             Self::UnlockPin => matches!(state, State::Active | State::Locked) && activated_here,
             Self::Reset => matches!(state, State::Active | State::Locked) && lasting,
@@ -318,6 +328,14 @@ impl Service {
                     TokenAction::Reset => {
                         return Err(ServiceError::invalid("codes", "two consecutive codes are needed"));
                     }
+                    TokenAction::Complete => {
+                        return Err(ServiceError::invalid("registration_code", "it is needed, and the code"));
+                    }
+                    TokenAction::Revoke => {
+                        transaction.delete_ticket(token.id)?;
+                        token.state = TokenState::New;
+                        "token.ticket_revoked"
+                    }
                     TokenAction::Enable => {
                         token.state = TokenState::Active;
                         "token.enabled"
@@ -401,7 +419,7 @@ impl Service {
 }
 
 /// Refuses an action that the token's state does not allow, and says which ones it does.
-fn allow(
+pub(super) fn allow(
     snapshot: &dyn Snapshot,
     token: &Token,
     user: &User,

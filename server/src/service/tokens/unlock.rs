@@ -156,7 +156,12 @@ impl Service {
                     .map_err(|error| ServiceError::invalid("lock_challenge", error))?;
                 let place = Place::TokenKeys(token.serial);
                 let mut keys = StoredKeys::read(&service.keyring.open_sealed(place, &token.keys)?)?;
-                let activated = keys.activated.as_mut().ok_or(ServiceError::Sealed)?;
+                let activated = keys.activated.as_mut().ok_or_else(|| {
+                    ServiceError::Refused(format!(
+                        "token {} was activated without a network, so no code opens its vault: reactivate it",
+                        token.serial
+                    ))
+                })?;
                 let code = activated.unlock.give_out(token.serial, challenge);
                 let code = code.map_err(|error| ServiceError::Refused(error.to_string()))?;
                 token.keys = service.keyring.seal(place, keys.write().as_bytes());

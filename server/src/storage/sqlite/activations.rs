@@ -20,8 +20,10 @@ fn read_ticket(row: &Row<'_>) -> Result<TicketRecord> {
         token: TokenId(columns.next()?),
         number: columns.next()?,
         record: columns.next()?,
+        halves: columns.next()?,
         expires_at: columns.time()?,
         guesses: columns.next()?,
+        tries: columns.next()?,
     })
 }
 
@@ -45,7 +47,8 @@ fn read_handshake(row: &Row<'_>) -> Result<Handshake> {
 impl Activations for Open<'_> {
     fn ticket(&self, token: TokenId) -> Result<Option<TicketRecord>> {
         self.one(
-            "SELECT token_id, number, sealed_record, expires_at, guesses FROM ticket WHERE token_id = ?",
+            "SELECT token_id, number, sealed_record, sealed_halves, expires_at, guesses, tries FROM ticket
+             WHERE token_id = ?",
             [token.0],
             read_ticket,
         )
@@ -65,10 +68,20 @@ impl WriteActivations for Open<'_> {
     fn put_ticket(&self, ticket: &TicketRecord) -> Result<()> {
         self.execute("DELETE FROM handshake WHERE token_id = ?", [ticket.token.0])?;
         self.execute(
-            "INSERT INTO ticket (token_id, number, sealed_record, expires_at, guesses) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO ticket (token_id, number, sealed_record, sealed_halves, expires_at, guesses, tries)
+             VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (token_id) DO UPDATE SET number = excluded.number, sealed_record = excluded.sealed_record,
-             expires_at = excluded.expires_at, guesses = excluded.guesses",
-            params![ticket.token.0, ticket.number, ticket.record, millis(ticket.expires_at), ticket.guesses],
+             sealed_halves = excluded.sealed_halves, expires_at = excluded.expires_at, guesses = excluded.guesses,
+             tries = excluded.tries",
+            params![
+                ticket.token.0,
+                ticket.number,
+                ticket.record,
+                ticket.halves,
+                millis(ticket.expires_at),
+                ticket.guesses,
+                ticket.tries
+            ],
         )
         .map(drop)
     }
@@ -85,7 +98,24 @@ impl WriteActivations for Open<'_> {
         self.execute("UPDATE stray_guesses SET count = count + 1", []).map(drop)
     }
 
+    fn count_try(&self, token: TokenId, ends: bool) -> Result<()> {
+        self.execute(
+            "UPDATE ticket SET tries = tries + 1, sealed_halves = iif(?, NULL, sealed_halves) WHERE token_id = ?",
+            params![ends, token.0],
+        )
+        .map(drop)
+    }
+
+    fn sweep_tickets(&self, now: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE ticket SET sealed_halves = NULL WHERE sealed_halves IS NOT NULL AND expires_at < ?",
+            [millis(now)],
+        )
+        .map(drop)
+    }
+
     fn delete_ticket(&self, token: TokenId) -> Result<()> {
+        self.execute("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0])?;
         self.execute("DELETE FROM ticket WHERE token_id = ?", [token.0]).map(drop)
     }
 
@@ -122,12 +152,12 @@ impl WriteActivations for Open<'_> {
         Ok(inserted == 1)
     }
 
-    fn confirm_handshake(&self, session: &SessionId, token: TokenId, now: Timestamp) -> Result<()> {
+    fn confirm_handshake(&self, session: &SessionId, now: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE handshake SET confirmed_at = ? WHERE session = ?",
             params![millis(now), session.as_slice()],
-        )?;
-        self.execute("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0]).map(drop)
+        )
+        .map(drop)
     }
 
     fn sweep_handshakes(&self, now: Timestamp) -> Result<()> {

@@ -55,10 +55,14 @@ CREATE INDEX token_of_user ON token (user_id);
 CREATE TABLE ticket (
     token_id INTEGER PRIMARY KEY REFERENCES token (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
-    sealed_record BLOB NOT NULL,
+    sealed_record BLOB,                 -- for an activation online
+    sealed_halves BLOB,                 -- for one without a network; erased when the ticket ends
     expires_at INTEGER NOT NULL,
-    guesses INTEGER NOT NULL DEFAULT 0
+    guesses INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0    -- wrong completions of an activation without a network
 ) STRICT;
+
+CREATE INDEX ticket_to_erase ON ticket (expires_at) WHERE sealed_halves IS NOT NULL;
 
 CREATE TABLE handshake (
     session BLOB PRIMARY KEY,
