@@ -25,6 +25,7 @@ mod input;
 mod journey;
 mod lockout;
 mod moving;
+mod offline;
 mod people;
 mod pin;
 mod race;
