@@ -406,7 +406,7 @@ impl Service {
             .detail("attestation", judged.verdict.word());
         let format = CodeFormat { hash: handshake.hash, digits: handshake.digits, period: Period::STANDARD };
         let keys = self.keyring.seal(Place::TokenKeys(serial), keys.expose());
-        transaction.confirm_handshake(&handshake.session, now)?;
+        transaction.confirm_handshake(&handshake.session, token.id, now)?;
         let token = make_active(transaction, token, format, state, keys, Some(handshake.device), now)?;
         attestation::keep(transaction, token.id, handshake.attested, &judged.verdict)?;
         entry.append(transaction, &Actor::Device, now)?;

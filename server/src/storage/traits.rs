@@ -210,8 +210,8 @@ pub trait WriteActivations {
     fn delete_ticket(&self, token: TokenId) -> Result<()>;
     /// Adds a handshake and drops the token's oldest beyond `keep`; false when its session exists.
     fn insert_handshake(&self, handshake: &Handshake, keep: u32) -> Result<bool>;
-    /// Marks the handshake that made its token active.
-    fn confirm_handshake(&self, session: &SessionId, now: Timestamp) -> Result<()>;
+    /// Marks the handshake that made its token active, and drops the token's others.
+    fn confirm_handshake(&self, session: &SessionId, token: TokenId, now: Timestamp) -> Result<()>;
     /// Drops handshakes that ended before `now`.
     fn sweep_handshakes(&self, now: Timestamp) -> Result<()>;
 }

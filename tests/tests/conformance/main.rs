@@ -86,6 +86,7 @@ conform! { sqlite: {
         an_event_is_taken_once_and_those_before_it_with_it,
         a_temporary_code_is_taken_once_in_any_order_and_in_time, nothing_is_taken_when_a_decision_came_between,
         a_lock_is_written_without_the_rest, a_ticket_takes_the_place_of_the_one_before,
+        what_completes_a_ticket_is_erased_when_it_ends,
         guesses_are_counted_and_given_back, the_oldest_handshakes_are_dropped,
         a_confirmed_handshake_drops_the_others, handshakes_end;
     challenges: challenges_keep_every_field_and_end_once, what_waits_is_listed_in_order_and_in_time,

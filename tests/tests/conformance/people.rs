@@ -1,9 +1,10 @@
 //! Users.
 
 use symbolon_core::text::Name;
-use symbolon_server::storage::{StorageError, TicketRecord, User};
+use symbolon_server::storage::{StorageError, User};
 
 use crate::samples::{add_application, add_holder, add_user, at, challenge, handshake, lock, user};
+use crate::tokens::ticket;
 use crate::{Database, try_write, write};
 
 pub(crate) fn users_are_found_and_keep_every_field(database: &Database) {
@@ -67,9 +68,9 @@ pub(crate) fn with_a_user_go_the_tokens_and_all_that_is_theirs(database: &Databa
     let application = add_application(&store, 1);
     let (challenge, handshake) = (challenge(&application, &user, 1), handshake(&token, 1));
     let (asked, session) = (challenge.id.clone(), handshake.session.clone());
-    let ticket = TicketRecord { token: token.id, number: 1, record: vec![1], expires_at: at(300), guesses: 0 };
+    let put = ticket(&token, 1);
     write(&store, move |transaction| {
-        transaction.put_ticket(&ticket)?;
+        transaction.put_ticket(&put)?;
         transaction.insert_handshake(&handshake, 16)?;
         transaction.insert_challenge(&challenge)?;
         transaction.delete_user(user.id)

@@ -186,8 +186,42 @@ pub(crate) fn a_lock_is_written_without_the_rest(database: &Database) {
     assert!(stored(&store, &token).spent.is_empty());
 }
 
-fn ticket(token: &Token, number: u64) -> TicketRecord {
-    TicketRecord { token: token.id, number, record: vec![7; 192], expires_at: at(300), guesses: 0 }
+pub(crate) fn ticket(token: &Token, number: u64) -> TicketRecord {
+    TicketRecord {
+        token: token.id,
+        number,
+        record: Some(vec![7; 192]),
+        halves: Some(vec![8; 100]),
+        expires_at: at(300),
+        guesses: 0,
+        tries: 0,
+    }
+}
+
+pub(crate) fn what_completes_a_ticket_is_erased_when_it_ends(database: &Database) {
+    let store = database.open();
+    let (_, token) = add_holder(&store);
+    let (put, id) = (ticket(&token, 1), token.id);
+    let stored = || store.read(|snapshot| snapshot.ticket(id)).unwrap().unwrap();
+    write(&store, move |transaction| transaction.put_ticket(&put));
+    write(&store, move |transaction| transaction.count_try(id, false));
+    write(&store, |transaction| transaction.sweep_tickets(at(300)));
+    assert_eq!((stored().tries, stored().halves.is_some()), (1, true));
+    write(&store, move |transaction| transaction.count_try(id, true));
+    assert_eq!((stored().tries, stored().halves.is_some(), stored().record.is_some()), (2, false, true));
+
+    let put = TicketRecord { record: None, ..ticket(&token, 2) };
+    let (expected, session) = (put.clone(), handshake(&token, 1).session);
+    write(&store, move |transaction| transaction.put_ticket(&put));
+    assert_eq!(stored(), expected);
+    write(&store, |transaction| transaction.sweep_tickets(at(301)));
+    assert!(stored().halves.is_none());
+    let begun = handshake(&token, 1);
+    write(&store, move |transaction| {
+        transaction.insert_handshake(&begun, 16)?;
+        transaction.delete_ticket(id)
+    });
+    assert_eq!(store.read(|snapshot| snapshot.handshake(&session)).unwrap(), None);
 }
 
 pub(crate) fn a_ticket_takes_the_place_of_the_one_before(database: &Database) {

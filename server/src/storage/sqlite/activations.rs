@@ -100,7 +100,7 @@ impl WriteActivations for Open<'_> {
 
     fn count_try(&self, token: TokenId, ends: bool) -> Result<()> {
         self.execute(
-            "UPDATE ticket SET tries = tries + 1, sealed_halves = iif(?, NULL, sealed_halves) WHERE token_id = ?",
+            "UPDATE ticket SET tries = tries + 1, sealed_halves = CASE WHEN ? THEN NULL ELSE sealed_halves END WHERE token_id = ?",
             params![ends, token.0],
         )
         .map(drop)
@@ -152,12 +152,12 @@ impl WriteActivations for Open<'_> {
         Ok(inserted == 1)
     }
 
-    fn confirm_handshake(&self, session: &SessionId, now: Timestamp) -> Result<()> {
+    fn confirm_handshake(&self, session: &SessionId, token: TokenId, now: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE handshake SET confirmed_at = ? WHERE session = ?",
             params![millis(now), session.as_slice()],
-        )
-        .map(drop)
+        )?;
+        self.execute("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0]).map(drop)
     }
 
     fn sweep_handshakes(&self, now: Timestamp) -> Result<()> {
