@@ -89,7 +89,7 @@ impl TokenAction {
             Self::Enable => matches!(state, State::Disabled),
             Self::Disable => matches!(state, State::Active | State::Locked),
             Self::Complete => matches!(state, State::Activating),
-            Self::Revoke => matches!(state, State::Activating | State::Expired),
+            Self::Revoke => matches!(state, State::Activating | State::Expired) && activated_here,
             Self::Unlock => matches!(state, State::Locked),
             Self::UnlockPin => matches!(state, State::Active | State::Locked) && activated_here,
             Self::Reset => matches!(state, State::Active | State::Locked) && lasting,
