@@ -15,6 +15,7 @@ pub mod keys;
 pub mod moving;
 pub mod otp;
 pub mod policy;
+pub mod push;
 pub mod secret;
 pub mod serial;
 pub mod signed;

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use symbolon_core::activation::ServerAddress;
 use symbolon_core::secret::Secret;
@@ -42,6 +43,8 @@ pub struct Config {
     pub attestation: Attestation,
     /// The audit.
     pub audit: Audit,
+    /// What the server itself calls.
+    pub outbound: Outbound,
     /// Logs.
     pub log: Log,
 }
@@ -60,6 +63,7 @@ impl Default for Config {
             limits: Limits::default(),
             attestation: Attestation::default(),
             audit: Audit::default(),
+            outbound: Outbound::default(),
             log: Log::default(),
         }
     }
@@ -170,6 +174,17 @@ impl Default for Audit {
     fn default() -> Self {
         Self { checkpoints: None, checkpoint_every: 3600 }
     }
+}
+
+/// Requests of the server to others.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbound {
+    /// Networks of the organisation's own, such as `10.1.0.0/16`, into which webhooks and push addresses may lead.
+    /// Without them only public addresses are called.
+    pub networks: Vec<IpNet>,
+    /// A file (PEM) with authorities that are trusted besides the public ones.
+    pub authorities: Option<PathBuf>,
 }
 
 /// Logs, on standard error.

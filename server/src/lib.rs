@@ -1,8 +1,8 @@
 //! The verification server: it activates tokens, verifies codes and administers both.
 //!
 //! `commands` is what the binary does; `api` speaks HTTP and decides nothing; `console` are the pages; `service` holds the
-//! rules and knows neither HTTP nor SQL; `storage` keeps what the services decide. Nothing points back. `attestation` judges
-//! what phones' hardware states, as a function of its input.
+//! rules and knows neither HTTP nor SQL; `storage` keeps what the services decide; `notify` sends what they have written to
+//! the outbox. Nothing points back. `attestation` judges what phones' hardware states, as a function of its input.
 
 pub mod api;
 pub mod attestation;
@@ -11,6 +11,7 @@ pub mod commands;
 pub mod config;
 pub mod console;
 mod metrics;
+mod notify;
 mod revocations;
 pub mod service;
 pub mod storage;

@@ -7,9 +7,12 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::service::challenges::ChallengeKind;
+use crate::service::outbox::Settled;
+use crate::storage::DeliveryKind;
 
 /// What is counted.
 #[derive(Clone)]
@@ -18,6 +21,8 @@ pub struct Metrics {
     verifications: Family<Outcome, Counter<u64, AtomicU64>>,
     activations: Family<Step, Counter<u64, AtomicU64>>,
     challenges: Family<ChallengeStep, Counter<u64, AtomicU64>>,
+    deliveries: Family<DeliveryStep, Counter<u64, AtomicU64>>,
+    outbox: Family<DeliveryLabel, Gauge<u64, AtomicU64>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,6 +42,17 @@ struct ChallengeStep {
     status: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryStep {
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabel {
+    kind: &'static str,
+}
+
 impl Metrics {
     /// All counters at zero.
     #[must_use]
@@ -48,7 +64,11 @@ impl Metrics {
         registry.register("activation_messages", "Messages of activations, by step and result", activations.clone());
         let challenges = Family::default();
         registry.register("challenges", "Challenges, by kind and what became of them", challenges.clone());
-        Self { registry: Arc::new(registry), verifications, activations, challenges }
+        let deliveries = Family::default();
+        registry.register("deliveries", "Attempts to send, by kind and what came of them", deliveries.clone());
+        let outbox = Family::default();
+        registry.register("outbox", "Deliveries that wait, by kind", outbox.clone());
+        Self { registry: Arc::new(registry), verifications, activations, challenges, deliveries, outbox }
     }
 
     /// Counts a verification: `accepted`, or the reason of the refusal.
@@ -65,6 +85,17 @@ impl Metrics {
     /// Counts a challenge: `created`, or what an answer made of it.
     pub fn challenge(&self, kind: ChallengeKind, status: &'static str) {
         self.challenges.get_or_create(&ChallengeStep { kind: kind.name(), status }).inc();
+    }
+
+    /// Counts an attempt to send.
+    pub fn delivery(&self, settled: Settled) {
+        let step = DeliveryStep { kind: settled.kind.name(), result: settled.result };
+        self.deliveries.get_or_create(&step).inc();
+    }
+
+    /// Notes how many deliveries of a kind wait.
+    pub fn outbox(&self, kind: DeliveryKind, waiting: u64) {
+        self.outbox.get_or_create(&DeliveryLabel { kind: kind.name() }).set(waiting);
     }
 
     /// The text that Prometheus reads.

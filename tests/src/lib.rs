@@ -2,7 +2,8 @@
 //!
 //! The server is the real `symbolon-server` ([`Server`]), administered by its real `admin` commands ([`Installation`]).
 //! Its callers are an application ([`Caller`]), a simulated phone that is built on the protocol's own code ([`Phone`]),
-//! the real desktop soft token ([`Desktop`]), and those who mean no good ([`Middleman`]).
+//! the real desktop soft token ([`Desktop`]), and those who mean no good ([`Middleman`]). Whom it calls itself is a
+//! [`Receiver`].
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,6 +22,7 @@ mod middleman;
 mod otp;
 mod phone;
 mod programs;
+mod receiver;
 mod server;
 mod wire;
 
@@ -32,6 +34,7 @@ pub use middleman::Middleman;
 pub use otp::Imported;
 pub use phone::{Asked, Phone, Token, after, now_step};
 pub use programs::program;
+pub use receiver::{Arrived, Prepared, Receiver, calling_receivers};
 pub use server::{Server, Ticket};
 pub use wire::{Reply, Wire};
 

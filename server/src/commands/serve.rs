@@ -25,6 +25,7 @@ use crate::checkpoints;
 use crate::config::{Config, LogFormat};
 use crate::console::{self, Console};
 use crate::metrics::Metrics;
+use crate::notify::Sender;
 use crate::revocations;
 use crate::service::bells::Bells;
 use crate::service::installation::{self, Announced, Authority};
@@ -91,6 +92,8 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
 
     tokio::spawn(watch_revocations(service.clone(), config.clone()));
     let metrics = Metrics::new();
+    let sender =
+        Sender::new(service.clone(), &config, metrics.clone()).map_err(|error| Failure::usage(format!("{error:#}")))?;
     let guards = Arc::new(Guards::new(&config));
     let pages = console::router(Console::new(service.clone(), Arc::clone(&guards)));
     let app = api::router(Api::new(service.clone(), guards, metrics.clone()), pages);
@@ -99,7 +102,10 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     tokio::spawn(stop_on_signal(handle.clone(), Arc::clone(&service.bells)));
     let mut metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
     hang_up_on_the_slow(&mut metrics_server);
-    tokio::spawn(metrics_server.handle(handle.clone()).serve(metrics_routes(metrics).into_make_service()));
+    tokio::spawn(
+        metrics_server.handle(handle.clone()).serve(metrics_routes(metrics, service.clone()).into_make_service()),
+    );
+    let sending = tokio::spawn(sender.run());
 
     tokio::spawn(checkpoints::keep(service.clone(), config.audit.clone()));
 
@@ -128,6 +134,8 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
         output.text(&ready)?;
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     }
+    // What was being sent is written down; a panic was logged where it happened.
+    drop(sending.await);
     tracing::info!("stopped");
     Ok(())
 }
@@ -262,9 +270,16 @@ async fn renew(tls: RustlsConfig, config: Config, authority: Option<Authority>, 
     }
 }
 
-fn metrics_routes(metrics: Metrics) -> Router {
+fn metrics_routes(metrics: Metrics, service: Service) -> Router {
     const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Router::new().route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, TYPE)], metrics.text()) }))
+    let show = async move || {
+        match service.outbox_depth() {
+            Ok(depth) => depth.into_iter().for_each(|(kind, waiting)| metrics.outbox(kind, waiting)),
+            Err(error) => tracing::error!(%error, "the outbox can't be read"),
+        }
+        ([(header::CONTENT_TYPE, TYPE)], metrics.text())
+    };
+    Router::new().route("/metrics", get(show))
 }
 
 /// Ends the server when it is told to: no new connections; requests under way are finished, and who waits for a change

@@ -1,6 +1,7 @@
 //! The audit: what happened, who did it, and a chain of hashes that shows when an entry was changed, removed or moved.
 //!
-//! An entry is written in the transaction of what it tells of, so there is none without the other.
+//! An entry is written in the transaction of what it tells of, so there is none without the other. In the same
+//! transaction the outbox is filled for the webhooks that are told of it.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,8 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
 
 use super::checkpoints::Checkpoint;
-use super::{Service, ServiceError};
-use crate::storage::{Snapshot, StorageError, StoredEntry, Transaction};
+use super::{Service, ServiceError, webhooks};
+use crate::storage::{ApplicationId, Challenge, Snapshot, StorageError, StoredEntry, Transaction};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,13 +50,14 @@ pub struct Entry {
     user: Option<Name>,
     token: Option<SerialNumber>,
     details: BTreeMap<&'static str, serde_json::Value>,
+    application: Option<ApplicationId>,
 }
 
 impl Entry {
     /// An entry about `action`, written `what.happened`.
     #[must_use]
     pub fn new(action: &'static str) -> Self {
-        Self { action, user: None, token: None, details: BTreeMap::new() }
+        Self { action, user: None, token: None, details: BTreeMap::new(), application: None }
     }
 
     /// Whose.
@@ -70,6 +72,12 @@ impl Entry {
     pub fn token(mut self, serial: SerialNumber) -> Self {
         self.token = Some(serial);
         self
+    }
+
+    /// Of which challenge; the endpoints of its application may learn of it.
+    #[must_use]
+    pub fn challenge(self, challenge: &Challenge) -> Self {
+        Self { application: Some(challenge.application), ..self.detail("challenge", challenge.id.to_string()) }
     }
 
     /// Another fact.
@@ -102,7 +110,8 @@ impl Entry {
         };
         let entry = serde_json::to_string(&entry).map_err(|error| StorageError::Failed(error.to_string()))?;
         let hash = chain(&previous, &entry);
-        Ok(transaction.append_entry(&StoredEntry { sequence, time: now, entry, hash })?)
+        transaction.append_entry(&StoredEntry { sequence, time: now, entry, hash })?;
+        webhooks::post(transaction, self.action, sequence, self.application, now)
     }
 }
 

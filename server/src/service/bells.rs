@@ -22,6 +22,8 @@ pub enum Bell {
     Token(TokenId),
     /// The old phone of a move: how far it is.
     Move(SerialNumber),
+    /// Whoever empties the outbox.
+    Outbox,
 }
 
 /// The bells that somebody listens to.
@@ -47,6 +49,12 @@ impl Bells {
         listened.values().for_each(|notify| notify.notify_waiters());
     }
 
+    /// Whether the server stops.
+    #[must_use]
+    pub fn are_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     /// Looks, and looks again each time the bell rings, until there is something or `longest` has passed.
     ///
     /// # Errors
@@ -68,7 +76,7 @@ impl Bells {
             tokio::pin!(rung);
             rung.as_mut().enable();
             let found = look()?;
-            if found.is_some() || self.closed.load(Ordering::SeqCst) || timeout_at(deadline, rung).await.is_err() {
+            if found.is_some() || self.are_closed() || timeout_at(deadline, rung).await.is_err() {
                 return Ok(found);
             }
         }

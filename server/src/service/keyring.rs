@@ -12,7 +12,7 @@ use symbolon_core::signed::{PublicKey, SigningKey};
 
 use super::ServiceError;
 use super::tokens::UnlockChain;
-use crate::storage::{ApplicationId, Store, Transaction};
+use crate::storage::{ApplicationId, DeliveryId, Store, Transaction, WebhookId};
 
 /// Seals the data key and nothing else; lives outside the database.
 #[derive(Debug)]
@@ -55,6 +55,10 @@ pub enum Place<'c> {
     MutualChallenge(&'c ChallengeId),
     /// The answer to an application's request, which may be repeated.
     Response(ApplicationId),
+    /// What a mail says.
+    Mail(&'c DeliveryId),
+    /// What the deliveries of a webhook are signed with.
+    WebhookSecrets(WebhookId),
 }
 
 impl Place<'_> {
@@ -69,6 +73,8 @@ impl Place<'_> {
             Self::AccessToken => frame.field(b"access"),
             Self::MutualChallenge(id) => frame.field(b"mutual").field(id.as_slice()),
             Self::Response(application) => frame.field(b"response").field(&application.0.to_be_bytes()),
+            Self::Mail(id) => frame.field(b"mail").field(id.as_slice()),
+            Self::WebhookSecrets(webhook) => frame.field(b"webhook").field(&webhook.0.to_be_bytes()),
         }
     }
 }

@@ -18,12 +18,14 @@ pub mod keyring;
 pub mod lockout;
 pub mod moving;
 pub mod offline;
+pub mod outbox;
 pub mod passwords;
 pub mod policies;
 pub mod sessions;
 pub mod tokens;
 pub mod users;
 pub mod verification;
+pub mod webhooks;
 
 use std::sync::Arc;
 

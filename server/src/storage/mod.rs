@@ -8,16 +8,20 @@ mod administrators;
 mod challenges;
 mod models;
 mod moves;
+mod outbox;
 pub mod sqlite;
 mod store;
 mod traits;
+mod webhooks;
 
 pub use administrators::*;
 pub use challenges::*;
 pub use models::*;
 pub use moves::*;
+pub use outbox::*;
 pub use store::{Acknowledge, Backend, Finished, Job, Store};
 pub use traits::*;
+pub use webhooks::*;
 
 /// Why the store could not do its part. Nothing was written then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -42,7 +42,7 @@ pub struct User {
 }
 
 /// An e-mail address, as far as a server can know without sending to it: something, an at sign, a domain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Email(Text<254>);
 

@@ -10,8 +10,8 @@ use symbolon_core::text::Name;
 
 use super::{
     Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
-    Idempotent, LockState, Moves, StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest,
-    TicketRecord, Token, TokenId, User, UserId, WriteAdministrators, WriteMoves,
+    Idempotent, LockState, Moves, Outbox, StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest,
+    TicketRecord, Token, TokenId, User, UserId, Webhooks, WriteAdministrators, WriteMoves, WriteOutbox, WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -137,6 +137,8 @@ pub trait Snapshot:
     + Audit
     + Epochs
     + Administrators
+    + Outbox
+    + Webhooks
 {
 }
 
@@ -153,6 +155,8 @@ impl<T> Snapshot for T where
         + Audit
         + Epochs
         + Administrators
+        + Outbox
+        + Webhooks
 {
 }
 
@@ -299,6 +303,8 @@ pub trait Transaction:
     + WriteAudit
     + WriteEpochs
     + WriteAdministrators
+    + WriteOutbox
+    + WriteWebhooks
 {
 }
 
@@ -316,5 +322,7 @@ impl<T> Transaction for T where
         + WriteAudit
         + WriteEpochs
         + WriteAdministrators
+        + WriteOutbox
+        + WriteWebhooks
 {
 }

@@ -33,3 +33,4 @@ mod receipt;
 mod secrets;
 mod states;
 mod temporary;
+mod webhooks;

@@ -4,9 +4,11 @@ mod administrators;
 mod applications;
 mod audit;
 mod clock;
+mod outbox;
 mod policy;
 mod tokens;
 mod users;
+mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,6 +33,13 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(administrators::change, administrators::remove))
         .routes(routes!(administrators::link))
         .routes(routes!(administrators::sign_out))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::remove))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::retry))
+        .routes(routes!(outbox::discard))
         .routes(routes!(policy::show, policy::change))
         .routes(routes!(policy::unset))
         .routes(routes!(policy::show_of_group, policy::change_of_group))

@@ -7,9 +7,11 @@ mod audit;
 mod backup;
 mod groups;
 mod key;
+mod outbox;
 mod policy;
 mod tokens;
 mod users;
+mod webhooks;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -43,6 +45,12 @@ enum Command {
     /// People who use the console.
     #[command(subcommand)]
     Administrator(administrators::Command),
+    /// Endpoints that are told of events.
+    #[command(subcommand)]
+    Webhook(webhooks::Command),
+    /// What is to leave the server: wake-ups of phones, webhooks, mail.
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// The settings of the soft token authenticator.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -99,6 +107,8 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
             Command::Token(command) => tokens::run(command, &service().await?, output).await,
             Command::Application(command) => applications::run(command, &service().await?, output).await,
             Command::Administrator(command) => administrators::run(command, &service().await?, output).await,
+            Command::Webhook(command) => webhooks::run(command, &service().await?, output).await,
+            Command::Outbox(command) => outbox::run(command, &service().await?, output).await,
             Command::Policy(command) => policy::run(command, &service().await?, output).await,
             Command::Audit(command) => audit::run(&command, &service().await?, &config.audit, output),
             Command::Clock(ClockCommand::Accept) => accept_clock(&service().await?, output).await,

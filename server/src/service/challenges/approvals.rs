@@ -231,7 +231,7 @@ impl Service {
                     Entry::new("approval.refused")
                         .user(&user.name)
                         .token(token.serial)
-                        .detail("challenge", challenge.id.to_string())
+                        .challenge(&challenge)
                         .detail("reason", reason.as_str())
                         .append(transaction, &Actor::Device, now)?;
                     return Ok((Err(ApprovalError::ShortOfPolicy(reason)), Vec::new()));
@@ -255,7 +255,7 @@ impl Service {
                     Entry::new("approval.wrong_value")
                         .user(&user.name)
                         .token(token.serial)
-                        .detail("challenge", challenge.id.to_string())
+                        .challenge(&challenge)
                         .detail("paused_until", until.to_string())
                         .append(transaction, &Actor::Device, now)?;
                     by_token(ChallengeStatus::MutualChallengeFailed, Vec::new(), None)
@@ -316,7 +316,7 @@ fn concern(user: &User, token: &Token, challenge: &Challenge, paused_until: Time
     Entry::new("approval.concern")
         .user(&user.name)
         .token(token.serial)
-        .detail("challenge", challenge.id.to_string())
+        .challenge(challenge)
         .detail("origin", challenge.origin.as_str())
         .detail("paused_until", paused_until.to_string())
 }

@@ -554,7 +554,7 @@ fn insert(
     }
     Entry::new("challenge.created")
         .user(&user.name)
-        .detail("challenge", challenge.id.to_string())
+        .challenge(&challenge)
         .detail("kind", challenge.question.kind())
         .append(transaction, actor, now)?;
     let mut view = challenge.view(now)?;
@@ -582,7 +582,7 @@ fn end(
     let user = transaction.user(challenge.user)?;
     let token = end.token.map(|token| transaction.token(token)).transpose()?.flatten();
     let mut entry = Entry::new("challenge.ended")
-        .detail("challenge", challenge.id.to_string())
+        .challenge(challenge)
         .detail("kind", challenge.question.kind())
         .detail("status", end.status.name());
     if let Some(user) = &user {

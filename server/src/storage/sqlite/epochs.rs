@@ -23,12 +23,13 @@ impl Epochs for Open<'_> {
 }
 
 /// What was under way when the backup was made. Nobody can tell how it ended.
-const UNFINISHED: [&str; 7] = [
+const UNFINISHED: [&str; 8] = [
     "DELETE FROM ticket",
     "DELETE FROM handshake",
     "DELETE FROM challenge WHERE status = 'pending'",
     "DELETE FROM idempotency",
     "DELETE FROM assertion",
+    "DELETE FROM outbox WHERE state = 'waiting'",
     "UPDATE token SET state = 'new' WHERE state = 'activating'",
     "DELETE FROM unconfirmed",
 ];

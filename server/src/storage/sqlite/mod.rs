@@ -10,10 +10,12 @@ mod challenges;
 mod copies;
 mod epochs;
 mod moves;
+mod outbox;
 mod policies;
 mod row;
 mod tokens;
 mod users;
+mod webhooks;
 mod writer;
 
 use std::cell::Cell;

@@ -233,3 +233,38 @@ CREATE TABLE move (
 ) STRICT;
 
 CREATE INDEX move_by_age ON move (expires_at);
+
+-- Endpoints that are told of events. A number is never given twice: deliveries name it.
+CREATE TABLE webhook (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    application_id INTEGER REFERENCES application (id) ON DELETE CASCADE,
+    url TEXT NOT NULL,
+    events TEXT NOT NULL,
+    sealed_secrets BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- What is to leave the server, written with what caused it, and for some days what has left it.
+CREATE TABLE outbox (
+    id BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    token_id INTEGER REFERENCES token (id) ON DELETE CASCADE,       -- of a wake-up
+    webhook_id INTEGER REFERENCES webhook (id) ON DELETE CASCADE,   -- of a webhook, with the number of its event in
+    entry INTEGER,                                                  -- the audit
+    email TEXT,                                                     -- of a mail
+    subject TEXT NOT NULL,
+    sealed_content BLOB NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    problem TEXT,
+    created_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX outbox_due ON outbox (kind, webhook_id, due_at) WHERE state = 'waiting';
+CREATE INDEX outbox_by_age ON outbox (created_at);
+CREATE INDEX outbox_ended ON outbox (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX outbox_of_token ON outbox (token_id) WHERE token_id IS NOT NULL;
+CREATE INDEX outbox_of_webhook ON outbox (webhook_id, created_at) WHERE webhook_id IS NOT NULL;
