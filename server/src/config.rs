@@ -134,6 +134,8 @@ impl Default for Limits {
 pub struct Attestation {
     /// Files with further roots of Android chains: certificates or public keys in PEM.
     pub roots: Vec<PathBuf>,
+    /// Files with further roots of App Attest, in the same forms: for simulated devices.
+    pub app_attest_roots: Vec<PathBuf>,
     /// Whether keys in software count, as emulators have them.
     pub allow_software: bool,
     /// Whether iOS apps count that a developer has put on a device.
@@ -151,6 +153,7 @@ impl Default for Attestation {
     fn default() -> Self {
         Self {
             roots: Vec::new(),
+            app_attest_roots: Vec::new(),
             allow_software: false,
             allow_development: false,
             revocation_list: None,

@@ -14,6 +14,7 @@ use symbolon_core::activation::online::phone::{Finishing, Proven, Registered, St
 use symbolon_core::activation::online::{ConfirmRequest, DeviceDescription, OnlineError};
 use symbolon_core::approval::{Answer, Decision, Opened, Request, request_hash};
 use symbolon_core::contact::{ContactRequest, Question};
+use symbolon_core::encoding::Bytes;
 use symbolon_core::integrity::Signals;
 use symbolon_core::keys::FactorKey;
 use symbolon_core::otp::{Code, Digits, OtpKey, Period, TimeStep, respond_typed};
@@ -127,6 +128,26 @@ impl Phone {
     pub fn answer(&self, proven: Proven) -> Finishing {
         let signature = self.device_key.sign(proven.binding().unwrap().as_bytes());
         proven.finish(self.device_key.public_key(), &signature, None, self.description.clone()).unwrap()
+    }
+
+    /// Message 3, made with what `hardware` states of the device's key.
+    #[must_use]
+    pub fn answer_stating(&self, proven: Proven, hardware: &dyn Fn([u8; 32], &PublicKey) -> Vec<u8>) -> Finishing {
+        let signature = self.device_key.sign(proven.binding().unwrap().as_bytes());
+        let key = self.device_key.public_key();
+        let statement = Bytes::new(hardware(proven.attestation_challenge(), &key)).unwrap();
+        proven.finish(key, &signature, Some(statement), self.description.clone()).unwrap()
+    }
+
+    /// The whole activation, with what `hardware` states of the device's key.
+    pub async fn activate_stating(self, hardware: &dyn Fn([u8; 32], &PublicKey) -> Vec<u8>) -> Token {
+        let finishing = self.answer_stating(self.prove().await, hardware);
+        let reply = self.send("finish", finishing.request()).await;
+        let registered = finishing.open(&reply.read()).unwrap();
+        let (token, request) = self.store(&registered);
+        let reply = self.send("confirm", &request).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        token
     }
 
     /// Messages 1 to 4: the phone has its keys, and the server waits for the confirmation.
@@ -328,6 +349,13 @@ impl Token {
     /// Sends an answer that is signed already.
     pub async fn send_signed(&self, answer: &str) -> Reply {
         let message = json!({"serial": self.serial, "answer": answer});
+        self.wire.anew().post("/v1/device/answer", &message).await
+    }
+
+    /// Sends an answer that is signed already, with what App Attest asserts of it.
+    pub async fn send_asserted(&self, answer: &str, assertion: &[u8]) -> Reply {
+        let assertion: Bytes<1, 1024> = Bytes::new(assertion).unwrap();
+        let message = json!({"serial": self.serial, "answer": answer, "assertion": assertion});
         self.wire.anew().post("/v1/device/answer", &message).await
     }
 

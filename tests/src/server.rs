@@ -43,12 +43,14 @@ impl Ticket {
     /// The ticket in the answer of a command or of the admin API.
     #[must_use]
     pub fn read(answer: &Value) -> Self {
-        let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+        let optional = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let text = |pointer: &str| optional(pointer).unwrap();
         Self {
             serial: text("/token/serial"),
             link: text("/ticket/online/link"),
-            address: text("/ticket/classic/address"),
-            code: text("/ticket/classic/code"),
+            // Where the policy requires attestation there is nothing to type.
+            address: optional("/ticket/classic/address").unwrap_or_default(),
+            code: optional("/ticket/classic/code").unwrap_or_default(),
         }
     }
 }

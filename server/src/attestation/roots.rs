@@ -89,6 +89,15 @@ impl Roots {
         Ok(())
     }
 
+    /// As [`Roots::add`], with the name of the file that the text comes from.
+    ///
+    /// # Errors
+    /// [`RootsError`].
+    pub fn add_file(&mut self, text: &str, path: &std::path::Path) -> Result<(), RootsError> {
+        let name = path.file_name().map_or_else(|| "configured".into(), |name| name.to_string_lossy());
+        self.add(text, &name)
+    }
+
     /// The roots.
     #[must_use]
     pub fn as_slice(&self) -> &[Root] {

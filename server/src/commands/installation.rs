@@ -1,13 +1,14 @@
 //! Opening an installation: its directory, its database, its keys.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
 use super::output::Failure;
-use crate::config::{Attestation, Config, MasterKeySource};
+use crate::attestation::Roots;
+use crate::config::{Config, MasterKeySource};
 use crate::revocations;
 use crate::service::attestation::Trust;
 use crate::service::{Keyring, ServerIdentity, Service, ServiceError, SystemClock, installation};
@@ -81,19 +82,23 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
 
 /// What the installation believes of phones' hardware, without the revocation list.
 pub(super) fn trust(config: &Config) -> Result<Trust, Failure> {
-    let Attestation { roots, allow_software, allow_development, revocation_list, revocation_url, revocation_max_age } =
-        &config.attestation;
+    let attestation = &config.attestation;
     let mut trust = Trust::default();
-    trust.allow_software = *allow_software;
-    trust.allow_development = *allow_development;
-    trust.longest_age = SignedDuration::from_secs(i64::from(*revocation_max_age));
-    trust.is_list_required = revocation_list.is_some() || revocation_url.is_some();
-    for path in roots {
-        let text = std::fs::read_to_string(path);
-        let text = text.map_err(|error| Failure::usage(format!("attestation.roots: {}: {error}", path.display())))?;
-        trust.add_roots(&text, path).map_err(|problem| Failure::usage(format!("attestation.roots: {problem}")))?;
-    }
+    trust.allow_software = attestation.allow_software;
+    trust.allow_development = attestation.allow_development;
+    trust.longest_age = SignedDuration::from_secs(i64::from(attestation.revocation_max_age));
+    trust.is_list_required = attestation.revocation_list.is_some() || attestation.revocation_url.is_some();
+    add_roots(&mut trust.android, &attestation.roots, "attestation.roots")?;
+    add_roots(&mut trust.apple, &attestation.app_attest_roots, "attestation.app_attest_roots")?;
     Ok(trust)
+}
+
+fn add_roots(roots: &mut Roots, files: &[PathBuf], key: &str) -> Result<(), Failure> {
+    files.iter().try_for_each(|path| {
+        let failed = |error: &dyn std::fmt::Display| Failure::usage(format!("{key}: {}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+        roots.add_file(&text, path).map_err(|error| failed(&error))
+    })
 }
 
 /// Keeps other servers, and `backup restore`, away from the data directory for as long as the file is open. Other

@@ -12,6 +12,19 @@ use rcgen::{
     SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 
+/// The certificates that lie one after the other in `chain`, each as it is.
+#[must_use]
+pub fn certificates(mut chain: &[u8]) -> Vec<Vec<u8>> {
+    let mut certificates = Vec::new();
+    // Each is a sequence with a length of two bytes.
+    while let [0x30, 0x82, high, low, ..] = chain {
+        let (certificate, rest) = chain.split_at(4 + usize::from(u16::from_be_bytes([*high, *low])));
+        certificates.push(certificate.to_vec());
+        chain = rest;
+    }
+    certificates
+}
+
 /// A P-256 key of which only the point is known here.
 struct Point(Vec<u8>);
 

@@ -13,6 +13,7 @@ mod activation;
 mod administration;
 mod approvals;
 mod attackers;
+mod attestation;
 mod audit;
 mod backup;
 mod challenges;

@@ -187,7 +187,8 @@ impl Verify {
             Some(_) => return Err(Failure::usage("--signer must be a SHA-256 in hexadecimal")),
         };
         if let Some(path) = &self.roots {
-            trust.add_roots(&text(path)?, path).map_err(Failure::usage)?;
+            let failed = |error| Failure::usage(format!("{}: {error}", path.display()));
+            trust.android.add_file(&text(path)?, path).map_err(failed)?;
         }
         let (chain, tail) = chain(&self.file)?;
         let statement = match android::Statement::read(&chain).and_then(|statement| tail.map(|()| statement)) {

@@ -1,6 +1,5 @@
 //! What the installation believes: the roots, the revocation list and how old it may be.
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
@@ -53,15 +52,6 @@ impl Default for Trust {
 }
 
 impl Trust {
-    /// Adds roots of Android chains.
-    ///
-    /// # Errors
-    /// What is wrong with the text, after the name of its file.
-    pub fn add_roots(&mut self, text: &str, path: &Path) -> Result<(), String> {
-        let name = path.file_name().map_or_else(|| "configured".into(), |name| name.to_string_lossy().into_owned());
-        self.android.add(text, &name).map_err(|error| format!("{}: {error}", path.display()))
-    }
-
     /// The revocation list, if there is one.
     #[must_use]
     pub fn listed(&self) -> Option<Arc<Listed>> {
