@@ -4,9 +4,13 @@
 mod support;
 
 use jiff::SignedDuration;
-use support::{Device, Fate, OTHER_PIN, TestServer, activate, activated, chosen, pin, the_pin};
+use rand_core::OsRng;
+use support::{Device, Fate, OTHER_PIN, PIN, TestServer, activate, activated, chosen, pin, the_pin};
 use symbolon_client::files::PowerLoss;
 use symbolon_client::{AccountState, Activation, Error, SoftToken};
+use symbolon_core::activation::OfflinePassword;
+use symbolon_core::activation::offline::{Offer, OfflineTicket, RegistrationCode};
+use symbolon_core::policy::{Policy, PolicyVersion};
 
 const LOSSES: [PowerLoss; 3] = [PowerLoss::LosesUnflushed, PowerLoss::KeepsUnflushed, PowerLoss::TearsUnflushed];
 
@@ -51,6 +55,69 @@ async fn an_activation_survives_a_power_loss_at_any_step() {
         }
         assert!(steps > 20, "{steps}");
     }
+}
+
+/// Without a network the server is told what the device shows: a registration code that was shown must belong to a token
+/// that lasts.
+#[tokio::test]
+async fn an_activation_without_a_network_survives_a_power_loss_at_any_step() {
+    let server = TestServer::new();
+    let (qr, password) = offline_ticket();
+    for loss in LOSSES {
+        let mut steps = 0;
+        loop {
+            let device = Device::new();
+            device.disk.cut_power_after(steps);
+            let shown = match device.start(&server).await {
+                Ok(soft_token) => register(&soft_token, &qr, &password).await.ok(),
+                Err(_) => None,
+            };
+            let went = device.disk.is_off();
+            device.disk.restart(loss);
+            let soft_token = device.start(&server).await.unwrap();
+            let again = match soft_token.account(None) {
+                Ok(account) => account.unlock(the_pin()).await.unwrap().registration().unwrap(),
+                Err(Error::NoToken) => {
+                    assert!(shown.is_none(), "{loss:?} after {steps} steps: the token that was shown is lost");
+                    assert!(device.keys().is_empty(), "{loss:?} after {steps} steps: keys are left over");
+                    register(&soft_token, &qr, &password).await.unwrap()
+                }
+                Err(error) => panic!("{loss:?} after {steps} steps: {error}"),
+            };
+            assert!(shown.is_none_or(|shown| shown == again), "{loss:?} after {steps} steps");
+            assert!(matches!(register(&soft_token, &qr, &password).await, Err(Error::NotCompleted(_))));
+            // It has no key that signs, since the server knows none.
+            assert_eq!(device.keys().len(), 1, "{loss:?} after {steps} steps");
+            if shown.is_some() && !went {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > 10, "{steps}");
+    }
+}
+
+fn offline_ticket() -> (String, OfflinePassword) {
+    let offer = Offer {
+        serial: "12345-67890".parse().unwrap(),
+        issuer: "Example".parse().unwrap(),
+        account: "ana".parse().unwrap(),
+        label: None,
+        policy: Policy::default().for_phone(),
+        policy_version: PolicyVersion::FIRST,
+        expires_at: "2027-01-01T00:00:00Z".parse().unwrap(),
+        server: None,
+        identity: [1; 32].into(),
+        tls: None,
+    };
+    let ticket = OfflineTicket::generate(&mut OsRng, offer).unwrap();
+    (ticket.text().to_owned(), OfflinePassword::generate(&mut OsRng, 12))
+}
+
+async fn register(soft_token: &SoftToken, qr: &str, password: &OfflinePassword) -> Result<RegistrationCode, Error> {
+    let proposed = soft_token.activate_offline(qr.parse()?, password).await?;
+    let session = proposed.accept(Some(chosen(PIN))).await?;
+    Ok(session.registration().unwrap())
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ pub(super) async fn tell(stage: &mut Stage<'_>, once: bool) -> Result<String> {
     unlock(stage, &ticket).await.context("unlocking")?;
     accept_next(stage, &application, &code).await.context("verifying the next code")?;
     forget_pin(stage, &ticket).await.context("unlocking a forgotten PIN")?;
+    activate_without_network(stage).await.context("activating without a network")?;
     verify_audit(stage).await.context("verifying the audit")?;
     suggest(stage, &application, once).await
 }
@@ -264,6 +265,49 @@ async fn forget_pin(stage: &mut Stage<'_>, ticket: &Ticket) -> Result<()> {
     let state = unlocked.get("state").and_then(Value::as_str);
     ensure!(state == Some("active"), "expected the token to be open again, got {unlocked}");
     stage.good("the token has its new PIN");
+    Ok(())
+}
+
+async fn activate_without_network(stage: &mut Stage<'_>) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Answer {
+        token: Token,
+        ticket: TicketAnswer,
+    }
+    #[derive(Deserialize)]
+    struct Token {
+        serial: String,
+    }
+    #[derive(Deserialize)]
+    struct TicketAnswer {
+        offline: Offline,
+    }
+    #[derive(Deserialize)]
+    struct Offline {
+        qr: String,
+        password: String,
+    }
+    #[derive(Deserialize)]
+    struct Shown {
+        registration_code: String,
+        code: String,
+    }
+    stage.step(&format!("{USER} has a second device, which has no network"));
+    stage.say("Its ticket has two parts, which go different ways: a QR, and a password.");
+    let made = stage.run(&admin(stage, &format!("token add {USER} --method offline --label Vault --json"))).await?;
+    let Answer { token: Token { serial }, ticket: TicketAnswer { offline: Offline { qr, password } } } = made;
+    stage.say(
+        "The device speaks to nobody. It shows ten digits and a code, and its person reads them to the help desk.",
+    );
+    let own = format!("{} --home {} --key-store file", stage.program("symbolon"), stage.shown("vault"));
+    let activate =
+        format!("{own} activate --offline '{qr}' --password-fd 3 --pin-fd 4 --json 3<<<'{password}' 4<<<{PIN}");
+    let Shown { registration_code, code } = stage.run(&activate).await?;
+    let complete = format!("token complete {serial} --registration-code {registration_code} --code {code} --json");
+    let kept: Value = stage.run(&admin(stage, &complete)).await?;
+    let state = kept.pointer("/token/state").and_then(Value::as_str);
+    ensure!(state == Some("active"), "expected the token to be active, got {kept}");
+    stage.good(&format!("token {serial} is active: both sides have the same keys, and no message passed between them"));
     Ok(())
 }
 
