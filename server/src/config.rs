@@ -8,10 +8,11 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use symbolon_core::activation::ServerAddress;
 use symbolon_core::secret::Secret;
-use symbolon_core::text::Name;
+use symbolon_core::text::{Name, Text};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::service::keyring::MasterKey;
+use crate::service::mail::Language;
 
 /// Variables of the environment with this prefix set keys: `SYMBOLON_SERVER_LISTEN`, and with two underscores for a dot
 /// `SYMBOLON_SERVER_LIMITS__DEVICE_PER_SECOND`.
@@ -45,6 +46,8 @@ pub struct Config {
     pub audit: Audit,
     /// What the server itself calls.
     pub outbound: Outbound,
+    /// How mail is sent; without it none is.
+    pub mail: Option<Mail>,
     /// Logs.
     pub log: Log,
 }
@@ -64,6 +67,7 @@ impl Default for Config {
             attestation: Attestation::default(),
             audit: Audit::default(),
             outbound: Outbound::default(),
+            mail: None,
             log: Log::default(),
         }
     }
@@ -190,6 +194,130 @@ pub struct Outbound {
     pub authorities: Option<PathBuf>,
 }
 
+/// How mail is sent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// The sender, such as `Example <token@example.org>`.
+    pub from: MailSender,
+    /// The mail server, such as `smtp.example.org`, with a port where it is not the usual one.
+    pub server: MailServer,
+    /// How the connection to it is encrypted.
+    #[serde(default)]
+    pub security: MailSecurity,
+    /// A file (PEM) with the authority of its certificate, where that is not a public one.
+    pub authorities: Option<PathBuf>,
+    /// The name to sign in with there; without it nobody signs in.
+    pub user: Option<String>,
+    /// Where the password is.
+    password: Option<PasswordSource>,
+    /// A sentence or two of the organisation's own, in every mail.
+    pub text: Option<Text<1000>>,
+    /// The language of mails.
+    #[serde(default)]
+    pub language: Language,
+}
+
+impl Mail {
+    /// Reads the password of the mail server.
+    ///
+    /// # Errors
+    /// [`ConfigError::MailPassword`].
+    pub fn password(&self) -> Result<Option<Zeroizing<String>>, ConfigError> {
+        let Some(source) = &self.password else { return Ok(None) };
+        let read = match source {
+            PasswordSource::File(path) => std::fs::read_to_string(path).map_err(|error| error.to_string()),
+            PasswordSource::Env(name) => std::env::var(name).map_err(|error| error.to_string()),
+        };
+        let text = Zeroizing::new(read.map_err(ConfigError::MailPassword)?);
+        Ok(Some(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())))
+    }
+}
+
+/// Where the password of the mail server comes from: exactly one of these.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum PasswordSource {
+    /// A file that holds nothing else.
+    File(PathBuf),
+    /// A variable of the environment.
+    Env(String),
+}
+
+/// Who mails come from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MailSender(pub lettre::message::Mailbox);
+
+impl TryFrom<String> for MailSender {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || "a sender looks like Example <token@example.org>".to_owned();
+        let text: Text<300> = text.parse().map_err(|_| wrong())?;
+        text.as_str().parse().map(Self).map_err(|_| wrong())
+    }
+}
+
+/// A mail server: a host, and a port where it is not the usual one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MailServer {
+    /// Its name or address.
+    pub host: String,
+    /// The port.
+    pub port: Option<u16>,
+}
+
+impl MailServer {
+    /// Whether it is at a literal address of this machine, which leads nowhere else.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl TryFrom<String> for MailServer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // A server's address without a scheme is one of a host and at most a port, for mail too.
+        let wrong = || "a mail server looks like smtp.example.org or smtp.example.org:587".to_owned();
+        if text.contains("://") {
+            return Err(wrong());
+        }
+        let address: ServerAddress = text.parse().map_err(|_| wrong())?;
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+        let port = port.map(|(_, port)| port.parse().map_err(|_| wrong())).transpose()?;
+        Ok(Self { host: address.name(), port })
+    }
+}
+
+/// How the connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailSecurity {
+    /// From `STARTTLS` on (RFC 3207); a server that does not offer it gets no mail.
+    #[default]
+    Starttls,
+    /// From the first byte on (RFC 8314).
+    Tls,
+    /// Not at all: for a mail server on this machine only.
+    None,
+}
+
+impl MailSecurity {
+    /// The usual port.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Starttls => 587,
+            Self::Tls => 465,
+            Self::None => 25,
+        }
+    }
+}
+
 /// Logs, on standard error.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -230,6 +358,9 @@ pub enum ConfigError {
     /// A key or a value that does not belong there.
     #[error("the configuration is not valid: {0}")]
     Invalid(String),
+    /// The password of the mail server can't be had.
+    #[error("mail.password can't be read: {0}")]
+    MailPassword(String),
     /// The master key can't be had.
     #[error("the master key can't be read from {place}: {problem}")]
     MasterKey {
@@ -442,6 +573,27 @@ mod tests {
         assert!(message.contains("lisen"), "{message}");
         let message = load("[limits]\ndevice = 1", &[]).unwrap_err().to_string();
         assert!(message.contains("device"), "{message}");
+    }
+
+    #[test]
+    fn a_mail_server_is_named_as_people_write_it() {
+        for (text, host, port) in [
+            ("smtp.example.org", "smtp.example.org", None),
+            ("smtp.example.org:2525", "smtp.example.org", Some(2525)),
+            ("127.0.0.1:25", "127.0.0.1", Some(25)),
+            ("[::1]:443", "::1", Some(443)),
+            ("[::1]", "::1", None),
+        ] {
+            let server = MailServer::try_from(text.to_owned()).unwrap();
+            assert_eq!((server.host.as_str(), server.port), (host, port), "{text}");
+            assert_eq!(server.is_loopback(), host == "127.0.0.1" || host == "::1", "{text}");
+        }
+        for text in ["", "smtp.example.org/x", "https://smtp.example.org", "a b", "smtp.example.org:0x1"] {
+            assert!(MailServer::try_from(text.to_owned()).is_err(), "{text}");
+        }
+        for text in ["", "nobody", "Example <a@b>\r\nBcc: c@d"] {
+            assert!(MailSender::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -321,6 +321,7 @@ impl Server {
             identity: Arc::new(identity),
             bells: Arc::default(),
             trust: Arc::default(),
+            mail: None,
         };
         let secret = |number: u8| [number; 20];
         let mut csv = "user,serial,secret_hex,type,algorithm,digits,period_or_counter\n".to_owned();

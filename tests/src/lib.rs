@@ -3,7 +3,7 @@
 //! The server is the real `symbolon-server` ([`Server`]), administered by its real `admin` commands ([`Installation`]).
 //! Its callers are an application ([`Caller`]), a simulated phone that is built on the protocol's own code ([`Phone`]),
 //! the real desktop soft token ([`Desktop`]), and those who mean no good ([`Middleman`]). Whom it calls itself is a
-//! [`Receiver`].
+//! [`Receiver`], and its mails go to a [`MailServer`].
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,8 +18,10 @@ mod clock;
 mod desktop;
 pub mod hardware;
 mod installation;
+mod mail_server;
 mod middleman;
 mod otp;
+mod pages;
 mod phone;
 mod programs;
 mod receiver;
@@ -30,8 +32,10 @@ pub use caller::{Caller, accepted, reason};
 pub use clock::Clock;
 pub use desktop::{Desktop, Dialogue};
 pub use installation::{Installation, Outcome};
+pub use mail_server::{Letter, MailServer};
 pub use middleman::Middleman;
 pub use otp::Imported;
+pub use pages::{Page, Pages};
 pub use phone::{Asked, Phone, Token, after, now_step};
 pub use programs::program;
 pub use receiver::{Arrived, Prepared, Receiver, calling_receivers};

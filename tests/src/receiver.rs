@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Response, Uri, Version};
 use axum_server::tls_rustls::RustlsConfig;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::Installation;
 
@@ -186,14 +186,19 @@ fn authority() -> &'static Authority {
     })
 }
 
-fn write_authority(file: &Path) {
+pub(crate) fn write_authority(file: &Path) {
     std::fs::write(file, &authority().certificate).unwrap();
 }
 
-fn tls() -> Arc<rustls::ServerConfig> {
+/// A certificate for this machine under the authority of the tests, and its key.
+pub(crate) fn certificate() -> (Certificate, KeyPair) {
     let key = KeyPair::generate().unwrap();
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &authority().issuer).unwrap();
+    (CertificateParams::new(names).unwrap().signed_by(&key, &authority().issuer).unwrap(), key)
+}
+
+fn tls() -> Arc<rustls::ServerConfig> {
+    let (leaf, key) = certificate();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use governor::clock::{Clock as _, DefaultClock};
@@ -15,6 +15,10 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::Problem;
 use crate::config::Config;
 use crate::storage::ApplicationId;
+
+/// A mailbox gets so many mails that a stranger asked for, and then one each time this has passed.
+const MAILS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(2);
+const MAIL_EVERY: Duration = Duration::from_secs(20 * 60);
 
 /// All limits.
 pub struct Guards {
@@ -26,6 +30,8 @@ pub struct Guards {
     pub(super) refusals: FailureLimit<ApplicationId>,
     /// Refused sign-ins to the console.
     pub(crate) sign_ins: FailureLimit<IpAddr>,
+    /// Mails that somebody asks for who is not signed in, by what they name.
+    pub(crate) mails: RequestLimit<String>,
     trusted_proxies: Vec<IpAddr>,
 }
 
@@ -39,6 +45,9 @@ impl Guards {
             bad_keys: FailureLimit::new(limits.bad_keys_per_second, limits.bad_keys_burst),
             refusals: FailureLimit::new(limits.refusals_per_second, limits.refusals_burst),
             sign_ins: FailureLimit::new(limits.sign_ins_per_second, limits.sign_ins_burst),
+            mails: RequestLimit(RateLimiter::keyed(
+                Quota::with_period(MAIL_EVERY).unwrap_or(quota(1, 1)).allow_burst(MAILS_AT_ONCE),
+            )),
             trusted_proxies: config.trusted_proxies.clone(),
         }
     }
@@ -58,7 +67,7 @@ impl Guards {
 }
 
 /// So many requests a second from one caller.
-pub(super) struct RequestLimit<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
+pub(crate) struct RequestLimit<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
 
 fn quota(per_second: u32, burst: u32) -> Quota {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
@@ -71,7 +80,7 @@ impl<K: Hash + Eq + Clone> RequestLimit<K> {
     }
 
     /// Lets one request in, or says when the next may come.
-    pub(super) fn admit(&self, caller: &K) -> Result<(), Problem> {
+    pub(crate) fn admit(&self, caller: &K) -> Result<(), Problem> {
         if self.0.len() > 10_000 {
             self.0.retain_recent();
         }

@@ -77,6 +77,7 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
         identity: Arc::new(identity),
         bells: Arc::default(),
         trust: Arc::new(trust),
+        mail: config.mail.as_ref().map(|mail| mail.language),
     })
 }
 

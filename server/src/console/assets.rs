@@ -31,6 +31,23 @@ static SCRIPT: LazyLock<Asset> =
 static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("static/icon.svg")));
 
+static ENCODER: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("qr", "js", "text/javascript; charset=utf-8", include_str!("static/qrcode-generator.js"))
+});
+static ACTIVATE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("activate", "js", "text/javascript; charset=utf-8", include_str!("static/activate.js"))
+});
+
+/// The address of what makes QR codes in the browser.
+pub(super) fn encoder() -> &'static str {
+    &ENCODER.path
+}
+
+/// The address of the script of `/activate`.
+pub(super) fn activate() -> &'static str {
+    &ACTIVATE.path
+}
+
 /// The address of the style.
 pub(super) fn style() -> &'static str {
     &STYLE.path
@@ -48,7 +65,7 @@ pub(super) fn icon() -> &'static str {
 
 /// Serves one of them.
 pub(super) async fn serve(Path(file): Path<String>) -> Result<Response, Failure> {
-    let assets = [&*STYLE, &*SCRIPT, &*ICON];
+    let assets = [&*STYLE, &*SCRIPT, &*ICON, &*ENCODER, &*ACTIVATE];
     let asset = assets.into_iter().find(|asset| asset.path.rsplit('/').next() == Some(file.as_str()));
     let asset = asset.ok_or_else(|| Failure::missing("file"))?;
     let headers =

@@ -1,10 +1,13 @@
 //! The console: pages by which administrators do in a browser what the admin API and the commands do too, through the
 //! same services. Pages are made on the server and work without scripts; a script only adds comfort.
 
+mod activation;
 mod administrators;
 mod assets;
 mod fields;
 mod layout;
+mod me;
+mod qr;
 mod routes;
 mod sessions;
 

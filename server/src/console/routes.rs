@@ -14,7 +14,7 @@ use axum::routing::{MethodFilter, on};
 use super::fields::Fields;
 use super::layout::{Failure, Visit};
 use super::sessions::{self, Session};
-use super::{Console, administrators, assets};
+use super::{Console, activation, administrators, assets, me};
 use crate::service::sessions::SignedIn;
 use crate::storage::Role;
 
@@ -52,6 +52,23 @@ impl Pages {
     pub(super) fn all(console: Console) -> Self {
         Self { console, router: Router::new(), table: Vec::new() }
             .get("/console/static/{file}", Who::Anyone, assets::serve)
+            .get("/activate", Who::Anyone, activation::form)
+            .post("/activate/again", Who::Anyone, activation::again)
+            .get("/.well-known/assetlinks.json", Who::Anyone, activation::asset_links)
+            .get("/.well-known/apple-app-site-association", Who::Anyone, activation::apple_links)
+            .get("/me", Who::Anyone, me::start)
+            .post("/me/ask", Who::Anyone, me::ask)
+            .get("/me/link", Who::Anyone, me::link)
+            .post("/me/link", Who::Anyone, me::use_link)
+            .post("/me/sign-out", Who::Anyone, me::sign_out)
+            .post("/me/confirm", Who::Anyone, me::confirm)
+            .post("/me/add", Who::Anyone, me::add)
+            .post("/me/complete", Who::Anyone, me::complete)
+            .post("/me/label", Who::Anyone, me::label)
+            .post("/me/reset", Who::Anyone, me::reset)
+            .get("/me/disable", Who::Anyone, me::ask_disable)
+            .post("/me/disable", Who::Anyone, me::disable)
+            .post("/me/concern", Who::Anyone, me::concern)
             .get("/console/sign-in", Who::Anyone, sessions::form)
             .post("/console/sign-in", Who::Anyone, sessions::sign_in)
             .get("/console/welcome", Who::Anyone, sessions::welcome)

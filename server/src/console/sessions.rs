@@ -30,20 +30,26 @@ pub(super) struct Session {
 impl Session {
     /// The session of a request's cookie, if it has one that counts.
     pub(super) async fn find(console: &Console, headers: &HeaderMap) -> Result<Option<Self>, Failure> {
-        let Some(pass) = pass(headers) else { return Ok(None) };
+        let Some(pass) = cookie(headers, COOKIE) else { return Ok(None) };
         let by = console.service.signed_in(&pass).await?;
         Ok(by.map(|by| Self { pass, by }))
     }
 }
 
-fn pass(headers: &HeaderMap) -> Option<Pass> {
+/// The pass in a cookie.
+pub(super) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<Pass> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).and_then(|(_, value)| value.parse().ok())
+    pairs.find(|(name, _)| *name == wanted).and_then(|(_, value)| value.parse().ok())
 }
 
 fn set_cookie(response: &mut Response, value: &str, more: &str) {
-    let cookie = format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{more}");
+    set_named_cookie(response, COOKIE, value, more);
+}
+
+/// Sets a cookie that only this server's own pages send back.
+pub(super) fn set_named_cookie(response: &mut Response, name: &str, value: &str, more: &str) {
+    let cookie = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{more}");
     if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
         cookie.set_sensitive(true);
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -67,7 +73,7 @@ impl Destination {
 
 /// Sends whoever is not signed in to the page where one signs in, and back later.
 pub(super) fn ask_to_sign_in(request: &Request) -> Response {
-    let why = if pass(request.headers()).is_some() { "ended" } else { "needed" };
+    let why = if cookie(request.headers(), COOKIE).is_some() { "ended" } else { "needed" };
     let to = match *request.method() {
         Method::GET => request.uri().path_and_query().map_or(Destination::START, |path| path.as_str()),
         _ => Destination::START,

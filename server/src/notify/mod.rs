@@ -4,6 +4,7 @@
 //! one transaction for all that ended meanwhile. What is being sent is known here only: after a restart it is sent
 //! again.
 
+mod mail;
 mod outbound;
 mod webhook;
 
@@ -19,6 +20,7 @@ use crate::service::bells::Bell;
 use crate::service::outbox::Outcome;
 use crate::service::{Service, ServiceError};
 use crate::storage::{Delivery, DeliveryId, Destination, Lane};
+use mail::Post;
 use outbound::Outbound;
 
 /// Commands and other events ring no bell: so often the outbox is looked at without one.
@@ -35,11 +37,13 @@ const fn width(lane: Lane) -> usize {
 /// Whoever carries deliveries out, one for each kind.
 struct Couriers {
     outbound: Outbound,
+    mail: Option<Post>,
 }
 
 impl Couriers {
     fn new(config: &Config) -> anyhow::Result<Self> {
-        Ok(Self { outbound: Outbound::new(&config.outbound)? })
+        let mail = config.mail.as_ref().map(Post::new).transpose()?;
+        Ok(Self { outbound: Outbound::new(&config.outbound)?, mail })
     }
 
     async fn carry(&self, service: &Service, delivery: &Delivery) -> Outcome {
@@ -51,7 +55,10 @@ impl Couriers {
                 webhook::carry(&self.outbound, service, &delivery.id, *webhook, *entry).await
             }
             Destination::Phone(_) => Outcome::refused("no push service is configured"),
-            Destination::Mail(_) => Outcome::refused("no mail server is configured"),
+            Destination::Mail(to) => match &self.mail {
+                Some(post) => post.carry(service, delivery, to).await,
+                None => Outcome::refused("no mail server is configured"),
+            },
         }
     }
 }

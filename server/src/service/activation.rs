@@ -25,6 +25,7 @@ use symbolon_core::serial::SerialNumber;
 use super::audit::{self, Entry};
 use super::bells::Bell;
 use super::keyring::{Place, StoredKeys};
+use super::mail::Occasion;
 use super::offline::{Halves, TRIES};
 use super::{Actor, Service, ServiceError, attestation, moving, policies};
 use crate::storage::{
@@ -410,6 +411,7 @@ impl Service {
         let token = make_active(transaction, token, format, state, keys, Some(handshake.device), now)?;
         attestation::keep(transaction, token.id, handshake.attested, &judged.verdict)?;
         entry.append(transaction, &Actor::Device, now)?;
+        self.tell(transaction, &user, Occasion::active(&token), now)?;
         Ok((ConfirmReply { serial, activated_at: now }, moving))
     }
 

@@ -25,6 +25,8 @@ pub enum Actor {
     Application(Name),
     /// A person in the console, by the administrator's name.
     Administrator(Name),
+    /// A user at `/me`.
+    User(Name),
     /// A phone.
     Device,
     /// The server, by itself.
@@ -37,6 +39,7 @@ impl std::fmt::Display for Actor {
             Self::CommandLine => f.write_str("command line"),
             Self::Application(name) => write!(f, "application {name}"),
             Self::Administrator(name) => write!(f, "administrator {name}"),
+            Self::User(name) => write!(f, "user {name}"),
             Self::Device => f.write_str("device"),
             Self::Server => f.write_str("server"),
         }

@@ -16,6 +16,7 @@ pub mod import;
 pub mod installation;
 pub mod keyring;
 pub mod lockout;
+pub mod mail;
 pub mod moving;
 pub mod offline;
 pub mod outbox;
@@ -25,6 +26,7 @@ pub mod sessions;
 pub mod tokens;
 pub mod users;
 pub mod verification;
+pub mod visits;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -70,6 +72,8 @@ pub struct Service {
     pub bells: Arc<Bells>,
     /// What is believed of phones' hardware.
     pub trust: Arc<attestation::Trust>,
+    /// The language of mails; `None` where no mail server is configured.
+    pub mail: Option<mail::Language>,
 }
 
 /// What tickets and activated tokens are told of this server.
@@ -180,6 +184,6 @@ pub(crate) mod tests {
         let address = Some("https://symbolon.example".parse().unwrap());
         let identity = ServerIdentity { issuer: "Example".parse().unwrap(), address, tls: None };
         let (clock, bells) = (Arc::new(SystemClock), Arc::default());
-        Service { store, keyring, clock, identity: Arc::new(identity), bells, trust: Arc::default() }
+        Service { store, keyring, clock, identity: Arc::new(identity), bells, trust: Arc::default(), mail: None }
     }
 }

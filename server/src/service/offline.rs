@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use super::activation::make_active;
 use super::audit::{self, Entry};
 use super::keyring::{Keyring, Place, StoredKeys};
+use super::mail::Occasion;
 use super::tokens::{TokenAction, TokenView, allow, find, view};
 use super::{Actor, Service, ServiceError, attestation, policies};
 use crate::storage::{Snapshot, Token, Transaction, User};
@@ -193,6 +194,7 @@ impl Service {
             actor,
             now,
         )?;
+        self.tell(transaction, &user, Occasion::active(&token), now)?;
         Ok(Ok(view(transaction, token, &user, now)?))
     }
 }

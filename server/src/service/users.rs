@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use symbolon_core::text::Name;
 
 use super::audit::Entry;
-use super::{Actor, Service, ServiceError};
+use super::tokens::{NewToken, TokenWithTicket};
+use super::{Actor, Service, ServiceError, policies, tokens};
 use crate::storage::{Email, LockState, Snapshot, Transaction, User, UserId};
 
 /// What is needed to add a user.
@@ -69,6 +70,16 @@ pub struct UserView {
     /// When the user was added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// A user who was just added.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct AddedUser {
+    /// The user.
+    pub user: UserView,
+    /// The token that the policy assigns to new users, with its ticket, which is shown this once.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenWithTicket>,
 }
 
 /// What a user's codes are worth just now.
@@ -178,18 +189,52 @@ pub(super) fn add(
 }
 
 impl Service {
-    /// Adds a user.
+    /// Adds a user, with a token where the policy assigns one to every new user.
     ///
     /// # Errors
-    /// [`ServiceError::Exists`].
-    pub async fn add_user(&self, actor: Actor, new: NewUser) -> Result<UserView, ServiceError> {
+    /// [`ServiceError::Exists`]; those of handing out a token.
+    pub async fn add_user(&self, actor: Actor, new: NewUser) -> Result<AddedUser, ServiceError> {
         let now = self.clock.now();
+        let service = self.clone();
         self.store
             .write(move |transaction| {
                 let user = add(transaction, &actor, now, new)?;
-                view(transaction, user, now)
+                let token = service.assign(transaction, &user, now)?;
+                Ok(AddedUser { user: view(transaction, user, now)?, token })
             })
             .await
+    }
+
+    /// The same for one of many new users: nobody is there to be shown a ticket, so without an address the token waits for
+    /// one.
+    pub(super) fn assign_unseen(
+        &self,
+        transaction: &dyn Transaction,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        if user.email.is_some() && self.mail.is_some() {
+            return self.assign(transaction, user, now).map(drop);
+        }
+        if policies::effective(transaction, user.group.as_ref())?.automatic_assignment {
+            let token = tokens::add(transaction, user, None, now)?;
+            let entry = Entry::new("token.added").user(&user.name).token(token.serial);
+            entry.append(transaction, &Actor::Server, now)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a new user a token where the policy wants every new user to have one.
+    pub(super) fn assign(
+        &self,
+        transaction: &dyn Transaction,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Option<TokenWithTicket>, ServiceError> {
+        if !policies::effective(transaction, user.group.as_ref())?.automatic_assignment {
+            return Ok(None);
+        }
+        self.hand_out(transaction, &Actor::Server, user, NewToken::default(), now).map(Some)
     }
 
     /// One user.

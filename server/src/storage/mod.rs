@@ -12,6 +12,7 @@ mod outbox;
 pub mod sqlite;
 mod store;
 mod traits;
+mod visits;
 mod webhooks;
 
 pub use administrators::*;
@@ -21,6 +22,7 @@ pub use moves::*;
 pub use outbox::*;
 pub use store::{Acknowledge, Backend, Finished, Job, Store};
 pub use traits::*;
+pub use visits::*;
 pub use webhooks::*;
 
 /// Why the store could not do its part. Nothing was written then.

@@ -11,7 +11,8 @@ use symbolon_core::text::Name;
 use super::{
     Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
     Idempotent, LockState, Moves, Outbox, StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest,
-    TicketRecord, Token, TokenId, User, UserId, Webhooks, WriteAdministrators, WriteMoves, WriteOutbox, WriteWebhooks,
+    TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks, WriteAdministrators, WriteMoves, WriteOutbox,
+    WriteVisits, WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -139,6 +140,7 @@ pub trait Snapshot:
     + Administrators
     + Outbox
     + Webhooks
+    + Visits
 {
 }
 
@@ -157,6 +159,7 @@ impl<T> Snapshot for T where
         + Administrators
         + Outbox
         + Webhooks
+        + Visits
 {
 }
 
@@ -305,6 +308,7 @@ pub trait Transaction:
     + WriteAdministrators
     + WriteOutbox
     + WriteWebhooks
+    + WriteVisits
 {
 }
 
@@ -324,5 +328,6 @@ impl<T> Transaction for T where
         + WriteAdministrators
         + WriteOutbox
         + WriteWebhooks
+        + WriteVisits
 {
 }

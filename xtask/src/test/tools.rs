@@ -32,7 +32,7 @@ enum Source {
 }
 
 /// The whole list.
-static TOOLS: [Tool; 7] = [
+static TOOLS: [Tool; 8] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -66,6 +66,13 @@ static TOOLS: [Tool; 7] = [
         source: Source::Debian("python3-jwt python3-cryptography"),
         why: "checks a receipt as the integrators' guide says",
         is_there: || ["/usr/bin/python3", "python3"].iter().any(|it| answers(it, &["-c", "import jwt, cryptography"])),
+        needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "aiosmtpd",
+        source: Source::Debian("python3-aiosmtpd"),
+        why: "the mail server that mails are sent to",
+        is_there: || answers("/usr/bin/python3", &["-c", "import aiosmtpd"]),
         needed_by: |part| part == Part::Journeys,
     },
     Tool {

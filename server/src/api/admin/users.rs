@@ -8,7 +8,7 @@ use symbolon_core::text::Name;
 use crate::api::extract::{Administrator, Json, Path, Query, read_body};
 use crate::api::{Api, Problem};
 use crate::service::import::{self, UserImportReport};
-use crate::service::users::{NewUser, UserAction, UserChanges, UserView};
+use crate::service::users::{AddedUser, NewUser, UserAction, UserChanges, UserView};
 
 /// One user.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -74,15 +74,15 @@ pub(super) async fn list(
 /// Adds a user.
 #[utoipa::path(
     post, path = "/v1/admin/users", tag = "admin", request_body = NewUser, security(("key" = [])),
-    responses((status = 201, body = OneUser), (status = 400, body = Problem), (status = 409, body = Problem))
+    responses((status = 201, body = AddedUser), (status = 400, body = Problem), (status = 409, body = Problem))
 )]
 pub(super) async fn add(
     State(api): State<Api>,
     Administrator(actor): Administrator,
     Json(new): Json<NewUser>,
-) -> Result<(StatusCode, axum::Json<OneUser>), Problem> {
-    let user = api.service.add_user(actor, new).await?;
-    Ok((StatusCode::CREATED, axum::Json(OneUser { user })))
+) -> Result<(StatusCode, axum::Json<AddedUser>), Problem> {
+    let added = api.service.add_user(actor, new).await?;
+    Ok((StatusCode::CREATED, axum::Json(added)))
 }
 
 /// One user.

@@ -327,9 +327,10 @@ pub(super) fn line(token: &TokenView) -> String {
     format!("{}{label}  {}  {state}{until}{device}", token.serial, token.user)
 }
 
-fn ticket_lines(issued: &TokenWithTicket) -> String {
+pub(super) fn ticket_lines(issued: &TokenWithTicket) -> String {
     let ticket = &issued.ticket;
     let mut lines = vec![line(&issued.token), format!("Use it before {}. It is shown this once.", ticket.expires_at)];
+    lines.extend(issued.mailed_to.as_ref().map(|email| format!("It was mailed to {}.", email.as_str())));
     if let Some(online) = &ticket.online {
         lines.push(format!("\nOpen this link on the phone, or scan it:\n  {}", online.link));
         lines.push(qr(&online.qr));

@@ -115,8 +115,11 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
     };
     match command {
         Command::Add { name, email, group } => {
-            let user = service.add_user(ACTOR, NewUser { name, email, group }).await?;
-            one(output, user)
+            let added = service.add_user(ACTOR, NewUser { name, email, group }).await?;
+            output.answer(&added, |added| {
+                let token = added.token.as_ref().map(super::tokens::ticket_lines);
+                std::iter::once(line(&added.user)).chain(token).collect::<Vec<_>>().join("\n")
+            })
         }
         Command::Edit { name, email, no_email, group, no_group } => {
             let changes = UserChanges {

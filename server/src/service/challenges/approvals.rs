@@ -19,6 +19,7 @@ use crate::service::activation::ActivationError;
 use crate::service::audit::{self, Entry};
 use crate::service::bells::Bell;
 use crate::service::keyring::{Place, StoredKeys};
+use crate::service::mail::Occasion;
 use crate::service::{Actor, Service, ServiceError, policies};
 use crate::storage::{
     Challenge, ChallengeEnd, ChallengeStatus, EnrolledDevice, Question, StorageError, StoredRequest, Token, TokenState,
@@ -214,6 +215,7 @@ impl Service {
                     &Actor::Device,
                     now,
                 )?;
+                self.tell_of_concern(transaction, &user, &challenge, now)?;
                 return Ok((Ok(status), Vec::new()));
             }
             return Ok((Err(ApprovalError::Ended(status)), Vec::new()));
@@ -264,6 +266,7 @@ impl Service {
             Decision::Concern => {
                 let until = origins::pause(transaction, &challenge, now)?;
                 concern(&user, token, &challenge, until).append(transaction, &Actor::Device, now)?;
+                self.tell_of_concern(transaction, &user, &challenge, now)?;
                 by_token(ChallengeStatus::Concern, Vec::new(), None)
             }
             Decision::Cancel => by_token(ChallengeStatus::Cancelled, Vec::new(), None),
@@ -298,6 +301,18 @@ impl Service {
             }
             Err(refusal) => Ok(Some(refusal)),
         }
+    }
+
+    fn tell_of_concern(
+        &self,
+        transaction: &dyn Transaction,
+        user: &User,
+        challenge: &Challenge,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let asked = transaction.applications()?.into_iter().find(|application| application.id == challenge.application);
+        let Some(asked) = asked else { return Ok(()) };
+        self.tell(transaction, user, Occasion::Concern { application: asked.name }, now).map(drop)
     }
 
     /// Whether the person gave the value that the page shows, where there is one.

@@ -48,6 +48,7 @@ impl Service {
             return Err(ServiceError::invalid("file", "must not be larger than 64 MiB"));
         }
         let now = self.clock.now();
+        let service = self.clone();
         let read = tokio::task::spawn_blocking(move || read(&bytes)).await;
         let (rows, mut errors) =
             read.map_err(|error| StorageError::Failed(format!("reading an import: {error}")))??;
@@ -57,7 +58,10 @@ impl Service {
                 let mut users = 0;
                 for (line, row) in rows {
                     match users::add(transaction, &actor, now, row) {
-                        Ok(_) => users += 1,
+                        Ok(user) => {
+                            service.assign_unseen(transaction, &user, now)?;
+                            users += 1;
+                        }
                         Err(error @ ServiceError::Exists { .. }) => {
                             errors.push(LineError { line, message: format!("name: {error}") });
                         }

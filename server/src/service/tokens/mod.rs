@@ -19,8 +19,9 @@ pub use view::{DeviceView, State, TokenView, view};
 
 use super::activation::TicketView;
 use super::audit::Entry;
+use super::mail::Occasion;
 use super::{Actor, Service, ServiceError, policies, users};
-use crate::storage::{Counter, LockState, Origin, Snapshot, Token, TokenId, TokenState, Transaction, User};
+use crate::storage::{Counter, Email, LockState, Origin, Snapshot, Token, TokenId, TokenState, Transaction, User};
 
 /// What can be done with a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -139,6 +140,10 @@ pub struct TokenWithTicket {
     pub token: TokenView,
     /// The ticket.
     pub ticket: TicketView,
+    /// Where the ticket was mailed to, as far as it may be mailed; without it, it has to be handed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub mailed_to: Option<Email>,
 }
 
 /// A token's serial number that no other has.
@@ -215,12 +220,38 @@ impl Service {
         self.store
             .write(move |transaction| {
                 let user = users::find(transaction, &user)?;
-                let mut token = add(transaction, &user, new.label, now)?;
-                let ticket = service.issue_ticket(transaction, &mut token, &user, &new.methods, now)?;
-                Entry::new("token.added").user(&user.name).token(token.serial).append(transaction, &actor, now)?;
-                Ok(TokenWithTicket { token: view(transaction, token, &user, now)?, ticket })
+                service.hand_out(transaction, &actor, &user, new, now)
             })
             .await
+    }
+
+    /// Adds a token for a user, gives out its ticket and mails that, in a transaction that may do more.
+    pub(super) fn hand_out(
+        &self,
+        transaction: &dyn Transaction,
+        actor: &Actor,
+        user: &User,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Result<TokenWithTicket, ServiceError> {
+        let issued = self.hand_out_unmailed(transaction, actor, user, new, now)?;
+        let mailed_to = self.mail_ticket(transaction, user, issued.token.serial, &issued.ticket, now)?;
+        Ok(TokenWithTicket { mailed_to, ..issued })
+    }
+
+    /// The same, for somebody who sees the ticket.
+    pub(super) fn hand_out_unmailed(
+        &self,
+        transaction: &dyn Transaction,
+        actor: &Actor,
+        user: &User,
+        new: NewToken,
+        now: Timestamp,
+    ) -> Result<TokenWithTicket, ServiceError> {
+        let mut token = add(transaction, user, new.label, now)?;
+        let ticket = self.issue_ticket(transaction, &mut token, user, &new.methods, now)?;
+        Entry::new("token.added").user(&user.name).token(token.serial).append(transaction, actor, now)?;
+        Ok(TokenWithTicket { token: view(transaction, token, user, now)?, ticket, mailed_to: None })
     }
 
     /// All tokens of a user, oldest first.
@@ -276,7 +307,8 @@ impl Service {
                 let ticket = service.issue_ticket(transaction, &mut token, &user, &methods, now)?;
                 let event = if action == TokenAction::Activate { "token.ticket_issued" } else { "token.reactivated" };
                 Entry::new(event).user(&user.name).token(token.serial).append(transaction, &actor, now)?;
-                Ok(TokenWithTicket { token: view(transaction, token, &user, now)?, ticket })
+                let mailed_to = service.mail_ticket(transaction, &user, token.serial, &ticket, now)?;
+                Ok(TokenWithTicket { token: view(transaction, token, &user, now)?, ticket, mailed_to })
             })
             .await
     }
@@ -314,6 +346,7 @@ impl Service {
         action: TokenAction,
     ) -> Result<Option<TokenView>, ServiceError> {
         let now = self.clock.now();
+        let service = self.clone();
         self.store
             .write(move |transaction| {
                 let (mut token, user) = find(transaction, &serial)?;
@@ -342,6 +375,7 @@ impl Service {
                     }
                     TokenAction::Disable => {
                         token.state = TokenState::Disabled;
+                        service.tell(transaction, &user, Occasion::TokenDisabled { serial: token.serial }, now)?;
                         "token.disabled"
                     }
                     TokenAction::Unlock => {

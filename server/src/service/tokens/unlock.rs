@@ -15,6 +15,7 @@ use symbolon_core::vault::{OtherNumber, UnlockChallenge, UnlockCode, UnlockSecre
 use super::{TokenAction, allow, find};
 use crate::service::audit::Entry;
 use crate::service::keyring::{Place, StoredKeys};
+use crate::service::mail::Occasion;
 use crate::service::{Actor, Service, ServiceError};
 use crate::storage::{Token, Transaction, User, UserId};
 
@@ -171,6 +172,7 @@ impl Service {
                     .token(token.serial)
                     .detail("unlock", challenge.number())
                     .append(transaction, &leave.actor, now)?;
+                service.tell(transaction, &user, Occasion::UnlockCode { serial: token.serial }, now)?;
                 Ok(code)
             })
             .await

@@ -15,6 +15,7 @@ mod policies;
 mod row;
 mod tokens;
 mod users;
+mod visits;
 mod webhooks;
 mod writer;
 

@@ -268,3 +268,22 @@ CREATE INDEX outbox_by_age ON outbox (created_at);
 CREATE INDEX outbox_ended ON outbox (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX outbox_of_token ON outbox (token_id) WHERE token_id IS NOT NULL;
 CREATE INDEX outbox_of_webhook ON outbox (webhook_id, created_at) WHERE webhook_id IS NOT NULL;
+
+-- Links by which users sign in to look after their own tokens, and the browsers in which they are signed in.
+CREATE TABLE visit_link (
+    hash BLOB PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    browser BLOB NOT NULL,              -- the hash of the secret of the browser that asked
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX visit_link_of_user ON visit_link (user_id);
+
+CREATE TABLE visit (
+    hash BLOB PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    confirmed INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX visit_of_user ON visit (user_id);

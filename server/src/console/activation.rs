@@ -1,0 +1,88 @@
+//! `/activate`, where the link of an activation mail leads: the browser makes a `symbolon://` button and a QR of what
+//! stands in the fragment, which no server sees. And the two files by which phones know the apps that are built for this
+//! server's domain.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXUPPER;
+use serde_json::{Value, json};
+use symbolon_core::text::Text;
+
+use super::fields::{FieldErrors, Sent};
+use super::layout::{Failure, Frame, page};
+use super::{Console, assets};
+use crate::api::Address;
+
+#[derive(Template)]
+#[template(path = "activate.html")]
+struct ActivatePage {
+    frame: Frame,
+    encoder: &'static str,
+    script: &'static str,
+}
+
+/// A page that says something and leads back.
+#[derive(Template)]
+#[template(path = "told.html")]
+pub(super) struct Told {
+    pub(super) frame: Frame,
+    pub(super) text: &'static str,
+    pub(super) back: &'static str,
+}
+
+/// The page of a ticket's link.
+pub(super) async fn form(State(console): State<Console>) -> Response {
+    let frame = Frame::outside(&console, "Activate");
+    page(&ActivatePage { frame, encoder: assets::encoder(), script: assets::activate() })
+}
+
+/// Asks for a new mail in the place of a ticket that has expired. What is answered tells nothing of who exists.
+pub(super) async fn again(
+    State(console): State<Console>,
+    Address(address): Address,
+    Sent(fields): Sent,
+) -> Result<Response, Failure> {
+    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    console.guards.sign_ins.failed(&address);
+    let mut errors = FieldErrors::default();
+    let serial = fields.parsed::<Text<64>>("serial", &mut errors);
+    let serial = serial.ok_or_else(|| Failure::bad("A serial number has ten digits, such as 12345-67890."))?;
+    let digits: String = serial.as_str().chars().filter(char::is_ascii_digit).collect();
+    if console.guards.mails.admit(&digits).is_ok() {
+        console.service.renew_ticket(serial).await?;
+    }
+    let frame = Frame::outside(&console, "Asked for");
+    let text = "If this ticket has expired and was mailed, a new one is on its way to the same address. It takes a \
+                minute. If nothing comes, ask whoever gave you the token.";
+    Ok(page(&Told { frame, text, back: "/activate" }))
+}
+
+/// Android's list of the apps that open links of this domain (Digital Asset Links).
+pub(super) async fn asset_links(State(console): State<Console>) -> Result<Response, Failure> {
+    let policy = console.service.policy(None)?.policy;
+    let apps = policy.android_apps.iter().map(|app| {
+        let fingerprint: Vec<String> = app.signer().iter().map(|byte| HEXUPPER.encode(&[*byte])).collect();
+        json!({
+            "relation": ["delegate_permission/common.handle_all_urls"],
+            "target": {
+                "namespace": "android_app",
+                "package_name": app.package(),
+                "sha256_cert_fingerprints": [fingerprint.join(":")],
+            },
+        })
+    });
+    Ok(Json(Value::Array(apps.collect())).into_response())
+}
+
+/// Apple's.
+pub(super) async fn apple_links(State(console): State<Console>) -> Result<Response, Failure> {
+    let policy = console.service.policy(None)?.policy;
+    let apps: Vec<String> = policy.ios_apps.iter().map(|app| format!("{}.{}", app.team(), app.bundle())).collect();
+    let details = match apps.is_empty() {
+        true => json!([]),
+        false => json!([{"appIDs": apps, "components": [{"/": "/activate"}]}]),
+    };
+    Ok(Json(json!({"applinks": {"details": details}})).into_response())
+}

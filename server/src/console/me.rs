@@ -1,0 +1,326 @@
+//! `/me`: users look after their own tokens. They sign in by a mailed link; which of them exist is told to nobody.
+
+use askama::Template;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use symbolon_core::activation::offline::RegistrationCode;
+use symbolon_core::otp::Code;
+use symbolon_core::text::{Name, Text};
+
+use super::activation::Told;
+use super::fields::{Fields, Sent};
+use super::layout::{Confirmation, Failure, Frame, html, page, sentence};
+use super::routes::see;
+use super::sessions::{cookie, set_named_cookie};
+use super::{Console, qr};
+use crate::api::Address;
+use crate::service::sessions::Pass;
+use crate::service::tokens::{State as TokenState, TokenView, TokenWithTicket};
+use crate::service::visits::{Happened, VisitError, Visitor};
+use crate::service::{Actor, ServiceError};
+
+/// What a signed-in user's browser is known by.
+const VISIT: &str = "__Host-symbolon-me";
+/// What the browser is known by that asked for a link.
+const BROWSER: &str = "__Host-symbolon-browser";
+
+/// A page that a signed-in user asks for.
+pub(super) struct Me {
+    console: Console,
+    pass: Pass,
+    visitor: Visitor,
+}
+
+impl FromRequestParts<Console> for Me {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
+        let Some(pass) = cookie(&parts.headers, VISIT) else { return Err(see("/me")) };
+        let visitor = console.service.visitor(&pass).map_err(|error| Failure::from(error).into_response())?;
+        let visitor = visitor.ok_or_else(|| see("/me"))?;
+        if let Some(fields) = parts.extensions.get::<std::sync::Arc<Fields>>()
+            && !pass.fits(fields.text("form_token"))
+        {
+            let told = "This form belongs to an earlier sign-in, so it was not taken. Load the page anew.";
+            return Err(Failure::forbidden(told).into_response());
+        }
+        Ok(Self { console: console.clone(), pass, visitor })
+    }
+}
+
+impl Me {
+    fn frame(&self, title: &str) -> Frame {
+        Frame { form_token: self.pass.form_token(), ..Frame::outside(&self.console, title) }
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::User(self.visitor.user.clone())
+    }
+
+    /// The user's page, with what went wrong.
+    async fn show(&self, error: Option<String>) -> Result<Response, Failure> {
+        let service = &self.console.service;
+        let tokens = service.tokens(&self.visitor.user)?;
+        let has_held_one = tokens.iter().any(|token| token.activated_at.is_some() || token.maker_serial.is_some());
+        let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        Ok(html(
+            status,
+            &MyPage {
+                frame: self.frame("Your soft tokens"),
+                may_confirm: !self.visitor.confirmed && tokens.iter().any(is_in_use),
+                may_add: self.visitor.confirmed || !has_held_one,
+                happened: service.recently(self.visitor.user.clone()).await?,
+                visitor: self.visitor.clone(),
+                tokens,
+                error,
+            },
+        ))
+    }
+
+    /// Back to the user's page, or that page with what a rule refused.
+    async fn done<T>(&self, outcome: Result<T, ServiceError>) -> Result<Response, Failure> {
+        match outcome {
+            Ok(_) => Ok(see("/me")),
+            Err(error @ (ServiceError::Refused(_) | ServiceError::State { .. } | ServiceError::Invalid { .. })) => {
+                self.show(Some(sentence(&error))).await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether its codes are asked for.
+pub(super) fn is_in_use(token: &TokenView) -> bool {
+    matches!(token.state, TokenState::Active | TokenState::Locked)
+}
+
+#[derive(Template)]
+#[template(path = "me.html")]
+struct MyPage {
+    frame: Frame,
+    visitor: Visitor,
+    tokens: Vec<TokenView>,
+    may_confirm: bool,
+    may_add: bool,
+    happened: Vec<Happened>,
+    error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "me-sign-in.html")]
+struct AskPage {
+    frame: Frame,
+    error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "me-link.html")]
+struct LinkPage {
+    frame: Frame,
+    error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "me-ticket.html")]
+struct TicketPage {
+    frame: Frame,
+    issued: TokenWithTicket,
+    qr: String,
+    offline: String,
+}
+
+/// The user's page, or the way to it.
+pub(super) async fn start(State(console): State<Console>, headers: HeaderMap) -> Result<Response, Failure> {
+    if let Some(pass) = cookie(&headers, VISIT)
+        && let Some(visitor) = console.service.visitor(&pass)?
+    {
+        return Me { console, pass, visitor }.show(None).await;
+    }
+    Ok(page(&AskPage { frame: Frame::outside(&console, "Your soft tokens"), error: None }))
+}
+
+/// Asks for a link. The answer is the same whoever is named.
+pub(super) async fn ask(
+    State(console): State<Console>,
+    Address(address): Address,
+    Sent(fields): Sent,
+) -> Result<Response, Failure> {
+    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    console.guards.sign_ins.failed(&address);
+    let browser = Pass::generate();
+    if let Ok(name) = fields.text("name").parse::<Name>()
+        && console.guards.mails.admit(&name.to_string()).is_ok()
+    {
+        console.service.ask_for_visit(name, &browser).await?;
+    }
+    let frame = Frame::outside(&console, "Look into your mailbox");
+    let text = "If there is a user of this name with an address, a link is on its way there. It can be used for 15 \
+                minutes, once, in this browser.";
+    let mut response = page(&Told { frame, text, back: "/me" });
+    set_named_cookie(&mut response, BROWSER, &browser.text(), "");
+    Ok(response)
+}
+
+/// The page that a mailed link leads to. Only a person's click uses the link: programs that look at mails open it too.
+pub(super) async fn link(State(console): State<Console>) -> Response {
+    page(&LinkPage { frame: Frame::outside(&console, "Sign in"), error: None })
+}
+
+/// Uses a mailed link.
+pub(super) async fn use_link(
+    State(console): State<Console>,
+    Address(address): Address,
+    headers: HeaderMap,
+    Sent(fields): Sent,
+) -> Result<Response, Failure> {
+    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    let browser = cookie(&headers, BROWSER);
+    let outcome = match fields.text("link").rsplit('#').next().unwrap_or_default().parse::<Pass>() {
+        Ok(link) => console.service.begin_visit(&link, browser.as_ref()).await,
+        Err(_) => Err(VisitError::Link),
+    };
+    match outcome {
+        Ok(pass) => {
+            let mut response = see("/me");
+            set_named_cookie(&mut response, VISIT, &pass.text(), "");
+            Ok(response)
+        }
+        Err(VisitError::Service(error)) => Err(error.into()),
+        Err(error) => {
+            console.guards.sign_ins.failed(&address);
+            let frame = Frame::outside(&console, "Sign in");
+            Ok(html(StatusCode::BAD_REQUEST, &LinkPage { frame, error: Some(error.to_string()) }))
+        }
+    }
+}
+
+/// Signs out.
+pub(super) async fn sign_out(me: Me) -> Result<Response, Failure> {
+    me.console.service.end_visit(&me.pass).await?;
+    let mut response = see("/me");
+    set_named_cookie(&mut response, VISIT, "", "; Max-Age=0");
+    Ok(response)
+}
+
+/// Confirms by a token's code.
+pub(super) async fn confirm(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
+    let guards = &me.console.guards;
+    guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    let counted = match fields.text("code").parse::<Code>() {
+        Ok(code) => me.console.service.confirm_visit(&me.pass, &me.visitor, code).await?,
+        Err(_) => false,
+    };
+    if counted {
+        return Ok(see("/me"));
+    }
+    guards.sign_ins.failed(&address);
+    me.show(Some("This code does not count. Enter the one that your token shows now.".to_owned())).await
+}
+
+/// Shows a ticket, this once.
+pub(super) async fn add(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+    let label = match fields.text("label").trim() {
+        "" => None,
+        label => match label.parse::<Name>() {
+            Ok(label) => Some(label),
+            Err(error) => return me.show(Some(sentence(&error))).await,
+        },
+    };
+    match me.console.service.add_own_token(&me.visitor, label).await {
+        Ok(issued) => {
+            let qr = issued.ticket.online.as_ref().map(|online| qr::svg(&online.qr)).transpose()?.unwrap_or_default();
+            let offline = issued.ticket.offline.as_ref().map(|offline| qr::svg(&offline.qr));
+            let offline = offline.transpose()?.unwrap_or_default();
+            Ok(page(&TicketPage { frame: me.frame("Your ticket"), issued, qr, offline }))
+        }
+        refused => me.done(refused).await,
+    }
+}
+
+fn serial(fields: &Fields) -> Result<Text<64>, Failure> {
+    fields.text("serial").parse().map_err(|_| Failure::missing("token"))
+}
+
+/// Gives a token another label.
+pub(super) async fn label(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+    let serial = serial(&fields)?;
+    me.console.service.own_token(&me.visitor, &serial)?;
+    let label = match fields.text("label").trim() {
+        "" => None,
+        label => match label.parse::<Name>() {
+            Ok(label) => Some(label),
+            Err(error) => return me.show(Some(sentence(&error))).await,
+        },
+    };
+    me.done(me.console.service.label_token(me.actor(), serial, label).await).await
+}
+
+/// Re-synchronises a token.
+pub(super) async fn reset(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
+    me.console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    let serial = serial(&fields)?;
+    me.console.service.own_token(&me.visitor, &serial)?;
+    let (Ok(first), Ok(second)) = (fields.text("first").parse::<Code>(), fields.text("second").parse::<Code>()) else {
+        return me.show(Some("A code has 6 or 8 digits.".to_owned())).await;
+    };
+    let outcome = me.console.service.reset_token(me.actor(), serial, (first, second)).await;
+    if outcome.is_err() {
+        me.console.guards.sign_ins.failed(&address);
+    }
+    me.done(outcome).await
+}
+
+/// Completes an activation without a network, by what the phone shows.
+pub(super) async fn complete(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
+    me.console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    let serial = serial(&fields)?;
+    me.console.service.own_token(&me.visitor, &serial)?;
+    let registration = fields.text("registration").parse::<RegistrationCode>();
+    let (Ok(registration), Ok(code)) = (registration, fields.text("code").parse::<Code>()) else {
+        return me.show(Some("Enter the ten digits of the registration code, and the code.".to_owned())).await;
+    };
+    let outcome = me.console.service.complete_token(me.actor(), serial, registration, code).await;
+    if outcome.is_err() {
+        me.console.guards.sign_ins.failed(&address);
+    }
+    me.done(outcome).await
+}
+
+/// Which token.
+#[derive(Deserialize)]
+pub(super) struct OfToken {
+    serial: Text<64>,
+}
+
+/// Asks before a token is disabled.
+pub(super) async fn ask_disable(me: Me, Query(of): Query<OfToken>) -> Result<Response, Failure> {
+    let token = me.console.service.own_token(&me.visitor, &of.serial)?;
+    Ok(page(&Confirmation {
+        frame: me.frame(&format!("Disable {}?", token.serial)),
+        text: "Its codes don't count any more, and it can't confirm anything. Only the help desk can enable it again."
+            .to_owned(),
+        post: "/me/disable",
+        fields: vec![("serial", token.serial.to_string())],
+        button: "Disable this token",
+        is_harsh: true,
+        back: "/me".to_owned(),
+    }))
+}
+
+/// Disables a token.
+pub(super) async fn disable(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+    me.done(me.console.service.disable_own_token(&me.visitor, serial(&fields)?).await).await
+}
+
+/// Reports a concern.
+pub(super) async fn concern(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+    let Ok(text) = fields.text("text").parse::<Text<500>>() else {
+        return me.show(Some("Say in a line what was not you.".to_owned())).await;
+    };
+    me.console.service.report_concern(&me.visitor, text).await?;
+    let text = "It is written down for the administrators. If a phone is lost, disable its token besides.";
+    Ok(page(&Told { frame: me.frame("Reported"), text, back: "/me" }))
+}

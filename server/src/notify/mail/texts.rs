@@ -1,0 +1,74 @@
+//! The texts of mails, by language: one file each, with the same texts and values in all.
+
+use std::fmt::Display;
+use std::sync::LazyLock;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use unic_langid::LanguageIdentifier;
+
+use crate::service::mail::Language;
+
+type Bundle = FluentBundle<FluentResource>;
+
+static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::English, include_str!("en.ftl")));
+static GERMAN: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::German, include_str!("de.ftl")));
+
+fn bundle(language: Language, text: &str) -> Bundle {
+    let tag: LanguageIdentifier = language.tag().parse().unwrap_or_default();
+    let mut bundle = Bundle::new_concurrent(vec![tag]);
+    // The values of a mail are on one line and hide nothing by their type; marks around them would only be copied along.
+    bundle.set_use_isolating(false);
+    let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(resource, _)| resource);
+    // A text that is there twice keeps its first form; a test says that there is none.
+    drop(bundle.add_resource(resource));
+    bundle
+}
+
+/// The texts of one language.
+pub(super) struct Texts(&'static Bundle);
+
+impl Texts {
+    pub(super) fn of(language: Language) -> Self {
+        Self(match language {
+            Language::English => &ENGLISH,
+            Language::German => &GERMAN,
+        })
+    }
+
+    /// A text with its values.
+    pub(super) fn say(&self, id: &str, values: &[(&str, &dyn Display)]) -> String {
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values {
+            arguments.set(*name, value.to_string());
+        }
+        let pattern = self.0.get_message(id).and_then(|message| message.value());
+        let mut errors = Vec::new();
+        let text = pattern.map(|pattern| self.0.format_pattern(pattern, Some(&arguments), &mut errors).into_owned());
+        debug_assert!(text.is_some() && errors.is_empty(), "{id}: {errors:?}");
+        text.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_has_every_text_with_the_same_values() {
+        let texts = |source: &str| -> Vec<(String, Vec<String>)> {
+            assert!(FluentResource::try_new(source.to_owned()).is_ok());
+            let lines = source.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(" = "));
+            let values = |text: &str| {
+                let mut values: Vec<_> =
+                    text.split("{ ").skip(1).map(|rest| rest.split(' ').next().unwrap().to_owned()).collect();
+                values.sort();
+                values
+            };
+            lines.map(|(id, text)| (id.to_owned(), values(text))).collect()
+        };
+        let (english, german) = (texts(include_str!("en.ftl")), texts(include_str!("de.ftl")));
+        assert_eq!(english, german);
+        assert!(english.len() > 20);
+    }
+}

@@ -1,0 +1,291 @@
+//! Self-service: users who look after their own tokens in a browser. They sign in by a mailed link, and one of their
+//! tokens confirms that it is them.
+//!
+//! Whoever reads a mailbox must not get a second factor out of it: the link alone lets its user disable a lost token and
+//! add the very first one. Any further token takes the code of one that is there, or the help desk.
+
+use jiff::{SignedDuration, Timestamp};
+use symbolon_core::otp::Code;
+use symbolon_core::text::{Name, Text};
+use zeroize::Zeroizing;
+
+use super::audit::Entry;
+use super::mail::Occasion;
+use super::sessions::Pass;
+use super::tokens::{NewToken, State, TokenAction, TokenView, TokenWithTicket};
+use super::verification::{Subject, Verdict};
+use super::{Actor, Service, ServiceError, audit, tokens, users};
+use crate::storage::{Snapshot, StorageError, Token, User, Visit, VisitLink};
+
+/// A link can be used for so long.
+const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
+/// Nobody is signed in for longer.
+const LONGEST: SignedDuration = SignedDuration::from_mins(30);
+/// So many entries of the audit are looked through for what happened to a user of late.
+const LOOKED_THROUGH: u32 = 5000;
+/// So many of them are shown.
+const SHOWN: usize = 20;
+
+/// A user who is signed in.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// The name.
+    pub user: Name,
+    /// Whether a token has confirmed that it is the user.
+    pub confirmed: bool,
+}
+
+/// Something that happened to a user of late.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// When.
+    pub at: Timestamp,
+    /// What, as the audit names it.
+    pub action: String,
+    /// To which token.
+    pub token: Option<String>,
+}
+
+/// Why a link does not sign in. The texts are for whoever opened it.
+#[derive(Debug, thiserror::Error)]
+pub enum VisitError {
+    /// It was used, has expired, or never was one.
+    #[error("This link was used before, or has expired. Ask for a new one.")]
+    Link,
+    /// Another browser asked for it.
+    #[error("Open this link in the browser in which you asked for it, or ask for a new one here.")]
+    Browser,
+    /// The service could not do its part.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+}
+
+impl From<StorageError> for VisitError {
+    fn from(error: StorageError) -> Self {
+        Self::Service(error.into())
+    }
+}
+
+impl Service {
+    /// Mails a user a link that signs in, in the browser that has `browser`. Whether there is such a user, with an
+    /// address, is not told: either way one write is made.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn ask_for_visit(&self, user: Name, browser: &Pass) -> Result<(), ServiceError> {
+        let now = self.clock.now();
+        let link = Pass::generate();
+        let (hash, browser) = (link.hash(), browser.hash());
+        let Some(address) = self.identity.address.clone() else { return Ok(()) };
+        let mailed = Zeroizing::new(format!("{}#{}", address.join("/me/link"), *link.text()));
+        let service = self.clone();
+        self.store
+            .write(move |transaction| {
+                audit::check_clock(transaction, now)?;
+                let user = transaction.user_by_name(&user)?.filter(|user| user.enabled && user.email.is_some());
+                let Some(user) = user.filter(|_| service.mail.is_some()) else {
+                    return Ok(transaction.count_stray_guess()?);
+                };
+                let expires_at = now + LINK_LIFETIME;
+                transaction.insert_visit_link(&VisitLink { hash, user: user.id, browser, expires_at })?;
+                service.tell(transaction, &user, Occasion::SignIn { link: mailed, expires_at }, now).map(drop)
+            })
+            .await
+    }
+
+    /// Uses a mailed link; answers what the browser is known by from then on. All links of the user end.
+    ///
+    /// # Errors
+    /// [`VisitError`].
+    pub async fn begin_visit(&self, link: &Pass, browser: Option<&Pass>) -> Result<Pass, VisitError> {
+        let now = self.clock.now();
+        let pass = Pass::generate();
+        let (link, visit, browser) = (link.hash(), pass.hash(), browser.map(Pass::hash));
+        self.store
+            .write(move |transaction| {
+                audit::check_clock(transaction, now)?;
+                let link =
+                    transaction.visit_link(&link)?.filter(|link| now < link.expires_at).ok_or(VisitError::Link)?;
+                let user = transaction.user(link.user)?.filter(|user| user.enabled).ok_or(VisitError::Link)?;
+                if browser != Some(link.browser) {
+                    return Err(VisitError::Browser);
+                }
+                transaction.delete_visit_links(user.id)?;
+                transaction.sweep_visits(now, now - LONGEST)?;
+                let visit = Visit { hash: visit, user: user.id, confirmed: false, created_at: now };
+                transaction.insert_visit(&visit)?;
+                Entry::new("user.signed_in").user(&user.name).append(transaction, &Actor::User(user.name), now)?;
+                Ok(())
+            })
+            .await?;
+        Ok(pass)
+    }
+
+    /// Who is signed in with this pass, if somebody is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn visitor(&self, pass: &Pass) -> Result<Option<Visitor>, ServiceError> {
+        let now = self.clock.now();
+        self.store.read(|snapshot| {
+            let visit = snapshot.visit(&pass.hash())?;
+            let Some(visit) = visit.filter(|visit| now < visit.created_at + LONGEST) else { return Ok(None) };
+            let user = snapshot.user(visit.user)?.filter(|user| user.enabled);
+            Ok(user.map(|user| Visitor { user: user.name, confirmed: visit.confirmed }))
+        })
+    }
+
+    /// Ends a visit.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn end_visit(&self, pass: &Pass) -> Result<(), ServiceError> {
+        let hash = pass.hash();
+        self.store.write(move |transaction| Ok(transaction.delete_visit(&hash)?)).await
+    }
+
+    /// Confirms a visit by a code of one of the user's tokens; whether the code counted.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn confirm_visit(&self, pass: &Pass, visitor: &Visitor, code: Code) -> Result<bool, ServiceError> {
+        let subject = Subject::User(visitor.user.clone());
+        let verdict = self.verify(Actor::User(visitor.user.clone()), subject, code).await?;
+        if !matches!(verdict, Verdict::Accepted { .. }) {
+            return Ok(false);
+        }
+        let hash = pass.hash();
+        self.store.write(move |transaction| Ok::<_, ServiceError>(transaction.confirm_visit(&hash)?)).await?;
+        Ok(true)
+    }
+
+    /// Gives a visitor a ticket: for the very first token, or for a further one once a token has confirmed the visit. A
+    /// token that was never activated is taken before another is added.
+    ///
+    /// # Errors
+    /// [`ServiceError::Refused`] says what is needed.
+    pub async fn add_own_token(&self, visitor: &Visitor, label: Option<Name>) -> Result<TokenWithTicket, ServiceError> {
+        let now = self.clock.now();
+        let (name, confirmed) = (visitor.user.clone(), visitor.confirmed);
+        let service = self.clone();
+        self.store
+            .write(move |transaction| {
+                let user = users::find(transaction, &name)?;
+                let tokens = transaction.tokens_of(user.id)?;
+                if !confirmed && tokens.iter().any(was_activated) {
+                    let told = "another token needs a code of one that you have: enter it first, or ask the help desk";
+                    return Err(ServiceError::Refused(told.into()));
+                }
+                let actor = Actor::User(name);
+                let unused = tokens.into_iter().find(|token| !was_activated(token));
+                let issued = match unused {
+                    Some(mut token) => {
+                        let ticket = service.issue_ticket(transaction, &mut token, &user, &[], now)?;
+                        Entry::new("token.ticket_issued").user(&user.name).token(token.serial).append(
+                            transaction,
+                            &actor,
+                            now,
+                        )?;
+                        let token = tokens::view(transaction, token, &user, now)?;
+                        TokenWithTicket { token, ticket, mailed_to: None }
+                    }
+                    None => {
+                        let new = NewToken { label, ..NewToken::default() };
+                        service.hand_out_unmailed(transaction, &actor, &user, new, now)?
+                    }
+                };
+                service.tell(transaction, &user, Occasion::TokenAdded { serial: issued.token.serial }, now)?;
+                Ok(issued)
+            })
+            .await
+    }
+
+    /// The visitor's token with this serial number; nobody sees others'.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub fn own_token(&self, visitor: &Visitor, serial: &Text<64>) -> Result<TokenView, ServiceError> {
+        let token = self.token(serial).ok().filter(|token| token.user == visitor.user);
+        token.ok_or_else(|| ServiceError::not_found("token", serial))
+    }
+
+    /// Disables a token that its owner has lost.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`], [`ServiceError::State`].
+    pub async fn disable_own_token(&self, visitor: &Visitor, serial: Text<64>) -> Result<(), ServiceError> {
+        self.own_token(visitor, &serial)?;
+        let actor = Actor::User(visitor.user.clone());
+        self.act_on_token(actor, serial, TokenAction::Disable).await.map(drop)
+    }
+
+    /// Writes down that a user says that something was not theirs.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn report_concern(&self, visitor: &Visitor, text: Text<500>) -> Result<(), ServiceError> {
+        let (now, name) = (self.clock.now(), visitor.user.clone());
+        self.store
+            .write(move |transaction| {
+                let entry = Entry::new("user.concern").user(&name).detail("text", text.as_str());
+                entry.append(transaction, &Actor::User(name), now)
+            })
+            .await
+    }
+
+    /// What happened to a user of late, the newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn recently(&self, user: Name) -> Result<Vec<Happened>, ServiceError> {
+        self.store.read_much(move |snapshot| recently(snapshot, &user)).await
+    }
+
+    /// Gives out a new ticket for one that has expired, by mail to the address of its owner. Whether there is such a token
+    /// is not told: either way one write is made.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn renew_ticket(&self, serial: Text<64>) -> Result<(), ServiceError> {
+        let now = self.clock.now();
+        let service = self.clone();
+        self.store
+            .write(move |transaction| {
+                audit::check_clock(transaction, now)?;
+                let expired = expired(transaction, &serial, now)?.filter(|(_, user)| user.email.is_some());
+                let Some((mut token, user)) = expired.filter(|_| service.mail.is_some()) else {
+                    return Ok(transaction.count_stray_guess()?);
+                };
+                let ticket = service.issue_ticket(transaction, &mut token, &user, &[], now)?;
+                service.mail_ticket(transaction, &user, token.serial, &ticket, now)?;
+                let entry = Entry::new("token.ticket_renewed").user(&user.name).token(token.serial);
+                entry.append(transaction, &Actor::Server, now)
+            })
+            .await
+    }
+}
+
+/// Whether somebody has held it.
+fn was_activated(token: &Token) -> bool {
+    token.activated_at.is_some() || token.maker_serial.is_some()
+}
+
+fn expired(snapshot: &dyn Snapshot, serial: &Text<64>, now: Timestamp) -> Result<Option<(Token, User)>, ServiceError> {
+    let Some(token) = tokens::by_any_serial(snapshot, serial)? else { return Ok(None) };
+    let Some(user) = snapshot.user(token.user)?.filter(|user| user.enabled) else { return Ok(None) };
+    let state = tokens::view(snapshot, token.clone(), &user, now)?.state;
+    Ok((state == State::Expired && !was_activated(&token)).then_some((token, user)))
+}
+
+fn recently(snapshot: &dyn Snapshot, user: &Name) -> Result<Vec<Happened>, ServiceError> {
+    let Some(head) = snapshot.audit_head()? else { return Ok(Vec::new()) };
+    let from = head.sequence.saturating_sub(u64::from(LOOKED_THROUGH)) + 1;
+    let entries = snapshot.audit_entries(from, LOOKED_THROUGH)?;
+    let told = entries.into_iter().rev().filter_map(|stored| {
+        let entry: serde_json::Value = serde_json::from_str(&stored.entry).ok()?;
+        let text = |key: &str| entry.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        (text("user").as_deref() == Some(user.as_str())).then_some(())?;
+        Some(Happened { at: stored.time, action: text("action")?, token: text("token") })
+    });
+    Ok(told.take(SHOWN).collect())
+}

@@ -1,0 +1,167 @@
+//! `/activate` and `/me`: what people do for themselves, over a real mail server; and who gets nothing out of it.
+
+use symbolon_tests::{Desktop, Installation, MailServer, Pages, Server, accepted, skip};
+
+const PIN: &str = "246813";
+
+fn start(test: &str) -> Option<(MailServer, Server)> {
+    let Some(mail) = MailServer::start("starttls") else {
+        skip(test, "aiosmtpd is missing: apt-get install python3-aiosmtpd");
+        return None;
+    };
+    let server = Server::with(mail.serve(Installation::new()));
+    server.admin(&["user", "add", "ana", "--email", "ana@example.org"]);
+    Some((mail, server))
+}
+
+/// Asks for a link and answers its secret, once the mail with this number has arrived.
+async fn asked(mail: &MailServer, pages: &mut Pages, number: usize) -> String {
+    assert_eq!(pages.post("/me/ask", &[("name", "ana")]).await.status, 200);
+    let link = mail.letter(number).await.word("https://");
+    link.split_once("/me/link#").unwrap().1.to_owned()
+}
+
+async fn signed_in(mail: &MailServer, server: &Server, number: usize) -> Pages {
+    let mut pages = Pages::of(server);
+    let link = asked(mail, &mut pages, number).await;
+    let page = pages.post("/me/link", &[("link", &link)]).await;
+    assert_eq!((page.status, page.leads_to()), (303, "/me"), "{}", page.text);
+    pages
+}
+
+fn code(desktop: &Desktop) -> String {
+    desktop.run(&["code", "--pin-fd", "0"], &[PIN])["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_link_gives_the_first_token_and_a_further_one_takes_a_code() {
+    let Some((mail, server)) = start("a_link_gives_the_first_token") else { return };
+    let mut pages = signed_in(&mail, &server, 1).await;
+    let shown = pages.act("/me/add", &[("label", "My phone")]).await;
+    let desktop = Desktop::new();
+    desktop
+        .run(&["activate", &shown.value("href=\"symbolon://").replacen("", "symbolon://", 1), "--pin-fd", "0"], &[PIN]);
+
+    // From now on the mailbox alone is not enough.
+    let refused = pages.act("/me/add", &[("label", "")]).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(refused.text.contains("needs a code"));
+    let wrong = pages.act("/me/confirm", &[("code", "00000000")]).await;
+    assert!(wrong.status == 400 && wrong.text.contains("does not count"));
+    assert_eq!(pages.act("/me/confirm", &[("code", &code(&desktop))]).await.leads_to(), "/me");
+    let shown = pages.act("/me/add", &[("label", "Another")]).await;
+    assert!(shown.text.contains("symbolon://activate"), "{}", shown.text);
+    assert_eq!(server.admin(&["token", "list", "ana"])["tokens"].as_array().unwrap().len(), 2);
+
+    // A lost one is disabled by the link alone, after a question; and what happened is there to be seen.
+    let mut later = signed_in(&mail, &server, 5).await;
+    let serial = server.admin(&["token", "list", "ana"])["tokens"][0]["serial"].as_str().unwrap().to_owned();
+    let question = later.get(&format!("/me/disable?serial={serial}")).await;
+    assert!(question.text.contains("Disable this token"), "{}", question.text);
+    assert_eq!(later.act("/me/label", &[("serial", &serial), ("label", "Old phone")]).await.leads_to(), "/me");
+    assert_eq!(later.act("/me/disable", &[("serial", &serial)]).await.leads_to(), "/me");
+    assert!(!accepted(&server.caller("verify").verify("ana", &code(&desktop)).await));
+    let page = later.get("/me").await;
+    assert!(page.text.contains("token.disabled") && page.text.contains("Old phone"));
+    let refused = later.act("/me/add", &[("label", "")]).await;
+    assert_eq!(refused.status, 400, "a token that was lost still counts as one");
+    let reported = later.act("/me/concern", &[("text", "<b>not me</b>")]).await;
+    assert!(reported.status == 200 && server.count_of("user.concern") == 1);
+    assert_eq!(later.act("/me/sign-out", &[]).await.leads_to(), "/me");
+    assert!(later.get("/me").await.text.contains("Send the link"));
+}
+
+#[tokio::test]
+async fn a_link_works_once_in_the_browser_that_asked_and_tells_nobody_who_exists() {
+    let Some((mail, server)) = start("a_link_works_once") else { return };
+    let mut pages = Pages::of(&server);
+    let link = asked(&mail, &mut pages, 1).await;
+    // A program that looks into mails, and a thief of the mailbox.
+    let mut thief = Pages::of(&server);
+    assert_eq!(thief.get("/me/link").await.status, 200);
+    let page = thief.post("/me/link", &[("link", &link)]).await;
+    assert!(page.status == 400 && page.text.contains("in the browser in which you asked"), "{}", page.text);
+    thief.post("/me/ask", &[("name", "somebody else")]).await;
+    assert_eq!(thief.post("/me/link", &[("link", &link)]).await.status, 400);
+    // A form of another site.
+    pages.site = "cross-site";
+    assert_eq!(pages.post("/me/link", &[("link", &link)]).await.status, 403);
+    pages.site = "same-origin";
+    assert_eq!(pages.post("/me/link", &[("link", &link)]).await.leads_to(), "/me");
+    assert_eq!(pages.post("/me/add", &[("label", "x")]).await.status, 403, "a form needs the session's mark");
+    let again = pages.post("/me/link", &[("link", &link)]).await;
+    assert!(again.status == 400 && again.text.contains("used before, or has expired"));
+
+    // Other people's tokens are not there.
+    let others = server.hand_out("ben").serial;
+    assert_eq!(pages.act("/me/disable", &[("serial", &others)]).await.status, 404);
+    assert_eq!(pages.act("/me/label", &[("serial", &others), ("label", "x")]).await.status, 404);
+
+    let mut anybody = Pages::of(&server);
+    let known = anybody.post("/me/ask", &[("name", "ana")]).await;
+    let unknown = anybody.post("/me/ask", &[("name", "nobody at all")]).await;
+    let without = anybody.post("/me/ask", &[("name", "ben")]).await;
+    assert_eq!((known.status, &known.text), (unknown.status, &unknown.text));
+    assert_eq!((known.status, &known.text), (without.status, &without.text));
+    mail.letter(2).await;
+    // Nobody's mailbox is filled: what is asked for too often is answered alike and not sent.
+    for _ in 0..5 {
+        assert_eq!(anybody.post("/me/ask", &[("name", "ana")]).await.text, known.text);
+    }
+    mail.letter(3).await;
+    assert_eq!(server.admin(&["outbox", "list", "--kind", "mail"])["deliveries"].as_array().unwrap().len(), 3);
+    // Links are kept as hashes.
+    assert!(
+        !std::fs::read(server.data_dir().join("symbolon.db"))
+            .unwrap()
+            .windows(20)
+            .any(|part| part == &link.as_bytes()[..20])
+    );
+}
+
+#[tokio::test]
+async fn the_page_of_a_ticket_keeps_it_in_the_browser_and_renews_what_has_expired() {
+    let Some((mail, server)) = start("the_page_of_a_ticket_keeps_it_in_the_browser") else { return };
+    let mut pages = Pages::of(&server);
+    let page = pages.get("/activate").await;
+    assert!(page.status == 200 && page.text.contains("<noscript>"));
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("script-src 'self'") && policy.contains("default-src 'none'"), "{policy}");
+
+    let serial = server.admin(&["token", "add", "ana"])["token"]["serial"].as_str().unwrap().to_owned();
+    mail.letter(1).await;
+    let live = pages.post("/activate/again", &[("serial", &serial)]).await;
+    let unknown = pages.post("/activate/again", &[("serial", "00000-00000")]).await;
+    assert_eq!((live.status, &live.text), (200, &unknown.text));
+    server.database().execute("UPDATE ticket SET expires_at = 1", []).unwrap();
+    let expired = pages.post("/activate/again", &[("serial", &serial)]).await;
+    assert_eq!(expired.text, live.text);
+    let letter = mail.letter(2).await;
+    Desktop::new().run(&["activate", &letter.qr().unwrap(), "--pin-fd", "0"], &[PIN]);
+    // What is active now is nothing that a stranger could have renewed.
+    assert_eq!(pages.post("/activate/again", &[("serial", &serial)]).await.text, live.text);
+    assert!(accepted_state(&server, &serial));
+}
+
+fn accepted_state(server: &Server, serial: &str) -> bool {
+    server.admin(&["token", "show", serial])["token"]["state"] == "active"
+}
+
+#[tokio::test]
+async fn phones_are_told_which_apps_are_built_for_this_domain() {
+    let server = Server::start();
+    let signer = "0a".repeat(32);
+    let android = format!("android_apps=org.example.token/{signer}");
+    server.admin(&["policy", "set", &android, "ios_apps=ABCDE12345.org.example.token"]);
+    let wire = server.wire();
+    let links = wire.get("/.well-known/assetlinks.json").await;
+    assert_eq!(links.content_type, "application/json");
+    let target = &links.json()[0]["target"];
+    assert_eq!(target["package_name"], "org.example.token");
+    assert_eq!(target["sha256_cert_fingerprints"][0].as_str().unwrap(), vec!["0A"; 32].join(":"));
+    let apple = wire.get("/.well-known/apple-app-site-association").await;
+    assert_eq!(apple.content_type, "application/json");
+    assert_eq!(apple.json()["applinks"]["details"][0]["appIDs"][0], "ABCDE12345.org.example.token");
+    let none = Server::start().wire().get("/.well-known/assetlinks.json").await;
+    assert_eq!(none.json(), serde_json::json!([]));
+}
