@@ -121,6 +121,14 @@ impl App for IosApp {
 pub struct AppList<A>(Vec<A>);
 
 impl<A> AppList<A> {
+    /// Whether any app will do.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<A> AppList<A> {
     /// How many apps a list may have.
     pub const MAX: usize = 20;
 }

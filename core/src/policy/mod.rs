@@ -20,6 +20,7 @@ mod setting;
 #[cfg(test)]
 mod tests;
 mod value;
+mod weakness;
 
 pub use apps::{AndroidApp, AppList, IosApp, OldestPatchLevel};
 pub use patch::PolicyError;

@@ -101,6 +101,28 @@ impl Setting {
         })
     }
 
+    /// Its name on pages: the key in words.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let mut words: Vec<String> = self.key.split('_').map(str::to_owned).collect();
+        for word in &mut words {
+            match word.as_str() {
+                "pin" => "PIN".clone_into(word),
+                "ios" => "iOS".clone_into(word),
+                "android" => "Android".clone_into(word),
+                "email" => "e-mail".clone_into(word),
+                _ => {}
+            }
+        }
+        let mut label = words.join(" ");
+        if !label.starts_with("iOS")
+            && let Some(first) = label.get_mut(..1)
+        {
+            first.make_ascii_uppercase();
+        }
+        label
+    }
+
     /// Its value in `policy`, as `policy set` takes it.
     #[must_use]
     pub fn text(&self, policy: &Policy) -> String {

@@ -79,8 +79,19 @@ pub(super) struct Entry {
     pub(super) name: &'static str,
 }
 
-const NAVIGATION: &[Entry] =
-    &[Entry { section: Section::Administrators, path: "/console/administrators", name: "Administrators" }];
+const fn entry(section: Section, path: &'static str, name: &'static str) -> Entry {
+    Entry { section, path, name }
+}
+
+const NAVIGATION: [Entry; 7] = [
+    entry(Section::Dashboard, "/console", "Dashboard"),
+    entry(Section::Users, "/console/users", "Users"),
+    entry(Section::Settings, "/console/settings", "Settings"),
+    entry(Section::Applications, "/console/applications", "Applications"),
+    entry(Section::Administrators, "/console/administrators", "Administrators"),
+    entry(Section::Audit, "/console/audit", "Audit"),
+    entry(Section::Attempt, "/console/try", "Try it"),
+];
 
 /// What surrounds a page.
 pub(super) struct Frame {
@@ -126,8 +137,9 @@ impl Frame {
         self.is(Role::Owner)
     }
 
-    pub(super) fn navigation(&self) -> &'static [Entry] {
-        NAVIGATION
+    /// The parts that the reader may see.
+    pub(super) fn navigation(&self) -> impl Iterator<Item = &'static Entry> {
+        NAVIGATION.iter().filter(|entry| entry.section != Section::Attempt || self.helps())
     }
 
     pub(super) fn style(&self) -> &'static str {
@@ -230,11 +242,6 @@ impl Failure {
     pub(super) fn too_many() -> Self {
         let text = "Too many tries from this address. Wait a minute and try again.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "Wait a minute", text)
-    }
-
-    /// What stands on the page.
-    pub(super) fn text(&self) -> &str {
-        &self.text
     }
 
     pub(super) fn page(&self, console: &Console, visit: Option<&Visit>) -> Response {

@@ -3,13 +3,20 @@
 
 mod activation;
 mod administrators;
+mod applications;
 mod assets;
+mod attempts;
+mod audit;
+mod dashboard;
 mod fields;
 mod layout;
 mod me;
 mod qr;
 mod routes;
 mod sessions;
+mod settings;
+mod tokens;
+mod users;
 
 use std::sync::Arc;
 

@@ -14,7 +14,9 @@ use axum::routing::{MethodFilter, on};
 use super::fields::Fields;
 use super::layout::{Failure, Visit};
 use super::sessions::{self, Session};
-use super::{Console, activation, administrators, assets, me};
+use super::{
+    Console, activation, administrators, applications, assets, attempts, audit, dashboard, me, settings, tokens, users,
+};
 use crate::service::sessions::SignedIn;
 use crate::storage::Role;
 
@@ -29,6 +31,8 @@ pub(super) enum Who {
 
 /// Everybody who is signed in.
 const EVERY_ROLE: Who = Who::Signed(&Role::ALL);
+/// Whoever may change users and tokens.
+const HELPERS: Who = Who::Signed(&[Role::Owner, Role::HelpDesk]);
 /// Whoever may change everything.
 const OWNERS: Who = Who::Signed(&[Role::Owner]);
 
@@ -75,7 +79,39 @@ impl Pages {
             .post("/console/welcome", Who::Anyone, sessions::use_link)
             .get("/console/sign-out", EVERY_ROLE, sessions::ask_out)
             .post("/console/sign-out", EVERY_ROLE, sessions::sign_out)
-            .get("/console", EVERY_ROLE, async || see("/console/administrators"))
+            .get("/console", EVERY_ROLE, dashboard::show)
+            .get("/console/users", EVERY_ROLE, users::list)
+            .get("/console/users/new", HELPERS, users::ask_new)
+            .post("/console/users/new", HELPERS, users::add)
+            .get("/console/users/import", HELPERS, users::ask_import)
+            .post("/console/users/import", HELPERS, users::import)
+            .get("/console/user", EVERY_ROLE, users::show)
+            .get("/console/user/edit", HELPERS, users::ask_edit)
+            .post("/console/user/edit", HELPERS, users::edit)
+            .get("/console/user/confirm", HELPERS, users::confirm)
+            .post("/console/user/act", HELPERS, users::act)
+            .post("/console/user/delete", HELPERS, users::delete)
+            .get("/console/user/token", HELPERS, tokens::ask_new)
+            .post("/console/user/token", HELPERS, tokens::add)
+            .get("/console/token", EVERY_ROLE, tokens::show)
+            .get("/console/token/confirm", HELPERS, tokens::confirm)
+            .post("/console/token/act", HELPERS, tokens::act)
+            .post("/console/token/label", HELPERS, tokens::label)
+            .get("/console/settings", EVERY_ROLE, settings::show)
+            .post("/console/settings/preview", OWNERS, settings::preview)
+            .post("/console/settings/save", OWNERS, settings::save)
+            .get("/console/applications", EVERY_ROLE, applications::list)
+            .post("/console/applications", OWNERS, applications::add)
+            .get("/console/applications/confirm", OWNERS, applications::confirm)
+            .post("/console/applications/act", OWNERS, applications::act)
+            .get("/console/audit", EVERY_ROLE, audit::list)
+            .get("/console/audit/export", EVERY_ROLE, audit::export)
+            .post("/console/audit/verify", EVERY_ROLE, audit::verify)
+            .get("/console/try", HELPERS, attempts::show)
+            .post("/console/try/code", HELPERS, attempts::verify)
+            .post("/console/try/approval", HELPERS, attempts::send)
+            .get("/console/try/approval", HELPERS, attempts::watch)
+            .get("/console/try/status", HELPERS, attempts::status)
             .get("/console/administrators", EVERY_ROLE, administrators::list)
             .post("/console/administrators", OWNERS, administrators::add)
             .post("/console/administrators/change", OWNERS, administrators::change)

@@ -13,7 +13,7 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
 
 use super::checkpoints::Checkpoint;
-use super::{Service, ServiceError, webhooks};
+use super::{Service, ServiceError, statistics, webhooks};
 use crate::storage::{ApplicationId, Challenge, Snapshot, StorageError, StoredEntry, Transaction};
 
 /// Who did it.
@@ -102,6 +102,10 @@ impl Entry {
     fn append_at(self, transaction: &dyn Transaction, actor: &Actor, now: Timestamp) -> Result<(), ServiceError> {
         let (before, previous) = transaction.audit_head()?.map_or((0, [0; 32]), |head| (head.sequence, head.hash));
         let sequence = before + 1;
+        if let Some(detail) = statistics::counted(self.action) {
+            let kind = self.details.get(detail).and_then(serde_json::Value::as_str).unwrap_or_default();
+            transaction.count(now, self.action, kind)?;
+        }
         let entry = AuditEntry {
             sequence,
             time: now,
@@ -258,6 +262,68 @@ fn fault(stored: &StoredEntry, expected: u64, previous: &[u8; 32]) -> Option<&'s
     }
 }
 
+/// Which entries are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Of this user.
+    pub user: Option<Name>,
+    /// Of this token.
+    pub token: Option<SerialNumber>,
+    /// With an action that begins so: `token.` or `code.refused`.
+    pub action: Option<String>,
+    /// By whom, as the audit writes it: `administrator ana`.
+    pub actor: Option<String>,
+    /// From this time on.
+    pub from: Option<Timestamp>,
+    /// Until before this time.
+    pub to: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    /// What the stored text of an entry must hold: no text within a string can look like this, since its quotes would
+    /// be escaped.
+    fn parts(&self) -> [String; 4] {
+        let json = |text: &str| serde_json::Value::from(text).to_string();
+        let field = |name: &str, text: Option<&str>| text.map(|text| format!("\"{name}\":{}", json(text)));
+        // The action's end is left open.
+        let action = field("action", self.action.as_deref()).map(|part| part.trim_end_matches('"').to_owned());
+        let serial = self.token.map(|serial| serial.to_string());
+        let parts = [
+            field("user", self.user.as_ref().map(Name::as_str)),
+            field("token", serial.as_deref()),
+            field("actor", self.actor.as_deref()),
+            action,
+        ];
+        parts.map(Option::unwrap_or_default)
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct AuditFindings {
+    /// The entries, latest first.
+    pub entries: Vec<AuditEntry>,
+    /// Where to go on looking; none when all was looked through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+}
+
+/// So many entries are looked through at a time.
+const LOOKED_THROUGH: u64 = 20_000;
+
+/// The number of the first entry that is not before `time`: times rise with the numbers.
+fn sequence_at(snapshot: &dyn Snapshot, time: Timestamp, head: u64) -> Result<u64, StorageError> {
+    let (mut low, mut high) = (1, head + 1);
+    while low < high {
+        let middle = low.midpoint(high);
+        match snapshot.audit_entries(middle, 1)?.first() {
+            Some(entry) if entry.time < time => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
 impl Service {
     /// Entries from `sequence` on, at most `limit`, within `from` and `to`.
     ///
@@ -272,6 +338,36 @@ impl Service {
                     serde_json::from_str(&stored.entry).map_err(|_| StorageError::Damaged("audit entry").into())
                 })
                 .collect()
+        })
+    }
+
+    /// Entries that fit `filter`, latest first, at most `limit`, before the entry `before`. Looks through a portion of
+    /// the audit at a time: where nothing is found the answer says where to go on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn find_entries(
+        &self,
+        filter: &AuditFilter,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<AuditFindings, ServiceError> {
+        self.store.read(|snapshot| {
+            let head = snapshot.audit_head()?.map_or(0, |head| head.sequence);
+            let end = match filter.to {
+                Some(to) => sequence_at(snapshot, to, head)?,
+                None => head + 1,
+            };
+            let first = filter.from.map(|from| sequence_at(snapshot, from, head)).transpose()?.unwrap_or(1);
+            let before = before.unwrap_or(end).min(end);
+            let from = before.saturating_sub(LOOKED_THROUGH).max(first);
+            let stored = snapshot.find_entries(&filter.parts(), from, before, limit)?;
+            let full = stored.len() >= limit as usize;
+            let searched = if full { stored.last().map_or(from, |entry| entry.sequence) } else { from };
+            let entries = stored.iter().map(|stored| serde_json::from_str(&stored.entry));
+            let entries = entries.collect::<Result<Vec<AuditEntry>, _>>();
+            let entries = entries.map_err(|_| StorageError::Damaged("audit entry"))?;
+            Ok(AuditFindings { entries, next: Some(searched).filter(|searched| *searched > first) })
         })
     }
 

@@ -156,11 +156,7 @@ impl Service {
         group: Option<Name>,
         changes: PolicyPatch,
     ) -> Result<AppliedPolicy, ServiceError> {
-        self.change_policy(actor, group, move |patch| {
-            patch.merge(changes);
-            Ok(())
-        })
-        .await
+        self.change_policy(actor, group, None, PolicyEdit { set: changes, unset: Vec::new() }).await
     }
 
     /// Leaves settings alone again: for a group those for everyone hold then, for everyone the defaults.
@@ -173,38 +169,57 @@ impl Service {
         group: Option<Name>,
         keys: Vec<String>,
     ) -> Result<AppliedPolicy, ServiceError> {
-        self.change_policy(actor, group, move |patch| keys.iter().try_for_each(|key| patch.unset(key))).await
+        self.change_policy(actor, group, None, PolicyEdit { set: PolicyPatch::default(), unset: keys }).await
+    }
+
+    /// Changes a policy that is still as it was when its version was looked at.
+    ///
+    /// # Errors
+    /// [`ServiceError::Refused`] when somebody has changed a policy since; [`ServiceError::Invalid`].
+    pub async fn edit_policy(
+        &self,
+        actor: Actor,
+        group: Option<Name>,
+        seen: PolicyVersion,
+        edit: PolicyEdit,
+    ) -> Result<AppliedPolicy, ServiceError> {
+        self.change_policy(actor, group, Some(seen), edit).await
+    }
+
+    /// What a change would make of the policy for everyone, or for a group.
+    ///
+    /// # Errors
+    /// [`ServiceError::Invalid`] names the setting that does not fit with the others.
+    pub fn preview_policy(&self, group: Option<&Name>, edit: PolicyEdit) -> Result<PolicyPreview, ServiceError> {
+        self.store.read(|snapshot| preview(snapshot, group, edit))
+    }
+
+    /// What is set for everyone, or for a group; and the version of all policies.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn own_policy(&self, group: Option<&Name>) -> Result<(PolicyPatch, PolicyVersion), ServiceError> {
+        self.store.read(|snapshot| Ok((snapshot.policy(group)?.patch, version(snapshot)?)))
     }
 
     async fn change_policy(
         &self,
         actor: Actor,
         group: Option<Name>,
-        change: impl FnOnce(&mut PolicyPatch) -> Result<(), PolicyError> + Send + 'static,
+        seen: Option<PolicyVersion>,
+        edit: PolicyEdit,
     ) -> Result<AppliedPolicy, ServiceError> {
         let now = self.clock.now();
         self.store
             .write(move |transaction| {
-                let before = effective(transaction, group.as_ref())?;
-                let mut patch = transaction.policy(group.as_ref())?.patch;
-                let refused = |error: PolicyError| ServiceError::invalid(error.key(), &error);
-                change(&mut patch).map_err(refused)?;
-                let under = match group {
-                    None => Policy::default(),
-                    Some(_) => effective(transaction, None)?,
-                };
-                let after = under.with(&patch).map_err(refused)?;
-                if group.is_none() {
-                    // A group's settings lie over these, and must still fit.
-                    for (name, patch) in transaction.group_policies()? {
-                        after.with(&patch).map_err(|error| {
-                            ServiceError::invalid(error.key(), format!("{error} (in the policy of group {name})"))
-                        })?;
-                    }
+                if seen.is_some_and(|seen| version(transaction).is_ok_and(|version| version != seen)) {
+                    return Err(ServiceError::Refused(
+                        "somebody changed a policy in the meantime: look at it again, and make your change anew".into(),
+                    ));
                 }
+                let PolicyPreview { before, after, patch } = preview(transaction, group.as_ref(), edit)?;
                 let version = transaction.set_policy(group.as_ref(), &patch)?;
-                let changed: Vec<_> = before.diff(&after);
-                let changed = serde_json::to_value(&changed).unwrap_or_default();
+                let changed = serde_json::to_value(before.diff(&after)).unwrap_or_default();
                 let mut entry = Entry::new("policy.changed").detail("changes", changed).detail("version", version);
                 if let Some(group) = &group {
                     entry = entry.detail("group", group.as_str());
@@ -214,4 +229,47 @@ impl Service {
             })
             .await
     }
+}
+
+/// A change of a policy: what is set, and the keys that are left to what lies under them again.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyEdit {
+    /// What is set.
+    pub set: PolicyPatch,
+    /// What is set no longer.
+    pub unset: Vec<String>,
+}
+
+/// A policy before and after a change.
+#[derive(Debug, Clone)]
+pub struct PolicyPreview {
+    /// As it is.
+    pub before: Policy,
+    /// As it would be.
+    pub after: Policy,
+    /// What would be set.
+    patch: PolicyPatch,
+}
+
+/// What a change makes of a policy, where the settings still fit together.
+fn preview(snapshot: &dyn Snapshot, group: Option<&Name>, edit: PolicyEdit) -> Result<PolicyPreview, ServiceError> {
+    let refused = |error: PolicyError| ServiceError::invalid(error.key(), &error);
+    let before = effective(snapshot, group)?;
+    let mut patch = snapshot.policy(group)?.patch;
+    edit.unset.iter().try_for_each(|key| patch.unset(key)).map_err(refused)?;
+    patch.merge(edit.set);
+    let under = match group {
+        None => Policy::default(),
+        Some(_) => effective(snapshot, None)?,
+    };
+    let after = under.with(&patch).map_err(refused)?;
+    if group.is_none() {
+        // A group's settings lie over these, and must still fit.
+        for (name, patch) in snapshot.group_policies()? {
+            after.with(&patch).map_err(|error| {
+                ServiceError::invalid(error.key(), format!("{error} (in the policy of group {name})"))
+            })?;
+        }
+    }
+    Ok(PolicyPreview { before, after, patch })
 }

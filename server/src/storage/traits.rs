@@ -10,9 +10,9 @@ use symbolon_core::text::Name;
 
 use super::{
     Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
-    Idempotent, LockState, Moves, Outbox, StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest,
-    TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks, WriteAdministrators, WriteMoves, WriteOutbox,
-    WriteVisits, WriteWebhooks,
+    Idempotent, LockState, Moves, Outbox, Statistics, StorageError, StoredAttestation, StoredEntry, StoredPolicy,
+    StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks, WriteAdministrators, WriteMoves,
+    WriteOutbox, WriteStatistics, WriteVisits, WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -112,6 +112,8 @@ pub trait Audit {
     fn audit_head(&self) -> Result<Option<AuditHead>>;
     /// Entries in order, from `sequence` on, at most `limit`.
     fn audit_entries(&self, sequence: u64, limit: u32) -> Result<Vec<StoredEntry>>;
+    /// Entries from `from` on and before `before`, latest first, whose text holds all of `parts`, at most `limit`.
+    fn find_entries(&self, parts: &[String; 4], from: u64, before: u64, limit: u32) -> Result<Vec<StoredEntry>>;
 }
 
 /// What a database that comes from a backup must know of itself, read.
@@ -141,6 +143,7 @@ pub trait Snapshot:
     + Outbox
     + Webhooks
     + Visits
+    + Statistics
 {
 }
 
@@ -160,6 +163,7 @@ impl<T> Snapshot for T where
         + Outbox
         + Webhooks
         + Visits
+        + Statistics
 {
 }
 
@@ -309,6 +313,7 @@ pub trait Transaction:
     + WriteOutbox
     + WriteWebhooks
     + WriteVisits
+    + WriteStatistics
 {
 }
 
@@ -329,5 +334,6 @@ impl<T> Transaction for T where
         + WriteOutbox
         + WriteWebhooks
         + WriteVisits
+        + WriteStatistics
 {
 }

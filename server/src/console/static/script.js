@@ -32,3 +32,17 @@ for (const shown of document.querySelectorAll("[data-copy]")) {
   });
   shown.after(button);
 }
+
+// The status of a test approval, until it has ended.
+for (const badge of document.querySelectorAll("[data-status]")) {
+  (async () => {
+    for (let ended = badge.textContent !== "pending"; !ended;) {
+      const answer = await fetch(badge.dataset.status, { credentials: "same-origin" });
+      if (!answer.ok || !answer.headers.get("content-type").startsWith("application/json")) { break; }
+      const seen = await answer.json();
+      badge.textContent = seen.words;
+      badge.className = "badge " + seen.status;
+      ended = seen.ended;
+    }
+  })();
+}

@@ -50,7 +50,8 @@ pub enum TokenAction {
 }
 
 impl TokenAction {
-    const ALL: [Self; 10] = [
+    /// All of them.
+    pub const ALL: [Self; 10] = [
         Self::Activate,
         Self::Reactivate,
         Self::Complete,
@@ -63,7 +64,9 @@ impl TokenAction {
         Self::Delete,
     ];
 
-    const fn name(self) -> &'static str {
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Activate => "activate",
             Self::Reactivate => "reactivate",
@@ -96,6 +99,13 @@ impl TokenAction {
             Self::Reset => matches!(state, State::Active | State::Locked) && lasting,
             Self::Delete => true,
         }
+    }
+}
+
+impl TokenView {
+    /// What its state allows.
+    pub fn possible(&self) -> impl Iterator<Item = TokenAction> {
+        TokenAction::ALL.into_iter().filter(|action| action.is_possible(self.state, self.origin))
     }
 }
 

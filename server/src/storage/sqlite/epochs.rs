@@ -23,7 +23,7 @@ impl Epochs for Open<'_> {
 }
 
 /// What was under way when the backup was made. Nobody can tell how it ended.
-const UNFINISHED: [&str; 8] = [
+const UNFINISHED: [&str; 10] = [
     "DELETE FROM ticket",
     "DELETE FROM handshake",
     "DELETE FROM challenge WHERE status = 'pending'",
@@ -32,6 +32,8 @@ const UNFINISHED: [&str; 8] = [
     "DELETE FROM outbox WHERE state = 'waiting'",
     "UPDATE token SET state = 'new' WHERE state = 'activating'",
     "DELETE FROM unconfirmed",
+    "DELETE FROM session",
+    "UPDATE administrator SET link_hash = NULL, link_expires_at = NULL",
 ];
 
 impl WriteEpochs for Open<'_> {

@@ -13,6 +13,7 @@ mod moves;
 mod outbox;
 mod policies;
 mod row;
+mod statistics;
 mod tokens;
 mod users;
 mod visits;
@@ -27,6 +28,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 
 use super::{AuditHead, Backend, Job, Meta, Snapshot, StorageError, WriteMeta};
 pub use copies::{check, replace, take};
+use statistics::Tally;
 use writer::Writer;
 
 /// The schema that this code reads and writes.
@@ -135,6 +137,8 @@ struct Open<'c> {
     connection: &'c Connection,
     /// The end of the audit's chain once it was read: within a transaction only we move it.
     head: Cell<Option<Option<AuditHead>>>,
+    /// What is counted by the hour.
+    tally: Tally,
 }
 
 impl Meta for Open<'_> {
@@ -146,7 +150,7 @@ impl Meta for Open<'_> {
 
 impl<'c> Open<'c> {
     fn new(connection: &'c Connection) -> Self {
-        Self { connection, head: Cell::new(None) }
+        Self { connection, head: Cell::new(None), tally: Tally::default() }
     }
 
     /// After a roll-back the chain may end earlier than was thought.

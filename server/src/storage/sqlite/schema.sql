@@ -287,3 +287,15 @@ CREATE TABLE visit (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX visit_of_user ON visit (user_id);
+
+-- What the dashboard draws: how often something happened in an hour.
+CREATE TABLE hour_count (
+    hour INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (hour, event, detail)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX token_by_state ON token (state);
+CREATE INDEX user_by_lock ON user (locked_until) WHERE locked_until IS NOT NULL;

@@ -83,6 +83,7 @@ fn share_commit(
         let finished = catch_unwind(AssertUnwindSafe(|| job(Ok(&open))));
         let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
         acknowledgements.extend(finished.map(|finished| finished.acknowledge));
+        open.tally.settle(keep);
         if !keep {
             // Fails when SQLite has given up the whole transaction, as it may on a full disk: then nobody is told yes.
             execute("ROLLBACK TO one")?;
@@ -91,5 +92,6 @@ fn share_commit(
         execute("RELEASE one")?;
         next = if acknowledgements.len() < SHARED { jobs.try_recv().ok() } else { None };
     }
+    open.tally.write(connection)?;
     execute("COMMIT").map(drop)
 }

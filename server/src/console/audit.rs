@@ -1,0 +1,226 @@
+//! The audit: looked through, exported, and its chain verified.
+
+use std::fmt::Write as _;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::Query;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::layout::{Failure, Frame, Section, Visit, page};
+use crate::service::ServiceError;
+use crate::service::audit::{self, AuditEntry, AuditFilter, ChainReport};
+
+/// So many entries on a page.
+const PAGE: u32 = 50;
+/// So many in one portion of an export.
+const PORTION: u32 = 1000;
+
+/// Which entries.
+#[derive(Deserialize, Default, Clone)]
+pub(super) struct Asked {
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    actor: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+    #[serde(default)]
+    before: Option<u64>,
+    #[serde(default)]
+    format: String,
+}
+
+impl Asked {
+    fn filter(&self) -> Result<AuditFilter, Failure> {
+        fn read<T: std::str::FromStr>(text: &str, what: &str) -> Result<Option<T>, Failure> {
+            match text.trim() {
+                "" => Ok(None),
+                text => text.parse().map(Some).map_err(|_| Failure::bad(format!("{what} can't be read."))),
+            }
+        }
+        let text = |text: &str| Some(text.trim().chars().take(200).collect::<String>()).filter(|text| !text.is_empty());
+        Ok(AuditFilter {
+            user: read(&self.user, "The name of the user")?,
+            token: read(&self.token, "The serial number")?,
+            action: text(&self.action),
+            actor: text(&self.actor),
+            from: read_day(&self.from)?,
+            to: read_day(&self.to)?,
+        })
+    }
+
+    /// The query of this selection, without where the page begins.
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [
+            ("user", &self.user),
+            ("token", &self.token),
+            ("action", &self.action),
+            ("actor", &self.actor),
+            ("from", &self.from),
+            ("to", &self.to),
+        ] {
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
+
+    fn is_filtered(&self) -> bool {
+        !self.query().is_empty()
+    }
+}
+
+/// A time, or the beginning of a day in UTC.
+fn read_day(text: &str) -> Result<Option<Timestamp>, Failure> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let day = format!("{text}T00:00:00Z");
+    let time = text.parse().or_else(|_| day.parse());
+    time.map(Some).map_err(|_| Failure::bad("A day is written like 2026-11-25."))
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    frame: Frame,
+    asked: Asked,
+    entries: Vec<AuditEntry>,
+    next: Option<u64>,
+}
+
+/// Entries, latest first.
+pub(super) async fn list(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
+    let found = visit.service.find_entries(&asked.filter()?, asked.before, PAGE)?;
+    let frame = visit.frame(Section::Audit, "Audit");
+    Ok(page(&AuditPage { frame, asked, entries: found.entries, next: found.next }))
+}
+
+/// The details of an entry, as one line.
+pub(super) fn details(entry: &AuditEntry) -> String {
+    let mut line = String::new();
+    if let Some(token) = &entry.token {
+        let _ = write!(line, "token {token}");
+    }
+    for (name, value) in &entry.details {
+        let value = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Array(items) if name == "changes" => {
+                let text = |item: &serde_json::Value, key: &str| {
+                    item.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+                };
+                let change = |item| format!("{} {} → {}", text(item, "key"), text(item, "before"), text(item, "after"));
+                items.iter().map(change).collect::<Vec<_>>().join(", ")
+            }
+            other => other.to_string(),
+        };
+        let _ = write!(line, "{}{} {value}", if line.is_empty() { "" } else { " · " }, name.replace('_', " "));
+    }
+    line
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+fn csv_line(entry: &AuditEntry) -> Result<String, ServiceError> {
+    let details = serde_json::to_string(&entry.details).unwrap_or_default();
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let written = writer.write_record([
+        entry.sequence.to_string(),
+        entry.time.to_string(),
+        cell(&entry.actor),
+        cell(&entry.action),
+        cell(entry.user.as_deref().unwrap_or_default()),
+        entry.token.map(|token| token.to_string()).unwrap_or_default(),
+        cell(&details),
+    ]);
+    let failed = |error: String| crate::storage::StorageError::Failed(error);
+    written.map_err(|error| failed(error.to_string()))?;
+    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    Ok(String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?)
+}
+
+/// The whole selection as a file, latest first, read a portion at a time while it is sent.
+pub(super) async fn export(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
+    let filter = asked.filter()?;
+    let is_csv = asked.format == "csv";
+    let (name, content_type) = match is_csv {
+        true => ("audit.csv", "text/csv; charset=utf-8"),
+        false => ("audit.jsonl", "application/jsonl; charset=utf-8"),
+    };
+    let service = visit.service.clone();
+    let heading = if is_csv { "sequence,time,actor,action,user,token,details\r\n" } else { "" };
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<String, ServiceError>>(2);
+    // A reader that has gone ends the export: nothing is left to send to.
+    let export = move || {
+        let mut before = None;
+        if sender.blocking_send(Ok(heading.to_owned())).is_err() {
+            return;
+        }
+        loop {
+            let portion = service.find_entries(&filter, before, PORTION).and_then(|found| {
+                let lines = found.entries.iter().map(|entry| match is_csv {
+                    true => csv_line(entry),
+                    false => Ok(serde_json::to_string(entry).unwrap_or_default() + "\n"),
+                });
+                Ok((lines.collect::<Result<String, _>>()?, found.next))
+            });
+            let (text, next) = match portion {
+                Ok((text, next)) => (Ok(text), next),
+                Err(error) => (Err(error), None),
+            };
+            if sender.blocking_send(text).is_err() || next.is_none() {
+                return;
+            }
+            before = next;
+        }
+    };
+    tokio::task::spawn_blocking(export);
+    let body = Body::from_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|portion| (portion, receiver))
+    }));
+    let disposition = format!("attachment; filename=\"{name}\"");
+    Ok(([(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
+        .into_response())
+}
+
+#[derive(Template)]
+#[template(path = "audit-chain.html")]
+struct ChainPage {
+    frame: Frame,
+    report: ChainReport,
+}
+
+/// Walks along the whole chain.
+pub(super) async fn verify(visit: Visit) -> Result<Response, Failure> {
+    let report = visit.service.store.read_much(|snapshot| audit::verify(snapshot, &[])).await?;
+    Ok(page(&ChainPage { frame: visit.frame(Section::Audit, "The audit's chain"), report }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_of_an_export_is_a_formula() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+            assert!(cell(formula).starts_with('\''), "{formula}");
+        }
+        assert_eq!(cell("alice"), "alice");
+    }
+}

@@ -1,0 +1,325 @@
+//! Tokens: handed out with a ticket that is shown once, looked at, and what the state of each allows.
+
+use askama::Template;
+use axum::extract::Query;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use symbolon_core::activation::offline::RegistrationCode;
+use symbolon_core::otp::Code;
+use symbolon_core::policy::ActivationMethod;
+use symbolon_core::text::{Name, Text};
+use zeroize::Zeroizing;
+
+use super::fields::{FieldErrors, Fields, Named, Sent};
+use super::layout::{Failure, Frame, Section, Visit, html, page};
+use super::qr;
+use super::routes::see;
+use super::users;
+use crate::service::ServiceError;
+use crate::service::audit::{AuditEntry, AuditFilter};
+use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
+
+/// Which token, and what is to be done with it.
+#[derive(Deserialize, Default)]
+pub(super) struct Asked {
+    #[serde(default)]
+    serial: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    done: String,
+}
+
+impl Asked {
+    fn serial(&self) -> Result<Text<64>, Failure> {
+        self.serial.parse().map_err(|_| Failure::missing("token"))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "token-new.html")]
+struct NewTokenPage {
+    frame: Frame,
+    user: Name,
+    label: String,
+    methods: Vec<&'static str>,
+    errors: FieldErrors,
+}
+
+fn new_page(visit: &Visit, user: Name, label: String, errors: FieldErrors) -> NewTokenPage {
+    let frame = visit.frame(Section::Users, format!("Hand out a token to {user}"));
+    NewTokenPage { frame, user, label, methods: METHODS.iter().map(|method| method.word()).collect(), errors }
+}
+
+/// The ways that a ticket can be shown here.
+const METHODS: [ActivationMethod; 3] = [ActivationMethod::Online, ActivationMethod::Classic, ActivationMethod::Offline];
+
+/// The form for another token.
+pub(super) async fn ask_new(visit: Visit, Query(named): Query<Named>) -> Result<Response, Failure> {
+    let user = visit.service.user(&named.name("user")?)?;
+    Ok(page(&new_page(&visit, user.name, String::new(), FieldErrors::default())))
+}
+
+fn read_methods(fields: &Fields, errors: &mut FieldErrors) -> Vec<ActivationMethod> {
+    let methods: Result<Vec<ActivationMethod>, _> = fields.all("method").map(str::parse).collect();
+    match methods {
+        Ok(methods) if !methods.is_empty() => methods,
+        _ => {
+            errors.add("method", "choose at least one way to activate");
+            Vec::new()
+        }
+    }
+}
+
+/// Hands out a token and shows its ticket, this once.
+pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
+    let user = fields.named("name", "user")?;
+    let mut errors = FieldErrors::default();
+    let label = fields.optional::<Name>("label", &mut errors);
+    let methods = read_methods(&fields, &mut errors);
+    if errors.is_empty() {
+        match visit.service.add_token(visit.actor(), user.clone(), NewToken { methods, label }).await {
+            Ok(issued) => return show_ticket(&visit, &issued),
+            Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let label = fields.text("label").to_owned();
+    Ok(html(StatusCode::BAD_REQUEST, &new_page(&visit, user, label, errors)))
+}
+
+#[derive(Template)]
+#[template(path = "ticket.html")]
+struct TicketPage<'a> {
+    frame: Frame,
+    issued: &'a TokenWithTicket,
+    qr: Option<String>,
+    offline_qr: Option<String>,
+}
+
+fn show_ticket(visit: &Visit, issued: &TokenWithTicket) -> Result<Response, Failure> {
+    let online = issued.ticket.online.as_ref();
+    let picture = online.map(|online| qr::svg(&online.qr)).transpose()?;
+    let frame = visit.frame(Section::Users, format!("Ticket for {}", issued.token.user));
+    let offline_qr = issued.ticket.offline.as_ref().map(|offline| qr::svg(&offline.qr)).transpose()?;
+    Ok(page(&TicketPage { frame, issued, qr: picture, offline_qr }))
+}
+
+#[derive(Template)]
+#[template(path = "token.html")]
+struct TokenPage {
+    frame: Frame,
+    token: TokenView,
+    actions: Vec<Action>,
+    history: Vec<AuditEntry>,
+}
+
+/// What can be done, in words.
+struct Action {
+    name: &'static str,
+    words: &'static str,
+    /// Whether something is asked first.
+    asks: bool,
+    is_harsh: bool,
+}
+
+fn describe(action: TokenAction) -> Action {
+    let (words, asks, is_harsh) = match action {
+        TokenAction::Activate => ("Give out a ticket", true, false),
+        TokenAction::Reactivate => ("Reactivate", true, false),
+        TokenAction::Enable => ("Enable", false, false),
+        TokenAction::Disable => ("Disable", true, false),
+        TokenAction::Unlock => ("Unlock", false, false),
+        TokenAction::Complete => ("Complete the activation", true, false),
+        TokenAction::Revoke => ("Revoke the ticket", true, false),
+        TokenAction::UnlockPin => ("Unlock code for the PIN", true, false),
+        TokenAction::Reset => ("Reset", true, false),
+        TokenAction::Delete => ("Delete", true, true),
+    };
+    Action { name: action.name(), words, asks, is_harsh }
+}
+
+/// One token.
+pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
+    let token = visit.service.token(&asked.serial()?)?;
+    let actions = token.possible().map(describe).collect();
+    let filter = AuditFilter { token: Some(token.serial), ..AuditFilter::default() };
+    let history = visit.service.find_entries(&filter, None, 15)?.entries;
+    let notice = match asked.done.as_str() {
+        "enable" => Some("The token is enabled: its codes count again."),
+        "disable" => Some("The token is disabled: its codes are refused."),
+        "unlock" => Some("The lock is ended."),
+        "label" => Some("The label is changed."),
+        "complete" => Some("The token is active."),
+        "revoke" => Some("The ticket is revoked."),
+        "reset" => Some("The token is re-synchronised."),
+        _ => None,
+    };
+    let frame = visit.frame(Section::Users, format!("Token {}", token.serial)).notice(notice);
+    Ok(page(&TokenPage { frame, token, actions, history }))
+}
+
+/// Gives a token another label, or none.
+pub(super) async fn label(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
+    let serial: Text<64> = fields.text("serial").parse().map_err(|_| Failure::missing("token"))?;
+    let mut errors = FieldErrors::default();
+    let label = fields.optional::<Name>("label", &mut errors);
+    if let Some(error) = errors.of("label") {
+        return Err(Failure::bad(format!("The label can't be taken. {error}")));
+    }
+    visit.service.label_token(visit.actor(), serial.clone(), label).await?;
+    Ok(see(&format!("{}&done=label", address(&serial))))
+}
+
+#[derive(Template)]
+#[template(path = "token-confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    token: TokenView,
+    action: Action,
+    text: &'static str,
+    methods: Vec<&'static str>,
+    errors: FieldErrors,
+}
+
+fn read_action(text: &str) -> Result<TokenAction, Failure> {
+    TokenAction::ALL.into_iter().find(|action| action.name() == text).ok_or_else(|| Failure::missing("action"))
+}
+
+fn confirm_page(visit: &Visit, token: TokenView, action: TokenAction, errors: FieldErrors) -> ConfirmPage {
+    let gives_ticket = matches!(action, TokenAction::Activate | TokenAction::Reactivate);
+    let text = match action {
+        TokenAction::Activate => "A ticket is shown once. Whoever has it can activate this token until it expires.",
+        TokenAction::Reactivate => {
+            "Whatever holds this token now is refused from this moment on. A new ticket is shown once; the token works \
+             again when someone has activated it with that ticket."
+        }
+        TokenAction::Disable => "Codes and approvals of this token are refused until it is enabled again.",
+        TokenAction::Reset => {
+            "For a token whose clock has gone astray. Ask the person for two codes that follow each other; neither may \
+             have been used."
+        }
+        TokenAction::Complete => {
+            "For a phone that was activated without a network: ask the person for the registration code and the code \
+             that the phone shows now."
+        }
+        TokenAction::Revoke => "The ticket can't be used any more. The token stays, and can be given another one.",
+        TokenAction::UnlockPin => {
+            "For a person who has forgotten the PIN. Make sure that it is this person. The app shows a challenge; the \
+             code that you read out for it opens the app once, and a new PIN is chosen."
+        }
+        TokenAction::Delete => {
+            "The token is refused from this moment on and can't be brought back. What the audit says of it stays."
+        }
+        TokenAction::Enable | TokenAction::Unlock => "Its codes count again at once.",
+    };
+    let action = describe(action);
+    let frame = visit.frame(Section::Users, format!("{} token {}?", action.words, token.serial));
+    let methods = if gives_ticket { METHODS.iter().map(|method| method.word()).collect() } else { Vec::new() };
+    ConfirmPage { frame, token, action, text, methods, errors }
+}
+
+/// What is asked before something is done with a token.
+pub(super) async fn confirm(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
+    let token = visit.service.token(&asked.serial()?)?;
+    let action = read_action(&asked.action)?;
+    Ok(page(&confirm_page(&visit, token, action, FieldErrors::default())))
+}
+
+/// Does something with a token.
+pub(super) async fn act(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
+    let serial: Text<64> = fields.text("serial").parse().map_err(|_| Failure::missing("token"))?;
+    let action = read_action(fields.text("action"))?;
+    let mut errors = FieldErrors::default();
+    match action {
+        TokenAction::Activate | TokenAction::Reactivate => {
+            let methods = read_methods(&fields, &mut errors);
+            if errors.is_empty() {
+                match visit.service.reissue_ticket(visit.actor(), serial.clone(), action, methods).await {
+                    Ok(issued) => return show_ticket(&visit, &issued),
+                    Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        TokenAction::Reset => {
+            let first = fields.parsed::<Code>("first", &mut errors);
+            let second = fields.parsed::<Code>("second", &mut errors);
+            if let (Some(first), Some(second)) = (first, second) {
+                match visit.service.reset_token(visit.actor(), serial.clone(), (first, second)).await {
+                    Ok(_) => return Ok(see(&format!("{}&done=reset", address(&serial)))),
+                    Err(error @ ServiceError::Refused(_)) => errors.add("second", error),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        TokenAction::Complete => {
+            let registration = fields.parsed::<RegistrationCode>("registration_code", &mut errors);
+            let code = fields.parsed::<Code>("code", &mut errors);
+            if let (Some(registration), Some(code)) = (registration, code) {
+                match visit.service.complete_token(visit.actor(), serial.clone(), registration, code).await {
+                    Ok(_) => return Ok(see(&format!("{}&done=complete", address(&serial)))),
+                    Err(error @ ServiceError::Refused(_)) => errors.add("code", error),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        TokenAction::UnlockPin => {
+            if let Some(challenge) = fields.parsed::<Text<64>>("lock_challenge", &mut errors) {
+                let leave = UnlockLeave::of_administrator(visit.actor());
+                match visit.service.unlock_pin(leave, serial.clone(), challenge).await {
+                    Ok(code) => {
+                        let token = visit.service.token(&serial)?;
+                        let frame = visit.frame(Section::Users, "Unlock code");
+                        let code = Zeroizing::new(code.grouped().to_string());
+                        return Ok(page(&UnlockCodePage { frame, token, code }));
+                    }
+                    Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
+                    Err(error @ ServiceError::Refused(_)) => errors.add("lock_challenge", error),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        _ => {
+            let user = visit.service.token(&serial)?.user;
+            let left = visit.service.act_on_token(visit.actor(), serial.clone(), action).await?;
+            return Ok(match left {
+                Some(_) => see(&format!("{}&done={}", address(&serial), action.name())),
+                None => see(&format!("{}&done=token-deleted", users::address(&user))),
+            });
+        }
+    }
+    let token = visit.service.token(&serial)?;
+    Ok(html(StatusCode::BAD_REQUEST, &confirm_page(&visit, token, action, errors)))
+}
+
+#[derive(Template)]
+#[template(path = "token-unlock.html")]
+struct UnlockCodePage {
+    frame: Frame,
+    token: TokenView,
+    code: Zeroizing<String>,
+}
+
+fn address(serial: &Text<64>) -> String {
+    let serial: String = form_urlencoded::byte_serialize(serial.as_str().as_bytes()).collect();
+    format!("/console/token?serial={serial}")
+}
+
+/// A way to activate, in words.
+pub(super) fn method_words(method: &str) -> &'static str {
+    match method {
+        "online" => "online: a link to open, or a QR to scan",
+        "classic" => "classic: address, serial number and code to type",
+        "offline" => "offline: a QR and a separate password, for a phone without a network",
+        _ => "another way",
+    }
+}
+
+/// What a device reported that looks like tampering.
+pub(super) fn signals(device: &crate::service::tokens::DeviceView) -> String {
+    let named = serde_json::to_value(&device.signals).unwrap_or_default();
+    let named = named.as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(|signal| signal.as_str());
+    named.map(|signal| signal.replace('_', " ")).collect::<Vec<_>>().join(", ")
+}

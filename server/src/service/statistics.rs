@@ -1,0 +1,84 @@
+//! What the dashboard shows: how many there are of what, and what happened in the last days.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{Service, ServiceError};
+
+/// Which entries of the audit are counted by the hour, and which of their details tells the kinds apart.
+const COUNTED: [(&str, &str); 6] = [
+    ("code.accepted", ""),
+    ("code.refused", "reason"),
+    ("challenge.created", "kind"),
+    ("challenge.ended", "status"),
+    ("approval.concern", ""),
+    ("token.activated", ""),
+];
+
+/// The detail of an entry that tells its kinds apart, where the entry is counted.
+pub(super) fn counted(action: &str) -> Option<&'static str> {
+    COUNTED.iter().find(|(event, _)| *event == action).map(|(_, detail)| *detail)
+}
+
+/// How many there are of what, and what happened.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct StatisticsView {
+    /// Users.
+    pub users: u64,
+    /// Tokens whose codes count.
+    pub active_tokens: u64,
+    /// Tokens with a ticket that can be used.
+    pub waiting_activations: u64,
+    /// Tokens whose ticket was not used in time.
+    pub expired_activations: u64,
+    /// Users whose codes are locked.
+    pub locked_users: u64,
+    /// When the first hour began.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// What happened, by the hour.
+    pub events: Vec<EventCount>,
+}
+
+/// How often something happened in one hour.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct EventCount {
+    /// When the hour began.
+    #[schema(value_type = String, format = DateTime)]
+    pub hour: Timestamp,
+    /// What happened, as the audit names it.
+    pub event: String,
+    /// The reason or the outcome; empty where there is none.
+    pub detail: String,
+    /// How often.
+    pub count: u64,
+}
+
+impl Service {
+    /// The numbers of the last `hours`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn statistics(&self, hours: u16) -> Result<StatisticsView, ServiceError> {
+        let now = self.clock.now();
+        let since = now - SignedDuration::from_hours(i64::from(hours));
+        self.store.read(|snapshot| {
+            let totals = snapshot.totals(now)?;
+            let events = snapshot.hour_counts(since)?.into_iter().map(|counted| EventCount {
+                hour: counted.hour,
+                event: counted.event,
+                detail: counted.detail,
+                count: counted.count,
+            });
+            Ok(StatisticsView {
+                users: totals.users,
+                active_tokens: totals.active_tokens,
+                waiting_activations: totals.waiting,
+                expired_activations: totals.expired,
+                locked_users: totals.locked_users,
+                since,
+                events: events.collect(),
+            })
+        })
+    }
+}
