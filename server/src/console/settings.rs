@@ -276,11 +276,15 @@ struct PreviewPage {
     fields: Vec<(String, String)>,
 }
 
+/// What a form asks for, and what would come of it.
+struct Proposed {
+    group: Option<Name>,
+    edit: PolicyEdit,
+    preview: PolicyPreview,
+}
+
 /// What a form asks for, or the page with what is wrong in it.
-fn read(
-    visit: &Visit,
-    fields: &Fields,
-) -> Result<Result<(Option<Name>, PolicyEdit, PolicyPreview), Response>, Failure> {
+fn read(visit: &Visit, fields: &Fields) -> Result<Result<Proposed, Response>, Failure> {
     let group = read_group(fields.text("group"))?;
     let again = |group, errors| {
         let shown = settings_page(visit, group, Some(fields), errors)?;
@@ -291,7 +295,7 @@ fn read(
         return again(group, errors);
     }
     match visit.service.preview_policy(group.as_ref(), edit.clone()) {
-        Ok(preview) => Ok(Ok((group, edit, preview))),
+        Ok(preview) => Ok(Ok(Proposed { group, edit, preview })),
         Err(ServiceError::Invalid { field, message }) => {
             errors.add(field, message);
             again(group, errors)
@@ -302,7 +306,7 @@ fn read(
 
 /// Shows what would change.
 pub(super) async fn preview(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
-    let (group, _, preview) = match read(&visit, &fields)? {
+    let Proposed { group, preview, .. } = match read(&visit, &fields)? {
         Ok(read) => read,
         Err(response) => return Ok(response),
     };
@@ -327,7 +331,7 @@ pub(super) async fn preview(visit: Visit, Sent(fields): Sent) -> Result<Response
 
 /// Makes the change, if nobody has changed a policy since it was looked at.
 pub(super) async fn save(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
-    let (group, edit, _) = match read(&visit, &fields)? {
+    let Proposed { group, edit, .. } = match read(&visit, &fields)? {
         Ok(read) => read,
         Err(response) => return Ok(response),
     };

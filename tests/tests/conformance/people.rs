@@ -3,7 +3,7 @@
 use symbolon_core::text::Name;
 use symbolon_server::storage::{StorageError, User};
 
-use crate::samples::{add_application, add_holder, add_user, at, challenge, handshake, lock, user};
+use crate::samples::{add_application, add_holder, add_user, challenge, handshake, lock, user};
 use crate::tokens::ticket;
 use crate::{Database, try_write, write};
 
