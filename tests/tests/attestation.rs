@@ -218,6 +218,9 @@ fn judge_apple(roots: &Roots, statement: &[u8], key_id: Option<&[u8]>, year: i32
     judged.map_err(|refusal| refusal.name().to_owned())
 }
 
+/// A rule, and what makes a statement that it alone refuses.
+type Bad<Claim> = (&'static str, fn(&mut Claim));
+
 #[test]
 fn every_rule_of_app_attest_refuses_a_statement_that_only_it_refuses() {
     let maker = AppleMaker::new();
@@ -228,7 +231,7 @@ fn every_rule_of_app_attest_refuses_a_statement_that_only_it_refuses() {
     assert_eq!(judge_apple(&Roots::apple(), &good, None, 2026), Err("unknown_root".into()));
     assert_eq!(judge_apple(&roots, &good, None, 2019), Err("not_yet_valid".into()));
 
-    let bad: [(&str, fn(&mut AppleClaim)); 11] = [
+    let bad: [Bad<AppleClaim>; 11] = [
         ("wrong_app", |claim| claim.app = "TEAM123456.org.example.other".into()),
         ("wrong_environment", |claim| claim.aaguid = *b"appattestdevelop"),
         ("wrong_environment", |claim| claim.aaguid = [0; 16]),

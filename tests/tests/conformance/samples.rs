@@ -118,7 +118,7 @@ pub(crate) fn handshake(token: &Token, number: u8) -> Handshake {
         device: device(),
         expires_at: at(600 + i64::from(number)),
         confirmed_at: None,
-        attested: (number % 2 == 0).then(attested),
+        attested: number.is_multiple_of(2).then(attested),
     }
 }
 

@@ -58,6 +58,9 @@ fn last(server: &Server, action: &str) -> Value {
     server.audit().into_iter().rfind(|entry| entry["action"] == action).unwrap()
 }
 
+/// The rule that refuses, what the person is told, and what is wrong.
+type Bad = (&'static str, &'static str, fn(&mut Claim));
+
 #[tokio::test]
 async fn a_phone_whose_hardware_vouches_activates_and_approves_until_its_maker_withdraws() {
     let (maker, apple) = (AndroidMaker::new(), AppleMaker::new());
@@ -65,7 +68,7 @@ async fn a_phone_whose_hardware_vouches_activates_and_approves_until_its_maker_w
     let ticket = online(&server, "alice");
 
     // Each bad thing is refused, with a reason for the person and another for the audit; the ticket stays good.
-    let bad: [(&str, &str, fn(&mut Claim)); 6] = [
+    let bad: [Bad; 6] = [
         ("unlocked_boot_loader", "boot loader is unlocked", |claim| claim.is_locked = false),
         ("software_key", "in software", |claim| claim.attestation_level = 0),
         ("wrong_app", "not one that the organisation accepts", |claim| claim.package = Some("org.example.evil".into())),
