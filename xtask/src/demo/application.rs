@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use reqwest::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What the server answers about a code.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -57,20 +58,44 @@ impl Application {
 
     /// Asks whether `code` is one of `user` now. Answers what the server said, as it said it, and what it means.
     pub(super) async fn verify(&self, user: &str, code: &str) -> Result<(String, Verdict)> {
-        let request = self.client.post(format!("{}/v1/verify", self.url)).bearer_auth(&self.key);
-        let response = request.json(&json!({"user": user, "code": code})).send().await.context("asking the server")?;
-        let status = response.status();
-        let body = response.text().await.context("the server's answer")?;
-        ensure!(status.as_u16() == 200, "the server answered {status}: {body}");
+        let request = self.client.post(format!("{}/v1/verify", self.url)).json(&json!({"user": user, "code": code}));
+        let body = self.answer(request, StatusCode::OK).await?;
         let verdict = serde_json::from_str(&body).with_context(|| format!("the server's answer, {body}"))?;
         Ok((body, verdict))
     }
 
-    /// What a person would type to ask the same.
+    /// Asks a user for an approval; answers the challenge as the server describes it.
+    pub(super) async fn ask(&self, challenge: &Value) -> Result<Value> {
+        let request = self.client.post(format!("{}/v1/challenges", self.url)).json(challenge);
+        let body = self.answer(request, StatusCode::CREATED).await?;
+        serde_json::from_str(&body).with_context(|| format!("the server's answer, {body}"))
+    }
+
+    /// What became of a challenge; waits for its end for a while.
+    pub(super) async fn outcome(&self, id: &str) -> Result<Value> {
+        let request = self.client.get(format!("{}/v1/challenges/{id}?wait=10", self.url));
+        let body = self.answer(request, StatusCode::OK).await?;
+        serde_json::from_str(&body).with_context(|| format!("the server's answer, {body}"))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder, expected: StatusCode) -> Result<String> {
+        let response = request.bearer_auth(&self.key).send().await.context("asking the server")?;
+        let status = response.status();
+        let body = response.text().await.context("the server's answer")?;
+        ensure!(status == expected, "the server answered {status}: {body}");
+        Ok(body)
+    }
+
+    /// What a person would type to ask about a code.
     pub(super) fn shown(&self, authority: &str, user: &str, code: &str) -> String {
+        self.shown_post(authority, "/v1/verify", &format!("{{\"user\": \"{user}\", \"code\": \"{code}\"}}"))
+    }
+
+    /// What a person would type to send `body` to a path.
+    pub(super) fn shown_post(&self, authority: &str, path: &str, body: &str) -> String {
         format!(
-            "curl --cacert {authority} -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
-             -d '{{\"user\": \"{user}\", \"code\": \"{code}\"}}' {}/v1/verify",
+            "curl --cacert {authority} -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' -d '{body}' \
+             {}{path}",
             self.key, self.url
         )
     }

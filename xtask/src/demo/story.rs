@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::application::Application;
 use super::stage::{Stage, time_step};
@@ -32,10 +32,12 @@ pub(super) async fn tell(stage: &mut Stage<'_>, once: bool) -> Result<String> {
     lock(stage, &application, &code).await.context("guessing codes")?;
     unlock(stage, &ticket).await.context("unlocking")?;
     accept_next(stage, &application, &code).await.context("verifying the next code")?;
+    approve(stage, &application, &ticket).await.context("approving a payment")?;
     forget_pin(stage, &ticket).await.context("unlocking a forgotten PIN")?;
     activate_without_network(stage).await.context("activating without a network")?;
     verify_audit(stage).await.context("verifying the audit")?;
-    suggest(stage, &application, once).await
+    let link = open_console(stage).await.context("making a link to the console")?;
+    suggest(stage, &application, &link, once).await
 }
 
 /// What a token is given out with.
@@ -139,11 +141,14 @@ async fn add_application(stage: &mut Stage<'_>, url: &str) -> Result<Application
     }
     stage.step("An application gets a key");
     stage.say("A web shop, a VPN, a door: whatever asks for codes. The server shows the key this once.");
-    let answer: Answer = stage.run(&admin(stage, "application add shop --scope verify --json")).await?;
+    let answer: Answer = stage.run(&admin(stage, "application add shop --scope verify,challenge --json")).await?;
     let path = stage.path("server/authority.pem");
     let authority = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let application = Application::new(url, &authority, answer.key)?;
-    stage.good(&format!("shop may verify codes; it trusts the server by {}", stage.shown("server/authority.pem")));
+    stage.good(&format!(
+        "shop may verify codes and ask for approvals; it trusts the server by {}",
+        stage.shown("server/authority.pem")
+    ));
     Ok(application)
 }
 
@@ -242,6 +247,47 @@ async fn accept_next(stage: &mut Stage<'_>, application: &Application, earlier: 
     expect_accepted(stage, application, &code).await
 }
 
+async fn approve(stage: &mut Stage<'_>, application: &Application, ticket: &Ticket) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Asked {
+        id: String,
+        mutual_challenge: String,
+    }
+    stage.step(&format!("{USER} pays, and the shop asks for an approval"));
+    stage.say("The soft token shows what is to be paid, and to whom: what the server signed, and nothing else.");
+    let challenge = json!({"user": USER, "kind": "approval", "transaction": {
+        "summary": "Pay 12.50 EUR to Ana",
+        "details": [{"name": "To", "value": "ES91 2100 0418"}, {"name": "Amount", "value": "12.50 EUR"}]}});
+    let authority = stage.shown("server/authority.pem");
+    stage.show(&application.shown_post(&authority, "/v1/challenges", &challenge.to_string()));
+    let answer = application.ask(&challenge).await?;
+    stage.answer(&answer.to_string());
+    let Asked { id, mutual_challenge } = serde_json::from_value(answer).context("expected a mutual challenge")?;
+    let own = format!("{} --home {} --key-store file", stage.program("symbolon"), stage.shown(USER));
+    let asked: Value = stage.run(&format!("{own} requests --json")).await?;
+    stage.answer(&asked.to_string());
+    let summary = asked.pointer("/requests/0/transaction/summary").and_then(Value::as_str);
+    ensure!(summary == Some("Pay 12.50 EUR to Ana"), "expected the soft token to show the payment, got {asked}");
+    stage.say(&format!(
+        "The shop's page shows {mutual_challenge}, and {USER} enters it: whoever did not start this payment can't confirm it."
+    ));
+    let confirm = soft_token(stage, &format!("confirm {id} --mutual-challenge {mutual_challenge}"));
+    let decided: Value = stage.run(&confirm).await?;
+    ensure!(decided.get("status").and_then(Value::as_str) == Some("confirmed"), "expected a yes, got {decided}");
+    let outcome = application.outcome(&id).await?;
+    let receipt = outcome.get("receipt").with_context(|| format!("expected a receipt, got {outcome}"))?;
+    stage.say("The shop gets a receipt, which anyone can check without the server.");
+    let path = stage.path("receipt.json");
+    std::fs::write(&path, receipt.to_string()).with_context(|| format!("writing {}", path.display()))?;
+    let identity = ticket.link.split(['?', '&']).find_map(|part| part.strip_prefix("k=")).unwrap_or_default();
+    let receipt = stage.shown("receipt.json");
+    let verify = format!("{} receipt verify {receipt} --identity={identity} --json", stage.program("symbolon"));
+    let proof: Value = stage.run(&verify).await?;
+    ensure!(proof.get("valid") == Some(&Value::Bool(true)), "expected a valid receipt, got {proof}");
+    stage.good(&format!("confirmed: {USER}'s device signed this payment, opened with the PIN"));
+    Ok(())
+}
+
 async fn forget_pin(stage: &mut Stage<'_>, ticket: &Ticket) -> Result<()> {
     #[derive(Deserialize)]
     struct Challenge {
@@ -320,8 +366,20 @@ async fn verify_audit(stage: &mut Stage<'_>) -> Result<()> {
     Ok(())
 }
 
+async fn open_console(stage: &mut Stage<'_>) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        link: String,
+    }
+    stage.step("The administrator goes on in a browser");
+    stage.say("The console does what the commands do. Its first sign-in is by a link, which counts once.");
+    let Answer { link } = stage.run(&admin(stage, "administrator add ada --role owner --json")).await?;
+    stage.good("ada may sign in");
+    Ok(link)
+}
+
 /// What to try next. Told once, nobody is there to try it, so it is tried here: what is suggested works.
-async fn suggest(stage: &Stage<'_>, application: &Application, once: bool) -> Result<String> {
+async fn suggest(stage: &Stage<'_>, application: &Application, link: &str, once: bool) -> Result<String> {
     let authority = stage.shown("server/authority.pem");
     let read = soft_token(stage, "code").replace(" --json", "");
     // Between two quotations, so that the shell puts the code in.
@@ -355,5 +413,10 @@ async fn suggest(stage: &Stage<'_>, application: &Application, once: bool) -> Re
         return Ok(String::new());
     }
     let suggestions: String = suggestions.iter().map(|(what, command)| stage.suggestion(what, command)).collect();
-    Ok(format!("\nThe server keeps running until Ctrl-C. In another terminal, in {}:\n{suggestions}", stage.root()))
+    Ok(format!(
+        "\nThe server keeps running until Ctrl-C. The console is open, by this link, which counts once:\n  {link}\n\
+         The browser warns of the certificate: its authority is {authority}, which this server made for itself.\n\
+         In another terminal, in {}:\n{suggestions}",
+        stage.root()
+    ))
 }
