@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use rand_core::{OsRng, RngCore};
 use serde_json::{Value, json};
 use symbolon_core::approval::{Decision, Opened, Receipt};
 use symbolon_tests::{Asked, Caller, Clock, Desktop, Installation, Phone, Server, Token, accepted, skip};
@@ -360,4 +361,57 @@ async fn an_approval_that_nobody_answers_in_time_expires() {
     let late = token.answer(&on_phone, Decision::Confirm, Some(value(&asked)));
     assert_eq!(token.send_answer(&late).await.problem(409, "ended")["reason"], "expired");
     assert_eq!(caller.look(&asked, 0).await["status"], "expired");
+}
+
+/// Whatever two phones and the application do to one approval, in any order: it ends once and stays as it ended, there is a
+/// receipt if and only if it was confirmed, and a concern is always on record.
+#[tokio::test]
+async fn in_any_order_of_deeds_an_approval_ends_once() {
+    let (server, caller, first) = journey().await;
+    let second = Phone::new(&server, &server.hand_out_another("alice")).activate().await;
+    let (mut ends, mut concerns) = (0, 0);
+    for round in 0..24 {
+        // An address of its own each time, so that no round is paused by another.
+        let asked = caller.challenge(&sign_in(&format!("192.0.2.{round}"))).await;
+        let on_phones = [only(&first).await, only(&second).await];
+        let mut steps: Vec<u32> = (0..7).collect();
+        for place in (1..steps.len()).rev() {
+            steps.swap(place, OsRng.next_u32() as usize % (place + 1));
+        }
+        let (mut end, mut concerned) = (None, [false; 2]);
+        for step in &steps {
+            let phone = (*step % 2) as usize;
+            let token = [&first, &second][phone];
+            let (decision, value, status) = match step {
+                0 | 1 => (Decision::Confirm, Some(value(&asked)), "confirmed"),
+                2 | 3 => (Decision::Concern, None, "concern"),
+                4 => (Decision::Cancel, None, "cancelled"),
+                5 => (Decision::Confirm, Some(wrong_value(&asked)), "mutual_challenge_failed"),
+                _ => {
+                    let path = format!("/v1/challenges/{}", asked["id"].as_str().unwrap());
+                    let withdrawn: Value = caller.call("DELETE", &path, &json!({})).await.read();
+                    let expected = *end.get_or_insert("withdrawn");
+                    assert_eq!(withdrawn["status"], expected, "round {round}: {steps:?}");
+                    continue;
+                }
+            };
+            let reply = token.send_answer(&token.answer(&on_phones[phone], decision, value)).await;
+            concerned[phone] |= decision == Decision::Concern;
+            let expected = *end.get_or_insert(status);
+            if reply.status == 200 {
+                assert_eq!(reply.json()["status"], expected, "round {round}: {steps:?}");
+            } else {
+                assert_eq!(reply.problem(409, "ended")["reason"], expected, "round {round}: {steps:?}");
+                assert_ne!(decision, Decision::Concern, "a concern is heard: round {round}: {steps:?}");
+            }
+            let seen = caller.look(&asked, 0).await;
+            assert_eq!(seen["status"], expected, "round {round}: {steps:?}");
+            assert_eq!(seen.get("receipt").is_some(), expected == "confirmed", "round {round}: {steps:?}");
+        }
+        ends += 1;
+        concerns += concerned.into_iter().filter(|concerned| *concerned).count();
+    }
+    assert_eq!(server.count_of("challenge.ended"), ends);
+    assert_eq!(server.count_of("approval.concern"), concerns);
+    assert_eq!(server.admin(&["audit", "verify"])["intact"], true);
 }
