@@ -32,7 +32,7 @@ enum Source {
 }
 
 /// The whole list.
-static TOOLS: [Tool; 8] = [
+static TOOLS: [Tool; 9] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -60,6 +60,13 @@ static TOOLS: [Tool; 8] = [
         why: "sets the clock of a server that is under test",
         is_there: || answers("faketime", &["--version"]),
         needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "oathtool",
+        source: Source::Debian("oathtool"),
+        why: "makes the codes that ours are compared with",
+        is_there: || answers("oathtool", &["--version"]),
+        needed_by: |part| part == Part::Core,
     },
     Tool {
         name: "PyJWT",
