@@ -1,6 +1,11 @@
 //! Codes against `oathtool` (Debian: `oathtool`), which shares no code with us: random keys, times, counters, lengths and
 //! hashes.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails may panic, and one that is left out says so"
+)]
 
 use std::process::Command;
 
