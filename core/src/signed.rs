@@ -131,6 +131,12 @@ impl fmt::Debug for SigningKey {
 pub struct Signature([u8; 64]);
 
 impl Signature {
+    /// r and s, 32 bytes each.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+
     /// Takes r ‖ s as secure hardware that speaks JOSE gives it.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 64]) -> Self {

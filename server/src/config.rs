@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::Deserialize;
 use symbolon_core::activation::ServerAddress;
+use symbolon_core::push::{Endpoint, Given, Topic};
 use symbolon_core::secret::Secret;
 use symbolon_core::text::{Name, Text};
+use url::Url;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::service::keyring::MasterKey;
@@ -48,6 +50,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// How mail is sent; without it none is.
     pub mail: Option<Mail>,
+    /// By which services phones are woken.
+    pub push: Push,
     /// Logs.
     pub log: Log,
 }
@@ -68,6 +72,7 @@ impl Default for Config {
             audit: Audit::default(),
             outbound: Outbound::default(),
             mail: None,
+            push: Push::default(),
             log: Log::default(),
         }
     }
@@ -315,6 +320,99 @@ impl MailSecurity {
             Self::Tls => 465,
             Self::None => 25,
         }
+    }
+}
+
+/// The services by which phones are woken. Without one, phones ask by themselves.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Push {
+    /// Firebase Cloud Messaging.
+    pub fcm: Option<Fcm>,
+    /// Apple Push Notification service.
+    pub apns: Option<Apns>,
+    /// Web Push, which UnifiedPush is.
+    pub web: Option<WebPush>,
+}
+
+/// Firebase Cloud Messaging.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fcm {
+    /// The key file (JSON) of a service account of the app's project.
+    pub service_account: PathBuf,
+    /// Where messages are posted.
+    #[serde(default = "Fcm::endpoint")]
+    pub endpoint: Endpoint,
+}
+
+impl Fcm {
+    fn endpoint() -> Endpoint {
+        known("https://fcm.googleapis.com")
+    }
+}
+
+/// Apple Push Notification service.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apns {
+    /// The key (.p8) of the team.
+    pub key: PathBuf,
+    /// The key's identifier.
+    pub key_id: Given<20>,
+    /// The team's identifier.
+    pub team_id: Given<20>,
+    /// The bundle identifiers of the apps that are woken.
+    pub topics: Vec<Topic>,
+    /// Where messages for apps from the store are posted.
+    #[serde(default = "Apns::production")]
+    pub production: Endpoint,
+    /// Where messages for apps under development are posted.
+    #[serde(default = "Apns::sandbox")]
+    pub sandbox: Endpoint,
+}
+
+impl Apns {
+    fn production() -> Endpoint {
+        known("https://api.push.apple.com")
+    }
+
+    fn sandbox() -> Endpoint {
+        known("https://api.sandbox.push.apple.com")
+    }
+}
+
+fn known(address: &str) -> Endpoint {
+    address.parse().unwrap_or_else(|_| unreachable!("the services' own addresses are addresses"))
+}
+
+/// Web Push, which UnifiedPush is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebPush {
+    /// Whom a push service can turn to.
+    pub contact: Contact,
+}
+
+/// A `mailto:` or `https:` address (RFC 8292, 2.1).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Contact(Url);
+
+impl Contact {
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<String> for Contact {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let url = Url::parse(&text).ok().filter(|url| ["mailto", "https"].contains(&url.scheme()));
+        url.map(Self).ok_or("a contact looks like mailto:operations@example.org or https://example.org/contact")
     }
 }
 

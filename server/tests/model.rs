@@ -320,6 +320,7 @@ impl Server {
             clock: clock.clone(),
             identity: Arc::new(identity),
             bells: Arc::default(),
+            push: Arc::default(),
             trust: Arc::default(),
             mail: None,
         };

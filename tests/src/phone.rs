@@ -18,6 +18,7 @@ use symbolon_core::encoding::Bytes;
 use symbolon_core::integrity::Signals;
 use symbolon_core::keys::FactorKey;
 use symbolon_core::otp::{Code, Digits, OtpKey, Period, TimeStep, respond_typed};
+use symbolon_core::push::{PushAddress, PushRequest, PushUpdate};
 use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::{KeyHash, PublicKey, SigningKey, verify};
@@ -33,6 +34,7 @@ pub struct Phone {
     ticket: Parsed,
     device_key: SigningKey,
     description: DeviceDescription,
+    push: Option<PushAddress>,
 }
 
 /// The time step of now.
@@ -75,7 +77,7 @@ impl Phone {
             key_protection: "software".parse().unwrap(),
             signals: serde_json::from_value(json!([])).unwrap(),
         };
-        Self { wire, ticket, device_key: SigningKey::generate(&mut OsRng), description }
+        Self { wire, ticket, device_key: SigningKey::generate(&mut OsRng), description, push: None }
     }
 
     /// Forgets its connection: the server was started again.
@@ -87,6 +89,13 @@ impl Phone {
     #[must_use]
     pub fn reporting(mut self, signals: &[&str]) -> Self {
         self.description.signals = serde_json::from_value(json!(signals)).unwrap();
+        self
+    }
+
+    /// Tells where it is woken.
+    #[must_use]
+    pub fn woken_at(mut self, address: PushAddress) -> Self {
+        self.push = Some(address);
         self
     }
 
@@ -127,6 +136,7 @@ impl Phone {
     #[must_use]
     pub fn answer(&self, proven: Proven) -> Finishing {
         let signature = self.device_key.sign(proven.binding().unwrap().as_bytes());
+        let proven = proven.woken_at(self.push.clone());
         proven.finish(self.device_key.public_key(), &signature, None, self.description.clone()).unwrap()
     }
 
@@ -247,6 +257,14 @@ impl Token {
         let key = SigningKey::from_secret(&self.device_key).unwrap();
         let question = Question { aud: self.identity.clone(), serial, nonce: [7; 16].into() };
         ContactRequest { serial, question: key.sign_object(&question).unwrap() }
+    }
+
+    /// Tells the server where it is woken from now on, or that it is not.
+    pub async fn tell_push_address(&self, address: Option<PushAddress>) -> Reply {
+        let serial: SerialNumber = self.serial.parse().unwrap();
+        let update = PushUpdate { aud: self.identity.clone(), serial, address, time: Timestamp::now() };
+        let update = self.device_key().sign_object(&update).unwrap();
+        self.wire.anew().post("/v1/device/push-address", &PushRequest { serial, update }).await
     }
 
     /// The response to digits that a page shows, by the phone's own clock.

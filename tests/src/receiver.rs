@@ -154,6 +154,17 @@ impl Receiver {
         }
     }
 
+    /// Answers by the rule from now on.
+    pub fn forget_prepared(&self) {
+        self.state.lock().unwrap().prepared.clear();
+    }
+
+    /// Looks away from everything that has arrived.
+    pub fn forget_arrived(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.seen = state.arrived.len();
+    }
+
     /// Everything that has arrived.
     #[must_use]
     pub fn arrived(&self) -> Vec<Arrived> {

@@ -76,6 +76,7 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
         clock: Arc::new(SystemClock),
         identity: Arc::new(identity),
         bells: Arc::default(),
+        push: Arc::default(),
         trust: Arc::new(trust),
         mail: config.mail.as_ref().map(|mail| mail.language),
     })

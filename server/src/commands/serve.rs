@@ -29,7 +29,9 @@ use crate::notify::Sender;
 use crate::revocations;
 use crate::service::bells::Bells;
 use crate::service::installation::{self, Announced, Authority};
+use crate::service::push::{self, PushServices};
 use crate::service::{ServerIdentity, Service};
+use crate::storage::PushService;
 use crate::tls;
 
 #[derive(Args)]
@@ -88,6 +90,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let identity = identity(&config, &url, pin.clone())?;
     installation::announce(&service.store, Announced { address: identity.address.clone(), tls: pin.clone() }).await?;
     service.identity = Arc::new(identity);
+    service.push = Arc::new(push_services(&service, &config).await?);
     welcome_the_first(&service).await?;
 
     tokio::spawn(watch_revocations(service.clone(), config.clone()));
@@ -268,6 +271,21 @@ async fn renew(tls: RustlsConfig, config: Config, authority: Option<Authority>, 
             Err(error) => tracing::error!(%error, "the certificate could not be renewed; the old one stays"),
         }
     }
+}
+
+/// The services by which phones are woken.
+async fn push_services(service: &Service, config: &Config) -> Result<PushServices, Failure> {
+    let services = [
+        (config.push.fcm.is_some(), PushService::Fcm),
+        (config.push.apns.is_some(), PushService::Apns),
+        (config.push.web.is_some(), PushService::Web),
+    ];
+    let configured = services.into_iter().filter_map(|(configured, service)| configured.then_some(service)).collect();
+    let web_push_key = match &config.push.web {
+        Some(_) => Some(push::web_push_key(&service.store, Arc::clone(&service.keyring)).await?),
+        None => None,
+    };
+    Ok(PushServices { configured, web_push_key })
 }
 
 fn metrics_routes(metrics: Metrics, service: Service) -> Router {

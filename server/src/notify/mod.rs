@@ -4,8 +4,13 @@
 //! one transaction for all that ended meanwhile. What is being sent is known here only: after a restart it is sent
 //! again.
 
+mod apns;
+mod fcm;
+mod jwt;
 mod mail;
 mod outbound;
+mod push;
+mod web_push;
 mod webhook;
 
 use std::collections::{HashMap, HashSet};
@@ -22,6 +27,7 @@ use crate::service::{Service, ServiceError};
 use crate::storage::{Delivery, DeliveryId, Destination, Lane};
 use mail::Post;
 use outbound::Outbound;
+use push::Push;
 
 /// Commands and other events ring no bell: so often the outbox is looked at without one.
 const LOOK: Duration = Duration::from_secs(1);
@@ -38,12 +44,13 @@ const fn width(lane: Lane) -> usize {
 struct Couriers {
     outbound: Outbound,
     mail: Option<Post>,
+    push: Push,
 }
 
 impl Couriers {
     fn new(config: &Config) -> anyhow::Result<Self> {
         let mail = config.mail.as_ref().map(Post::new).transpose()?;
-        Ok(Self { outbound: Outbound::new(&config.outbound)?, mail })
+        Ok(Self { outbound: Outbound::new(&config.outbound)?, mail, push: Push::new(&config.push)? })
     }
 
     async fn carry(&self, service: &Service, delivery: &Delivery) -> Outcome {
@@ -54,7 +61,7 @@ impl Couriers {
             Destination::Webhook { webhook, entry } => {
                 webhook::carry(&self.outbound, service, &delivery.id, *webhook, *entry).await
             }
-            Destination::Phone(_) => Outcome::refused("no push service is configured"),
+            Destination::Phone(token) => self.push.carry(&self.outbound, service, *token, delivery).await,
             Destination::Mail(to) => match &self.mail {
                 Some(post) => post.carry(service, delivery, to).await,
                 None => Outcome::refused("no mail server is configured"),
@@ -133,7 +140,8 @@ impl Sender {
             async move { sender.couriers.carry(&sender.service, &delivery).await }
         });
         let outcome = carrying.await.unwrap_or_else(|_| Outcome::later("the sender failed; its log says why"));
-        if let Outcome::Later { problem, .. } | Outcome::Refused { problem } = &outcome {
+        if let Outcome::Later { problem, .. } | Outcome::Refused { problem } | Outcome::Gone { problem, .. } = &outcome
+        {
             tracing::warn!(delivery = %id, problem, "a delivery was not taken");
         }
         // Whoever receives is there until the last attempt has ended.

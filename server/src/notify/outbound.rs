@@ -27,6 +27,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// So often a connection that is kept open is asked whether it still is one.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
 /// No more is read of an answer, in bytes.
 const LONGEST: usize = 16 * 1024;
 
@@ -36,6 +39,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// The ways out.
 pub(super) struct Outbound {
     guarded: Client,
+    configured: Client,
+    http2: Client,
     networks: Arc<[IpNet]>,
 }
 
@@ -45,14 +50,18 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// How long it asks to be left alone.
     pub(super) retry_after: Option<SignedDuration>,
+    /// The beginning of the body.
+    pub(super) body: Vec<u8>,
 }
 
 impl Outbound {
     pub(super) fn new(config: &config::Outbound) -> anyhow::Result<Self> {
         let tls = tls(config)?;
         let networks: Arc<[IpNet]> = config.networks.clone().into();
+        let configured = builder(tls.clone()).build()?;
+        let http2 = builder(tls.clone()).http2_prior_knowledge().http2_keep_alive_interval(KEEP_ALIVE).build()?;
         let guarded = builder(tls).dns_resolver(Arc::new(Guard(Arc::clone(&networks)))).build()?;
-        Ok(Self { guarded, networks })
+        Ok(Self { guarded, configured, http2, networks })
     }
 
     /// A request to an address that somebody else has chosen.
@@ -70,6 +79,16 @@ impl Outbound {
             Some(address) if !is_allowed(address, &self.networks) => Err(Outcome::refused(forbidden(address))),
             _ => Ok(self.guarded.post(endpoint.as_str())),
         }
+    }
+
+    /// A request to an address of the configuration.
+    pub(super) fn configured(&self, url: &str) -> RequestBuilder {
+        self.configured.post(url)
+    }
+
+    /// A request to an address of the configuration, over HTTP/2 and nothing else.
+    pub(super) fn http2(&self, url: &str) -> RequestBuilder {
+        self.http2.post(url)
     }
 }
 
@@ -112,14 +131,13 @@ pub(super) async fn send(request: RequestBuilder, now: Timestamp) -> Result<Answ
     let mut response = request.send().await.map_err(|error| Outcome::later(reason(error)))?;
     let status = response.status();
     let retry_after = retry_after(response.headers(), now);
-    // A connection is used again once its answer was read.
-    let mut length = 0;
+    let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await
-        && length < LONGEST
+        && body.len() < LONGEST
     {
-        length += chunk.len();
+        body.extend(chunk.iter().take(LONGEST - body.len()));
     }
-    Ok(Answer { status, retry_after })
+    Ok(Answer { status, retry_after, body })
 }
 
 /// Why there is no answer, without the address, which may be a secret.

@@ -323,6 +323,9 @@ impl Service {
         let hash = policy.hash;
         let digits = policy.code_length.digits();
         let keys = StoredKeys::activated(&finished.token_keys(hash));
+        if let Some(address) = &device.push {
+            self.note_push_address(transaction, token.id, serial, device.key.hash(), address, now)?;
+        }
         let session = finished.session.clone();
         let reply = finished.reply(&Registration {
             serial,
@@ -459,6 +462,8 @@ pub(super) fn make_active(
         ..token
     };
     transaction.update_token(&token)?;
+    let device = token.device.as_ref().map(|device| device.key.hash());
+    transaction.keep_push_address_of(token.id, device.as_ref())?;
     transaction.delete_ticket(token.id)?;
     Ok(token)
 }

@@ -57,6 +57,8 @@ pub enum Place<'c> {
     Response(ApplicationId),
     /// What a mail says.
     Mail(&'c DeliveryId),
+    /// Where the device of a token is woken.
+    PushAddress(SerialNumber),
     /// What the deliveries of a webhook are signed with.
     WebhookSecrets(WebhookId),
 }
@@ -74,6 +76,7 @@ impl Place<'_> {
             Self::MutualChallenge(id) => frame.field(b"mutual").field(id.as_slice()),
             Self::Response(application) => frame.field(b"response").field(&application.0.to_be_bytes()),
             Self::Mail(id) => frame.field(b"mail").field(id.as_slice()),
+            Self::PushAddress(serial) => frame.field(b"push").field(serial.digits().as_bytes()),
             Self::WebhookSecrets(webhook) => frame.field(b"webhook").field(&webhook.0.to_be_bytes()),
         }
     }

@@ -23,6 +23,7 @@ pub mod offline;
 pub mod outbox;
 pub mod passwords;
 pub mod policies;
+pub mod push;
 pub mod sessions;
 pub mod statistics;
 pub mod tokens;
@@ -42,6 +43,7 @@ use crate::storage::{StorageError, Store};
 pub use audit::Actor;
 use bells::Bells;
 pub use keyring::Keyring;
+use push::PushServices;
 
 /// Where the services get the time.
 pub trait Clock: Send + Sync + 'static {
@@ -72,6 +74,8 @@ pub struct Service {
     pub identity: Arc<ServerIdentity>,
     /// Who waits for what.
     pub bells: Arc<Bells>,
+    /// By which services phones are woken.
+    pub push: Arc<PushServices>,
     /// What is believed of phones' hardware.
     pub trust: Arc<attestation::Trust>,
     /// The language of mails; `None` where no mail server is configured.
@@ -186,6 +190,15 @@ pub(crate) mod tests {
         let address = Some("https://symbolon.example".parse().unwrap());
         let identity = ServerIdentity { issuer: "Example".parse().unwrap(), address, tls: None };
         let (clock, bells) = (Arc::new(SystemClock), Arc::default());
-        Service { store, keyring, clock, identity: Arc::new(identity), bells, trust: Arc::default(), mail: None }
+        Service {
+            store,
+            keyring,
+            clock,
+            identity: Arc::new(identity),
+            bells,
+            trust: Arc::default(),
+            push: Arc::default(),
+            mail: None,
+        }
     }
 }

@@ -10,11 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use rand_core::{OsRng, RngCore};
 use serde::Serialize;
 use symbolon_core::secret::SecretBytes;
+use symbolon_core::signed::KeyHash;
 
 use super::audit::Entry;
 use super::bells::Bell;
 use super::keyring::Place;
-use super::{Actor, Service, ServiceError};
+use super::{Actor, Service, ServiceError, push};
 use crate::storage::{
     Delivery, DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState, Destination, Email, Lane, Snapshot, Transaction,
 };
@@ -93,6 +94,15 @@ pub enum Outcome {
         /// Why; never a secret.
         problem: String,
     },
+    /// The phone is not there any more: its address is dropped.
+    Gone {
+        /// What the service said.
+        problem: String,
+        /// Which device's address it was.
+        device: KeyHash,
+        /// When the device had told it.
+        told_at: Timestamp,
+    },
 }
 
 impl Outcome {
@@ -112,7 +122,7 @@ impl Outcome {
 pub struct Settled {
     /// The kind.
     pub kind: DeliveryKind,
-    /// `sent`, `needless`, `later` or `given_up`.
+    /// `sent`, `needless`, `later`, `gone` or `given_up`.
     pub result: &'static str,
 }
 
@@ -378,6 +388,13 @@ fn settle_one(
             (problem, now.checked_add(wait).ok().filter(|due_at| *due_at < delivery.expires_at))
         }
         Outcome::Refused { problem } => (problem, None),
+        Outcome::Gone { problem, device, told_at } => {
+            if let Destination::Phone(token) = delivery.destination {
+                push::drop_address(transaction, token, device, *told_at, problem, now)?;
+            }
+            transaction.delete_delivery(&delivery.id)?;
+            return Ok(Settled { kind, result: "gone" });
+        }
     };
     delivery.problem = Some(problem.clone());
     let Some(due_at) = due_at else {

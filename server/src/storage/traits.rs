@@ -10,9 +10,9 @@ use symbolon_core::text::Name;
 
 use super::{
     Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
-    Idempotent, LockState, Moves, Outbox, Statistics, StorageError, StoredAttestation, StoredEntry, StoredPolicy,
-    StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks, WriteAdministrators, WriteMoves,
-    WriteOutbox, WriteStatistics, WriteVisits, WriteWebhooks,
+    Idempotent, LockState, Moves, Outbox, PushAddresses, Statistics, StorageError, StoredAttestation, StoredEntry,
+    StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks, WriteAdministrators,
+    WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits, WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -141,6 +141,7 @@ pub trait Snapshot:
     + Epochs
     + Administrators
     + Outbox
+    + PushAddresses
     + Webhooks
     + Visits
     + Statistics
@@ -161,6 +162,7 @@ impl<T> Snapshot for T where
         + Epochs
         + Administrators
         + Outbox
+        + PushAddresses
         + Webhooks
         + Visits
         + Statistics
@@ -311,6 +313,7 @@ pub trait Transaction:
     + WriteEpochs
     + WriteAdministrators
     + WriteOutbox
+    + WritePushAddresses
     + WriteWebhooks
     + WriteVisits
     + WriteStatistics
@@ -332,6 +335,7 @@ impl<T> Transaction for T where
         + WriteEpochs
         + WriteAdministrators
         + WriteOutbox
+        + WritePushAddresses
         + WriteWebhooks
         + WriteVisits
         + WriteStatistics

@@ -12,6 +12,7 @@ mod attestations;
 mod challenges;
 mod installation;
 mod people;
+mod push;
 mod samples;
 mod tokens;
 mod transactions;
@@ -93,6 +94,7 @@ conform! { sqlite: {
         decisions_and_wrong_codes_are_kept, a_signature_takes_its_step, origins_and_pauses,
         answers_are_repeated_for_their_application, an_assertion_counts_once, old_rows_are_swept;
     attestations: statements_keep_every_field_and_go_with_their_token;
+    push: an_address_belongs_to_a_device_of_a_token;
     transactions: what_fails_leaves_nothing, a_panic_is_rolled_back_alone, a_transaction_reads_what_it_wrote,
         transactions_have_the_database_to_themselves, two_stores_take_one_step_once, a_read_sees_one_state;
 } }

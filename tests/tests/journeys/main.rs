@@ -30,6 +30,7 @@ mod moving;
 mod offline;
 mod people;
 mod pin;
+mod push;
 mod race;
 mod receipt;
 mod secrets;

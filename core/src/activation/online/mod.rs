@@ -19,6 +19,7 @@ use crate::integrity::Signals;
 use crate::keys::sha256;
 use crate::otp::{Digits, Hash, Period};
 use crate::policy::{PhonePolicy, PolicyVersion};
+use crate::push::PushAddress;
 use crate::serial::SerialNumber;
 use crate::signed::{KeyHash, PublicKey, Signed};
 use crate::text::{Name, Text};
@@ -95,6 +96,9 @@ pub struct Device {
     pub attestation: Option<Bytes<1, 32768>>,
     /// What the device says of itself.
     pub description: DeviceDescription,
+    /// Where it is woken, if it can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushAddress>,
 }
 
 /// What a device says of itself: hints for people, not proofs.

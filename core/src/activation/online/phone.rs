@@ -16,6 +16,7 @@ use crate::encoding::Bytes;
 use crate::keys::{MasterSecret, TokenKeys};
 use crate::moving::ComparisonCode;
 use crate::otp::Code;
+use crate::push::PushAddress;
 use crate::serial::SerialNumber;
 use crate::signed::{KeyHash, PublicKey, Signature, SigningInput};
 
@@ -106,6 +107,7 @@ impl Started {
             identity_key: reply.identity_key.clone(),
             identity,
             transcript: transcript.into(),
+            push: None,
             master,
         })
     }
@@ -121,6 +123,7 @@ pub struct Proven {
     identity_key: PublicKey,
     identity: KeyHash,
     transcript: Bytes<32>,
+    push: Option<PushAddress>,
     master: MasterSecret,
 }
 
@@ -144,6 +147,12 @@ impl Proven {
         .map_err(|_| OnlineError::Message)
     }
 
+    /// Tells the server where the phone is woken.
+    #[must_use]
+    pub fn woken_at(self, push: Option<PushAddress>) -> Self {
+        Self { push, ..self }
+    }
+
     /// Makes message 3 from the device's key and its signature over [`Proven::binding`].
     ///
     /// # Errors
@@ -156,7 +165,7 @@ impl Proven {
         description: DeviceDescription,
     ) -> Result<Finishing, OnlineError> {
         let binding = self.binding()?.attach(signature);
-        let device = Device { key, binding, attestation, description };
+        let device = Device { key, binding, attestation, description, push: self.push };
         let plain = serde_json::to_vec(&device).map_err(|_| OnlineError::Message)?;
         let sealed = self.master.registration().phone.seal_once(&plain);
         let device_key = device.key.hash();

@@ -4,6 +4,7 @@ mod activation;
 mod approvals;
 mod contact;
 mod moving;
+mod push;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,6 +17,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(activation::finish))
         .routes(routes!(activation::confirm))
         .routes(routes!(contact::contact))
+        .routes(routes!(push::update))
+        .routes(routes!(push::key))
         .routes(routes!(approvals::access))
         .routes(routes!(approvals::requests))
         .routes(routes!(approvals::answer))

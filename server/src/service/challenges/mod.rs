@@ -22,6 +22,7 @@ use symbolon_core::text::{Name, Text};
 use super::audit::{self, Entry};
 use super::bells::Bell;
 use super::keyring::Place;
+use super::push::{self, PushServices};
 use super::{Actor, Service, ServiceError, epochs, policies};
 use crate::storage::{
     Application, ApplicationId, Challenge, ChallengeEnd, ChallengeStatus, Idempotent, Origin, Question, Snapshot,
@@ -292,7 +293,7 @@ impl Service {
                 {
                     return Ok((view, Vec::new()));
                 }
-                let (view, bells) = insert(transaction, &asked_by, draft, now)?;
+                let (view, bells) = insert(transaction, &service.push, &asked_by, draft, now)?;
                 if let Some((key, request)) = repetition {
                     let response = serde_json::to_vec(&view);
                     let response = response.map_err(|error| StorageError::Failed(error.to_string()))?;
@@ -508,6 +509,7 @@ fn typed(transaction: Option<&Transaction>) -> Result<Question, ServiceError> {
 /// Writes a challenge, if its kind's queue and the pauses let it. Answers with what is to be rung afterwards.
 fn insert(
     transaction: &dyn Writing,
+    push: &PushServices,
     actor: &Actor,
     draft: Draft,
     now: Timestamp,
@@ -547,9 +549,12 @@ fn insert(
     transaction.insert_challenge(&challenge)?;
     for request in requests {
         // A token may have gone since the request was signed.
-        if transaction.token(request.token)?.is_some_and(|token| token.state == TokenState::Active) {
+        if let Some(token) = transaction.token(request.token)?.filter(|token| token.state == TokenState::Active) {
             transaction.insert_request(&request)?;
-            bells.push(Bell::Token(request.token));
+            bells.push(Bell::Token(token.id));
+            if push::wake(transaction, push, &token, challenge.expires_at, now)? {
+                bells.push(Bell::Outbox);
+            }
         }
     }
     Entry::new("challenge.created")
@@ -592,7 +597,8 @@ fn end(
         entry = entry.token(token.serial);
     }
     entry.append(transaction, actor, now)?;
-    let mut bells = vec![Bell::Challenge(challenge.id.clone())];
+    // An application may wait for it by a webhook.
+    let mut bells = vec![Bell::Challenge(challenge.id.clone()), Bell::Outbox];
     if matches!(challenge.question, Question::Approval { .. }) {
         bells.extend(transaction.tokens_of(challenge.user)?.into_iter().map(|token| Bell::Token(token.id)));
     }

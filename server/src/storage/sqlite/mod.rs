@@ -12,6 +12,7 @@ mod epochs;
 mod moves;
 mod outbox;
 mod policies;
+mod push;
 mod row;
 mod statistics;
 mod tokens;

@@ -299,3 +299,13 @@ CREATE TABLE hour_count (
 
 CREATE INDEX token_by_state ON token (state);
 CREATE INDEX user_by_lock ON user (locked_until) WHERE locked_until IS NOT NULL;
+
+-- Where devices are woken. An address belongs to a device, which its token may lose.
+CREATE TABLE push_address (
+    token_id INTEGER NOT NULL REFERENCES token (id) ON DELETE CASCADE,
+    device BLOB NOT NULL,               -- the hash of its key
+    service TEXT NOT NULL,
+    sealed_address BLOB NOT NULL,
+    told_at INTEGER NOT NULL,
+    PRIMARY KEY (token_id, device)
+) STRICT, WITHOUT ROWID;
