@@ -15,6 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::service::keyring::MasterKey;
 use crate::service::mail::Language;
+use crate::storage::postgres::DatabaseUrl;
 
 /// Variables of the environment with this prefix set keys: `SYMBOLON_SERVER_LISTEN`, and with two underscores for a dot
 /// `SYMBOLON_SERVER_LIMITS__DEVICE_PER_SECOND`.
@@ -30,6 +31,10 @@ pub struct Config {
     pub metrics_listen: SocketAddr,
     /// Where everything is kept.
     pub data_dir: PathBuf,
+    /// A PostgreSQL database, in the place of the file in the data directory.
+    pub database: Option<DatabaseUrl>,
+    /// A file with the certificates of the authorities that vouch for that database, where no public one does (PEM).
+    pub database_authority: Option<PathBuf>,
     /// The address that phones use, where it is not the one that the server listens on.
     pub public_url: Option<ServerAddress>,
     /// The organisation's name, which phones show.
@@ -62,6 +67,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             metrics_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: PathBuf::from("symbolon-data"),
+            database: None,
+            database_authority: None,
             public_url: None,
             issuer: "Symbolon".parse().unwrap_or_else(|_| unreachable!("the default issuer is a name")),
             tls: None,

@@ -321,6 +321,7 @@ impl Server {
             identity: Arc::new(identity),
             bells: Arc::default(),
             push: Arc::default(),
+            gathered: Arc::default(),
             trust: Arc::default(),
             mail: None,
         };

@@ -89,6 +89,23 @@ impl Installation {
         self.variable(&format!("SYMBOLON_SERVER_{key}"), value)
     }
 
+    /// Another node on the PostgreSQL database of `first`, which has the same master key.
+    #[must_use]
+    pub fn another_node(first: &Self) -> Self {
+        let node = Self { variables: first.variables.clone(), ..Self::new() };
+        std::fs::create_dir(node.own_data_dir()).unwrap();
+        std::fs::copy(first.own_data_dir().join("master.key"), node.own_data_dir().join("master.key")).unwrap();
+        node
+    }
+
+    /// Runs a command of the server that is not `admin`, on the data directory.
+    #[must_use]
+    pub fn try_command(&self, arguments: &[&str]) -> Outcome {
+        let mut command = self.command(false);
+        command.args(arguments).arg("--json").arg("--data-dir").arg(self.own_data_dir());
+        Outcome::of(command)
+    }
+
     /// Serves `http://`, so that a test can write its own bytes to the socket.
     #[must_use]
     pub fn over_plain_http(mut self) -> Self {

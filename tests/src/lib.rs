@@ -23,6 +23,7 @@ mod middleman;
 mod otp;
 mod pages;
 mod phone;
+mod postgres;
 mod programs;
 mod receiver;
 mod server;
@@ -37,10 +38,17 @@ pub use middleman::Middleman;
 pub use otp::Imported;
 pub use pages::{Page, Pages};
 pub use phone::{Asked, Phone, Token, after, now_step};
+pub use postgres::Postgres;
 pub use programs::program;
 pub use receiver::{Arrived, Prepared, Receiver, calling_receivers};
 pub use server::{Server, Ticket};
 pub use wire::{Reply, Wire};
+
+/// How often something is done: the short form in the tests, the long one in `cargo xtask soak`.
+#[must_use]
+pub fn rounds(short: usize, long: usize) -> usize {
+    if std::env::var_os("SYMBOLON_SOAK").is_some() { long } else { short }
+}
 
 /// Says why a test does nothing on this machine. It is seen with `--nocapture`; where `CI` is set, the test fails.
 pub fn skip(test: &str, why: &str) {

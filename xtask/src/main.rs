@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod generated;
+mod soak;
 mod style;
 mod test;
 mod workspace;
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
         only: Vec<test::Part>,
     },
+    /// Runs the long forms of the proofs: fifty kills, fifty races, ten minutes of mixed load on each database
+    Soak,
     /// Measures on this machine, prints a table and writes docs/performance.md
     Bench {
         /// Only results whose names begin so; docs/performance.md is left as it is then
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
     let outcome = Workspace::locate().and_then(|workspace| match command {
         Command::Demo { once } => demo::run(&workspace, once),
         Command::Test { only } => test::run(&workspace, &only),
+        Command::Soak => soak::run(&workspace),
         Command::Bench { only, tokens, json } => bench::run(&workspace, &only, tokens, json.as_deref()),
         Command::Openapi => generated::write(&workspace, generated::Document::OpenApi),
         Command::HelpDocs => generated::write(&workspace, generated::Document::Commands),

@@ -205,7 +205,7 @@ async fn authorize(parts: &mut Parts, api: &Api, scope: Scope) -> Result<Applica
     let Address(address) = Address::from_request_parts(parts, api).await?;
     api.guards.bad_keys.admit(&address)?;
     let application = match bearer(parts) {
-        Some(key) => api.service.authenticate(key)?,
+        Some(key) => api.service.authenticate(key).await?,
         None => None,
     };
     let Some(application) = application else {

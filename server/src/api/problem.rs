@@ -146,7 +146,12 @@ impl From<ServiceError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The server is busy; try again").retry_after(1)
             }
             ServiceError::Storage(StorageError::Exists) => Self::new(StatusCode::CONFLICT, "exists", detail),
-            ServiceError::Storage(error @ (StorageError::Full | StorageError::ReadOnly | StorageError::Disk(_))) => {
+            ServiceError::Storage(
+                error @ (StorageError::Full
+                | StorageError::ReadOnly
+                | StorageError::Disk(_)
+                | StorageError::Unreachable(_)),
+            ) => {
                 tracing::error!(%error, "nothing can be written");
                 let detail = "The server can't write at present, so it decides nothing";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage", detail).retry_after(30)

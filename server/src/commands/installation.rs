@@ -13,6 +13,7 @@ use crate::revocations;
 use crate::service::attestation::Trust;
 use crate::service::{Keyring, ServerIdentity, Service, ServiceError, SystemClock, installation};
 use crate::storage::Store;
+use crate::storage::postgres::{Address, Postgres};
 use crate::storage::sqlite::{self, Sqlite};
 
 /// The database of an installation, in its data directory.
@@ -21,17 +22,31 @@ pub(super) const DATABASE: &str = "symbolon.db";
 /// Opens the installation that `config` names, and makes what is not there yet.
 pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
     make_directory(&config.data_dir)?;
-    open_database(config, &config.data_dir.join(DATABASE)).await
+    let Some(url) = &config.database else {
+        return open_database(config, &config.data_dir.join(DATABASE)).await;
+    };
+    open_postgres(config, Address::new(url, config.database_authority.as_deref())?).await
+}
+
+/// Opens the installation that `config` names on a PostgreSQL database.
+pub(super) async fn open_postgres(config: &Config, address: Address) -> Result<Service, Failure> {
+    let store = Store::new(Postgres::open(address)?);
+    let is_new = !Keyring::is_made(&store)?;
+    open_keyring(config, store, is_new).await
 }
 
 /// Opens the installation that `config` names on another database.
 pub(super) async fn open_database(config: &Config, database: &Path) -> Result<Service, Failure> {
+    let is_new = !database.exists();
+    open_keyring(config, Store::new(Sqlite::open(database)?), is_new).await
+}
+
+async fn open_keyring(config: &Config, store: Store, is_new: bool) -> Result<Service, Failure> {
     let source = config.master_key_source();
     // A new master key beside an existing database would only hide that the right one is missing.
-    if !database.exists() {
+    if is_new {
         source.make()?;
     }
-    let store = Store::new(Sqlite::open(database)?);
     let keyring = match (Keyring::open(&store, source.read()?).await, source.unfinished()) {
         // A rotation ended between the database and the file.
         (Err(ServiceError::Sealed), Some(next)) => {
@@ -79,6 +94,7 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
         push: Arc::default(),
         trust: Arc::new(trust),
         mail: config.mail.as_ref().map(|mail| mail.language),
+        gathered: Arc::default(),
     })
 }
 

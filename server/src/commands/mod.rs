@@ -5,6 +5,7 @@
 mod admin;
 mod completions;
 mod installation;
+mod migrate;
 mod output;
 mod serve;
 
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
+use crate::storage::postgres::DatabaseUrl;
 use output::{Failure, Output};
 
 /// Verifies codes, activates tokens and administers both.
@@ -33,6 +35,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Administer users, tokens, applications and the policy; also while the server runs.
     Admin(admin::Arguments),
+    /// Bring the database up to date, or move it from the data directory to PostgreSQL.
+    Migrate(migrate::Arguments),
     /// Print the OpenAPI document.
     Openapi,
     /// Print completions for a shell.
@@ -48,6 +52,10 @@ struct Place {
     /// The directory in which everything is kept; made when it is not there.
     #[arg(long, value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
+    /// A PostgreSQL database, in the place of one in the data directory. A password is better set as
+    /// SYMBOLON_SERVER_DATABASE or in the configuration: others see command lines.
+    #[arg(long, value_name = "URL", global = true)]
+    database: Option<DatabaseUrl>,
     /// A configuration file (TOML).
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
@@ -61,6 +69,9 @@ impl Place {
         let mut config = Config::load(self.config.as_deref(), environment)?;
         if let Some(data_dir) = &self.data_dir {
             config.data_dir = data_dir.clone();
+        }
+        if let Some(database) = &self.database {
+            config.database = Some(database.clone());
         }
         Ok(config)
     }
@@ -81,6 +92,7 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments, &output),
         Command::Admin(arguments) => admin::run(arguments, &output),
+        Command::Migrate(arguments) => migrate::run(&arguments, &output),
         Command::Openapi => {
             crate::api::openapi().map_err(Failure::internal).and_then(|document| output.text(document.trim_end()))
         }

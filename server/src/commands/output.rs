@@ -64,6 +64,7 @@ pub(super) struct Failure {
 enum Kind {
     Refused = 1,
     Usage = 2,
+    Unreachable = 3,
     Internal = 4,
 }
 
@@ -72,6 +73,7 @@ impl Kind {
         match self {
             Self::Refused => "refused",
             Self::Usage => "input",
+            Self::Unreachable => "unreachable",
             Self::Internal => "internal",
         }
     }
@@ -105,7 +107,8 @@ impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Invalid { .. } => Self::usage(error),
-            ServiceError::Sealed | ServiceError::Storage(_) => Self::internal(error),
+            ServiceError::Storage(error) => error.into(),
+            ServiceError::Sealed => Self::internal(error),
             _ => Self::refused(error),
         }
     }
@@ -113,7 +116,12 @@ impl From<ServiceError> for Failure {
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
-        Self::internal(error)
+        let kind = match error {
+            StorageError::Unreachable(_) => Kind::Unreachable,
+            StorageError::Elsewhere => Kind::Refused,
+            _ => Kind::Internal,
+        };
+        Self { kind, message: error.to_string(), said: false }
     }
 }
 

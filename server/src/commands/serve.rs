@@ -89,9 +89,13 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let pin = authority.as_ref().map(tls::pin).transpose()?;
     let identity = identity(&config, &url, pin.clone())?;
     installation::announce(&service.store, Announced { address: identity.address.clone(), tls: pin.clone() }).await?;
+    if config.database.is_some() && config.public_url.is_none() {
+        tracing::warn!("several nodes need one address: set public_url; tickets name the node that was started last");
+    }
     service.identity = Arc::new(identity);
     service.push = Arc::new(push_services(&service, &config).await?);
     welcome_the_first(&service).await?;
+    service.bells.join(&service.store);
 
     tokio::spawn(watch_revocations(service.clone(), config.clone()));
     let metrics = Metrics::new();
@@ -200,8 +204,7 @@ async fn own_authority(service: &Service, config: &Config) -> Result<Authority, 
         Some(authority) => authority,
         None => {
             let authority = tls::make_authority(config.issuer.as_str())?;
-            installation::keep_authority(&service.store, &service.keyring, &authority).await?;
-            authority
+            installation::keep_authority(&service.store, &service.keyring, authority).await?
         }
     };
     let path = config.data_dir.join("authority.pem");

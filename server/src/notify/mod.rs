@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::service::bells::Bell;
 use crate::service::outbox::Outcome;
+use crate::service::turns::Turn;
 use crate::service::{Service, ServiceError};
 use crate::storage::{Delivery, DeliveryId, Destination, Lane};
 use mail::Post;
@@ -76,6 +77,8 @@ pub(crate) struct Sender {
     couriers: Couriers,
     metrics: Metrics,
     under_way: Mutex<HashMap<Lane, HashSet<DeliveryId>>>,
+    /// One node sends for all.
+    turn: Turn,
 }
 
 /// An attempt that has ended.
@@ -92,7 +95,7 @@ impl Sender {
     /// When the configuration names what can't be used.
     pub(crate) fn new(service: Service, config: &Config, metrics: Metrics) -> anyhow::Result<Arc<Self>> {
         let couriers = Couriers::new(config)?;
-        Ok(Arc::new(Self { service, couriers, metrics, under_way: Mutex::default() }))
+        Ok(Arc::new(Self { service, couriers, metrics, under_way: Mutex::default(), turn: Turn::new("outbox_turn") }))
     }
 
     /// Sends until the bells are closed, and then waits for what is under way.
@@ -101,6 +104,18 @@ impl Sender {
         let settling = tokio::spawn(Arc::clone(&self).settle(attempts));
         let bells = Arc::clone(&self.service.bells);
         while !bells.are_closed() {
+            match self.service.is_turn_of(&self.turn).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "whose turn it is to send can't be read");
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+            }
             match bells.wait(Bell::Outbox, LOOK, || self.take()).await {
                 Ok(due) => {
                     for (lane, delivery) in due.into_iter().flatten() {
@@ -116,6 +131,9 @@ impl Sender {
         drop(ended);
         // A panic was logged where it happened.
         drop(settling.await);
+        if let Err(error) = self.service.end_turn(&self.turn).await {
+            tracing::warn!(%error, "another node waits half a minute for its turn to send");
+        }
     }
 
     /// Takes what is due and not under way yet, if there is anything.

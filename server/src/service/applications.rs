@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::audit::Entry;
 use super::{Actor, Service, ServiceError};
-use crate::storage::{Application, ApplicationId, Scope};
+use crate::storage::{Application, ApplicationId, Scope, Snapshot, Together};
 
 /// What is needed to add an application.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
@@ -61,6 +61,15 @@ fn generate_key() -> String {
 /// The hash under which a key is stored. A key has 256 random bits: nothing is gained by stretching it.
 fn hash(key: &str) -> [u8; 32] {
     sha256(key.as_bytes())
+}
+
+/// API keys, by their hashes, that wait for their applications.
+pub(super) type Keys = Together<[u8; 32], Result<Option<Application>, ServiceError>>;
+
+fn by_keys(snapshot: &dyn Snapshot, hashes: Vec<[u8; 32]>) -> Result<Vec<Option<Application>>, ServiceError> {
+    let found = snapshot.applications_by_keys(&hashes)?;
+    let application = |hash| found.iter().find(|application| application.key_hash == hash).cloned();
+    Ok(hashes.into_iter().map(application).collect())
 }
 
 impl Service {
@@ -146,8 +155,12 @@ impl Service {
     ///
     /// # Errors
     /// The store's.
-    pub fn authenticate(&self, key: &str) -> Result<Option<Application>, ServiceError> {
+    pub async fn authenticate(&self, key: &str) -> Result<Option<Application>, ServiceError> {
         // The look-up is by hash: what its timing tells is about a hash that the caller can't choose.
-        self.store.read(|snapshot| Ok(snapshot.application_by_key(&hash(key))?))
+        let hash = hash(key);
+        if self.store.is_far() {
+            return self.store.read_together(&self.gathered.keys, hash, by_keys).await;
+        }
+        self.store.read(|snapshot| Ok(snapshot.application_by_key(&hash)?))
     }
 }

@@ -14,7 +14,7 @@ use symbolon_core::text::Name;
 
 use super::checkpoints::Checkpoint;
 use super::{Service, ServiceError, statistics, webhooks};
-use crate::storage::{ApplicationId, Challenge, Snapshot, StorageError, StoredEntry, Transaction};
+use crate::storage::{ApplicationId, AuditHead, Challenge, Snapshot, StorageError, StoredEntry, Transaction};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,12 +100,24 @@ impl Entry {
     }
 
     fn append_at(self, transaction: &dyn Transaction, actor: &Actor, now: Timestamp) -> Result<(), ServiceError> {
-        let (before, previous) = transaction.audit_head()?.map_or((0, [0; 32]), |head| (head.sequence, head.hash));
+        let (action, application) = (self.action, self.application);
+        self.count(transaction, now)?;
+        let entry = self.chained(transaction.audit_head()?.as_ref(), actor, now)?;
+        transaction.append_entry(&entry)?;
+        webhooks::post(transaction, action, entry.sequence, application, now)
+    }
+
+    /// Counts the entry for the dashboard, if it is of those that are counted.
+    fn count(&self, transaction: &dyn Transaction, now: Timestamp) -> Result<(), StorageError> {
+        let Some(detail) = statistics::counted(self.action) else { return Ok(()) };
+        let kind = self.details.get(detail).and_then(serde_json::Value::as_str).unwrap_or_default();
+        transaction.count(now, self.action, kind)
+    }
+
+    /// The entry as it is stored after `head`.
+    fn chained(self, head: Option<&AuditHead>, actor: &Actor, now: Timestamp) -> Result<StoredEntry, ServiceError> {
+        let (before, previous) = head.map_or((0, [0; 32]), |head| (head.sequence, head.hash));
         let sequence = before + 1;
-        if let Some(detail) = statistics::counted(self.action) {
-            let kind = self.details.get(detail).and_then(serde_json::Value::as_str).unwrap_or_default();
-            transaction.count(now, self.action, kind)?;
-        }
         let entry = AuditEntry {
             sequence,
             time: now,
@@ -117,9 +129,32 @@ impl Entry {
         };
         let entry = serde_json::to_string(&entry).map_err(|error| StorageError::Failed(error.to_string()))?;
         let hash = chain(&previous, &entry);
-        transaction.append_entry(&StoredEntry { sequence, time: now, entry, hash })?;
-        webhooks::post(transaction, self.action, sequence, self.application, now)
+        Ok(StoredEntry { sequence, time: now, entry, hash })
     }
+}
+
+/// Writes entries at the end of the chain, in their order. The clock was checked for each.
+///
+/// # Errors
+/// The store's.
+pub fn append_all<'a>(
+    transaction: &dyn Transaction,
+    entries: impl Iterator<Item = (Entry, &'a Actor, Timestamp)>,
+) -> Result<(), ServiceError> {
+    let mut head = transaction.audit_head()?;
+    let (mut stored, mut told) = (Vec::new(), Vec::new());
+    for (entry, actor, now) in entries {
+        let (action, application) = (entry.action, entry.application);
+        entry.count(transaction, now)?;
+        let entry = entry.chained(head.as_ref(), actor, now)?;
+        head = Some(AuditHead { sequence: entry.sequence, time: entry.time, hash: entry.hash });
+        told.push((action, entry.sequence, application, now));
+        stored.push(entry);
+    }
+    transaction.append_entries(&stored)?;
+    told.into_iter().try_for_each(|(action, sequence, application, now)| {
+        webhooks::post(transaction, action, sequence, application, now)
+    })
 }
 
 /// An entry as it is exported.

@@ -3,18 +3,20 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use symbolon_core::approval::ChallengeId;
 use symbolon_core::serial::SerialNumber;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-use crate::storage::TokenId;
+use crate::storage::{News, Store, TokenId};
 
 /// What somebody waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Bell {
     /// An application: what becomes of a challenge.
     Challenge(ChallengeId),
@@ -31,11 +33,51 @@ pub enum Bell {
 pub struct Bells {
     listened: Mutex<HashMap<Bell, Arc<Notify>>>,
     closed: AtomicBool,
+    /// Where other nodes are told of it.
+    nodes: OnceLock<mpsc::UnboundedSender<String>>,
 }
 
+/// So many bells are rung at a time when all are, since everybody who is woken asks the database.
+const AT_ONCE: usize = 64;
+
+/// The pause between them.
+const PAUSE: Duration = Duration::from_millis(50);
+
 impl Bells {
-    /// Wakes whoever waits for `bell`.
+    /// From now on these bells ring with those of the other nodes on the database, where there can be any.
+    pub fn join(self: &Arc<Self>, store: &Store) {
+        let bells = Arc::downgrade(self);
+        let heard = move |news| match (bells.upgrade(), news) {
+            // A bell that only a later version knows is none of ours.
+            (Some(bells), News::Of(bell)) => drop(serde_json::from_str(&bell).map(|bell| bells.ring_here(&bell))),
+            (Some(bells), News::Everything) => bells.ring_all(),
+            (None, _) => {}
+        };
+        if let Some(nodes) = store.nodes(Box::new(heard)) {
+            drop(self.nodes.set(nodes));
+        }
+    }
+
+    /// Wakes whoever waits for `bell`, here and on other nodes.
     pub fn ring(&self, bell: &Bell) {
+        self.ring_here(bell);
+        if let (Some(nodes), Ok(bell)) = (self.nodes.get(), serde_json::to_string(bell)) {
+            drop(nodes.send(bell));
+        }
+    }
+
+    /// Wakes everybody, a few at a time.
+    fn ring_all(self: Arc<Self>) {
+        let all: Vec<Bell> = self.listened.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        tokio::spawn(async move {
+            for some in all.chunks(AT_ONCE) {
+                some.iter().for_each(|bell| self.ring_here(bell));
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
+
+    fn ring_here(&self, bell: &Bell) {
         let listened = self.listened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(notify) = listened.get(bell) {
             notify.notify_waiters();

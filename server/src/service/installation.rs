@@ -83,19 +83,23 @@ pub fn authority(store: &Store, keyring: &Keyring) -> Result<Option<Authority>, 
     })
 }
 
-/// Stores a new authority.
+/// Stores a new authority, unless another node was faster; answers the one that is stored.
 ///
 /// # Errors
 /// The store's.
-pub async fn keep_authority(store: &Store, keyring: &Keyring, authority: &Authority) -> Result<(), ServiceError> {
-    let certificate = authority.certificate.clone();
-    let key = keyring.seal(Place::Meta(AUTHORITY_KEY), authority.key.as_bytes());
+pub async fn keep_authority(store: &Store, keyring: &Keyring, made: Authority) -> Result<Authority, ServiceError> {
+    let certificate = made.certificate.clone();
+    let key = keyring.seal(Place::Meta(AUTHORITY_KEY), made.key.as_bytes());
     store
         .write(move |transaction| {
-            transaction.set_meta(AUTHORITY, certificate.as_bytes())?;
-            Ok(transaction.set_meta(AUTHORITY_KEY, &key)?)
+            if transaction.meta(AUTHORITY)?.is_none() {
+                transaction.set_meta(AUTHORITY, certificate.as_bytes())?;
+                transaction.set_meta(AUTHORITY_KEY, &key)?;
+            }
+            Ok::<_, ServiceError>(())
         })
-        .await
+        .await?;
+    Ok(authority(store, keyring)?.unwrap_or(made))
 }
 
 impl Service {

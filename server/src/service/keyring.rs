@@ -12,7 +12,7 @@ use symbolon_core::signed::{PublicKey, SigningKey};
 
 use super::ServiceError;
 use super::tokens::UnlockChain;
-use crate::storage::{ApplicationId, DeliveryId, Store, Transaction, WebhookId};
+use crate::storage::{ApplicationId, DeliveryId, Snapshot, Store, Transaction, WebhookId};
 
 /// Seals the data key and nothing else; lives outside the database.
 #[derive(Debug)]
@@ -93,23 +93,16 @@ impl Keyring {
     /// # Errors
     /// [`ServiceError::Sealed`] when the master key is not the one that the database was made with.
     pub async fn open(store: &Store, master: MasterKey) -> Result<Self, ServiceError> {
-        let existing = store.read(|snapshot| Ok::<_, ServiceError>(snapshot.meta(DATA_KEY)?))?;
-        match existing {
-            Some(sealed) => store.read(|snapshot| {
-                let data = open_data_key(&master, &sealed)?;
-                let rows = SealingKey::derive(&data, Label::ServerRow);
-                let read = |key| -> Result<SecretBytes, ServiceError> {
-                    let sealed = snapshot.meta(key)?.ok_or(ServiceError::Sealed)?;
-                    rows.open(Place::Meta(key).associated_data().as_bytes(), &sealed).map_err(|_| ServiceError::Sealed)
+        match store.read(|snapshot| Self::read(snapshot, &master))? {
+            Some(keyring) => Ok(keyring),
+            None => {
+                let work = move |transaction: &dyn Transaction| match Self::read(transaction, &master)? {
+                    // Another node was faster.
+                    Some(keyring) => Ok(keyring),
+                    None => Self::make(transaction, &master),
                 };
-                let setup = Setup::from_bytes(&read(OPAQUE)?).map_err(|_| ServiceError::Sealed)?;
-                let identity = Secret::from_slice(read(IDENTITY)?.expose())
-                    .and_then(|secret| SigningKey::from_secret(&secret))
-                    .ok_or(ServiceError::Sealed)?;
-                let decoy = read(DECOY)?.expose().to_vec();
-                Ok(Self::new(&data, rows, setup, identity, decoy))
-            }),
-            None => store.write(move |transaction| Self::make(transaction, &master)).await,
+                store.write(work).await
+            }
         }
     }
 
@@ -126,6 +119,30 @@ impl Keyring {
         let data = open_data_key(old, &sealed)?;
         let sealed = new.0.seal(&mut OsRng, Place::Meta(DATA_KEY).associated_data().as_bytes(), data.expose());
         Ok(transaction.set_meta(DATA_KEY, &sealed)?)
+    }
+
+    /// Whether the installation has keys already.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn is_made(store: &Store) -> Result<bool, ServiceError> {
+        store.read(|snapshot| Ok(snapshot.meta(DATA_KEY)?.is_some()))
+    }
+
+    fn read(snapshot: &dyn Snapshot, master: &MasterKey) -> Result<Option<Self>, ServiceError> {
+        let Some(sealed) = snapshot.meta(DATA_KEY)? else { return Ok(None) };
+        let data = open_data_key(master, &sealed)?;
+        let rows = SealingKey::derive(&data, Label::ServerRow);
+        let read = |key| -> Result<SecretBytes, ServiceError> {
+            let sealed = snapshot.meta(key)?.ok_or(ServiceError::Sealed)?;
+            rows.open(Place::Meta(key).associated_data().as_bytes(), &sealed).map_err(|_| ServiceError::Sealed)
+        };
+        let setup = Setup::from_bytes(&read(OPAQUE)?).map_err(|_| ServiceError::Sealed)?;
+        let identity = Secret::from_slice(read(IDENTITY)?.expose())
+            .and_then(|secret| SigningKey::from_secret(&secret))
+            .ok_or(ServiceError::Sealed)?;
+        let decoy = read(DECOY)?.expose().to_vec();
+        Ok(Some(Self::new(&data, rows, setup, identity, decoy)))
     }
 
     fn make(transaction: &dyn Transaction, master: &MasterKey) -> Result<Self, ServiceError> {

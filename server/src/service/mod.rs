@@ -27,6 +27,7 @@ pub mod push;
 pub mod sessions;
 pub mod statistics;
 pub mod tokens;
+pub mod turns;
 pub mod users;
 pub mod verification;
 pub mod visits;
@@ -80,6 +81,16 @@ pub struct Service {
     pub trust: Arc<attestation::Trust>,
     /// The language of mails; `None` where no mail server is configured.
     pub mail: Option<mail::Language>,
+    /// What is asked and decided together with others of its kind.
+    pub gathered: Arc<Gathered>,
+}
+
+/// Questions that come by the thousand, and share the price of the database's answer.
+#[derive(Default)]
+pub struct Gathered {
+    keys: Arc<applications::Keys>,
+    subjects: Arc<verification::Subjects>,
+    rights: Arc<verification::Rights>,
 }
 
 /// What tickets and activated tokens are told of this server.
@@ -199,6 +210,7 @@ pub(crate) mod tests {
             trust: Arc::default(),
             push: Arc::default(),
             mail: None,
+            gathered: Arc::default(),
         }
     }
 }

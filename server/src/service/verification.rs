@@ -4,6 +4,8 @@
 //! a step is taken by a conditional update, so that of many requests with the same code one wins, and the counters and
 //! the audit entry are written with the decision.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use symbolon_core::otp::window::{Match, judge, judge_event};
 use symbolon_core::otp::{Code, OtpKey, TimeStep};
@@ -15,7 +17,9 @@ use super::audit::Entry;
 use super::keyring::{Place, StoredKeys};
 use super::tokens::listed_code;
 use super::{Actor, Service, ServiceError, audit, policies};
-use crate::storage::{Counter, LockState, Origin, Snapshot, Token, TokenState, Transaction, User};
+use crate::storage::{
+    Accept, Counter, LockState, Origin, Snapshot, Taken, Together, Token, TokenState, Transaction, User, UserId,
+};
 
 /// Whose code it is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,14 +122,7 @@ impl Service {
     /// [`ServiceError::ClockBehind`] and the store's; never when a code is wrong.
     pub async fn verify(&self, actor: Actor, subject: Subject, code: Code) -> Result<Verdict, ServiceError> {
         let now = self.clock.now();
-        let read = self.store.read(|snapshot| {
-            let Some((user, tokens)) = candidates(snapshot, &subject, now)? else { return Ok(None) };
-            let policy = policies::effective(snapshot, user.group.as_ref())?;
-            let tokens = tokens.into_iter().map(|token| Ok((needs_reset(snapshot, &token)?, token)));
-            let tokens = tokens.collect::<Result<Vec<_>, ServiceError>>()?;
-            Ok::<_, ServiceError>(Some((user, tokens, policy)))
-        })?;
-        let Some((user, tokens, policy)) = read else {
+        let Some(Holder { user, tokens, policy }) = self.look_up(&subject, now).await? else {
             return self.refuse_unknown(actor, subject, now).await;
         };
         // A locked user's code is not even compared: the time it takes must tell nothing.
@@ -139,7 +136,26 @@ impl Service {
                 found.push(Candidate { token, found: judged });
             }
         }
+        if let Some(right) = Right::of(&actor, &user, &found, &policy, now) {
+            let (serial, name) = (right.token.serial, right.user.name.clone());
+            if self.store.write_together(&self.gathered.rights, right, take_all).await? {
+                return Ok(Verdict::Accepted { token: serial, user: name, temporary: false });
+            }
+        }
         self.store.write(move |transaction| decide(transaction, &actor, &user, found, &policy, now)).await
+    }
+
+    async fn look_up(&self, subject: &Subject, now: Timestamp) -> Result<Option<Holder>, ServiceError> {
+        match subject {
+            Subject::User(name) if self.store.is_far() => {
+                self.store.read_together(&self.gathered.subjects, (name.clone(), now), holders).await
+            }
+            _ => self.store.read(|snapshot| {
+                let Some((user, tokens)) = candidates(snapshot, subject, now)? else { return Ok(None) };
+                let policy = policies::effective(snapshot, user.group.as_ref())?;
+                Ok(Some(Holder::new(snapshot, user, tokens, policy)?))
+            }),
+        }
     }
 
     fn judge(
@@ -223,8 +239,108 @@ fn candidates(
             (user, vec![token])
         }
     };
-    tokens.retain(|token| token.state == TokenState::Active && !token.has_ended(now));
+    tokens.retain(|token| is_candidate(token, now));
     Ok((user.enabled && !tokens.is_empty()).then_some((user, tokens)))
+}
+
+fn is_candidate(token: &Token, now: Timestamp) -> bool {
+    token.state == TokenState::Active && !token.has_ended(now)
+}
+
+/// A user whose tokens may show the code.
+#[derive(Clone)]
+pub(super) struct Holder {
+    user: User,
+    /// The active tokens, each with whether it needs a reset first.
+    tokens: Vec<(bool, Token)>,
+    policy: Policy,
+}
+
+impl Holder {
+    fn new(snapshot: &dyn Snapshot, user: User, tokens: Vec<Token>, policy: Policy) -> Result<Self, ServiceError> {
+        let tokens = tokens.into_iter().map(|token| Ok((needs_reset(snapshot, &token)?, token)));
+        Ok(Self { user, tokens: tokens.collect::<Result<_, ServiceError>>()?, policy })
+    }
+}
+
+/// Users whose codes wait to be judged.
+pub(super) type Subjects = Together<(Name, Timestamp), Result<Option<Holder>, ServiceError>>;
+
+/// Finds many users as [`candidates`] finds one.
+fn holders(snapshot: &dyn Snapshot, asked: Vec<(Name, Timestamp)>) -> Result<Vec<Option<Holder>>, ServiceError> {
+    let names: Vec<Name> = asked.iter().map(|(name, _)| name.clone()).collect();
+    let users = snapshot.users_by_names(&names)?;
+    let ids: Vec<_> = users.iter().filter(|user| user.enabled).map(|user| user.id).collect();
+    let mut tokens: HashMap<UserId, Vec<Token>> = HashMap::new();
+    for token in snapshot.tokens_of_all(&ids)? {
+        tokens.entry(token.user).or_default().push(token);
+    }
+    let mut policies: HashMap<Option<Name>, Policy> = HashMap::new();
+    let mut found = HashMap::with_capacity(users.len());
+    for user in users {
+        let Some(tokens) = tokens.remove(&user.id) else { continue };
+        let policy = match policies.get(&user.group) {
+            Some(known) => known.clone(),
+            None => {
+                let policy = policies::effective(snapshot, user.group.as_ref())?;
+                policies.insert(user.group.clone(), policy.clone());
+                policy
+            }
+        };
+        found.insert(user.name.clone(), Holder::new(snapshot, user, tokens, policy)?);
+    }
+    let holder = |(name, now): (Name, Timestamp)| {
+        let mut holder = found.get(&name).cloned()?;
+        holder.tokens.retain(|(_, token)| is_candidate(token, now));
+        Some(holder).filter(|holder| !holder.tokens.is_empty())
+    };
+    Ok(asked.into_iter().map(holder).collect())
+}
+
+/// A code that is right as far as was read: it counts if nobody decides about its token or user first.
+pub(super) struct Right {
+    actor: Actor,
+    user: User,
+    token: Token,
+    taken: Taken,
+    now: Timestamp,
+}
+
+/// Right codes that wait to be taken.
+pub(super) type Rights = Together<Right, Result<bool, ServiceError>>;
+
+impl Right {
+    /// The first candidate that fits. Where a success changes more than its token, [`decide`] has to.
+    fn of(actor: &Actor, user: &User, candidates: &[Candidate], policy: &Policy, now: Timestamp) -> Option<Self> {
+        let Candidate { token, found } = candidates.iter().find(|candidate| candidate.found.refusal().is_none())?;
+        if user.lock != user.lock.succeeded() || token.lock.lock.holds(now) {
+            return None;
+        }
+        let taken = taken(token, *found, policy, now)?;
+        Some(Self { actor: actor.clone(), user: user.clone(), token: token.clone(), taken, now })
+    }
+}
+
+/// Takes what right codes stand for, each if nothing was decided about its token and user since they were read, with its
+/// entry in the audit. What is not taken is left to [`decide`].
+fn take_all(transaction: &dyn Transaction, rights: Vec<Right>) -> Result<Vec<bool>, ServiceError> {
+    if rights.iter().any(|right| audit::check_clock(transaction, right.now).is_err()) {
+        return Ok(vec![false; rights.len()]);
+    }
+    let accepts: Vec<_> = rights
+        .iter()
+        .map(|right| Accept { token: &right.token, user: &right.user, taken: right.taken, now: right.now })
+        .collect();
+    let taken = transaction.accept_all(&accepts)?;
+    let accepted = rights.iter().zip(&taken).filter(|(_, taken)| **taken);
+    let entries = accepted.map(|(right, _)| (acceptance(&right.token, &right.user), &right.actor, right.now));
+    audit::append_all(transaction, entries)?;
+    Ok(taken)
+}
+
+fn acceptance(token: &Token, user: &User) -> Entry {
+    let entry = Entry::new("code.accepted").user(&user.name).token(token.serial);
+    if token.origin == Origin::Temporary { entry.detail("factors", vec!["temporary"]) } else { entry }
 }
 
 /// Whether a token may have counted on after the backup that the database comes from: only a reset tells how far.
@@ -266,12 +382,8 @@ fn accepted(
     if user.lock != user.lock.succeeded() {
         transaction.set_user_lock(user.id, &user.lock.succeeded())?;
     }
+    acceptance(token, user).append(transaction, actor, now)?;
     let temporary = token.origin == Origin::Temporary;
-    let mut entry = Entry::new("code.accepted").user(&user.name).token(token.serial);
-    if temporary {
-        entry = entry.detail("factors", vec!["temporary"]);
-    }
-    entry.append(transaction, actor, now)?;
     Ok(Verdict::Accepted { token: token.serial, user: user.name.clone(), temporary })
 }
 
@@ -289,18 +401,27 @@ fn accept(
         return Ok(false);
     }
     Ok(match (found, token.counter) {
-        (Found::Step(Match::Accepted(step)), Counter::Time { period, state }) => {
-            let after = state.accepted(step, TimeStep::at(now, period), policy.max_time_steps.get());
-            transaction.accept_step(token, user, step, after.drift, now)?
-        }
         (Found::Event(Match::Accepted(code)), Counter::Listed { .. }) => {
             transaction.accept_listed(token, user, code, now)?
         }
-        (Found::Event(Match::Accepted(counter)), Counter::Event { .. }) => {
-            transaction.accept_event(token, user, counter, now)?
-        }
-        _ => false,
+        _ => match taken(token, found, policy, now) {
+            Some(Taken::Step { step, drift }) => transaction.accept_step(token, user, step, drift, now)?,
+            Some(Taken::Event(counter)) => transaction.accept_event(token, user, counter, now)?,
+            None => false,
+        },
     })
+}
+
+/// What an accepted code takes from its token; `None` for any other.
+fn taken(token: &Token, found: Found, policy: &Policy, now: Timestamp) -> Option<Taken> {
+    match (found, token.counter) {
+        (Found::Step(Match::Accepted(step)), Counter::Time { period, state }) => {
+            let drift = state.accepted(step, TimeStep::at(now, period), policy.max_time_steps.get()).drift;
+            Some(Taken::Step { step, drift })
+        }
+        (Found::Event(Match::Accepted(counter)), Counter::Event { .. }) => Some(Taken::Event(counter)),
+        _ => None,
+    }
 }
 
 /// Refuses a code, on the state as it is now: other decisions may have come first.

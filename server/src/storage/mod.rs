@@ -9,10 +9,13 @@ mod challenges;
 mod models;
 mod moves;
 mod outbox;
+pub mod postgres;
 mod push;
+mod sql;
 pub mod sqlite;
 mod statistics;
 mod store;
+mod together;
 mod traits;
 mod visits;
 mod webhooks;
@@ -24,7 +27,8 @@ pub use moves::*;
 pub use outbox::*;
 pub use push::*;
 pub use statistics::*;
-pub use store::{Acknowledge, Backend, Finished, Job, Store};
+pub use store::{Acknowledge, Backend, Finished, Heard, Job, News, Store};
+pub use together::Together;
 pub use traits::*;
 pub use visits::*;
 pub use webhooks::*;
@@ -44,9 +48,17 @@ pub enum StorageError {
     /// Another process holds the database for too long.
     #[error("the database is busy: another process holds it")]
     Busy,
+    /// The database can't be reached, or has gone away in the middle.
+    #[error("the database can't be reached: {0}")]
+    Unreachable(String),
     /// What was to be added exists already.
     #[error("it exists already")]
     Exists,
+    /// PostgreSQL is backed up by its own means.
+    #[error(
+        "this database is PostgreSQL: back it up and restore it with its own tools, such as pg_dump or pg_basebackup"
+    )]
+    Elsewhere,
     /// A row that can't be read as what it should be.
     #[error("the database holds a damaged {0}")]
     Damaged(&'static str),

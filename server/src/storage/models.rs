@@ -15,7 +15,7 @@ use symbolon_core::text::{Name, Text};
 pub struct UserId(pub i64);
 
 /// A token's row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TokenId(pub i64);
 
 /// An application's row.
@@ -154,6 +154,33 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
     /// When it ends, for temporary ones.
     pub expires_at: Option<Timestamp>,
+}
+
+/// A right code that waits to be taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Accept<'a> {
+    /// The token, as it was read.
+    pub token: &'a Token,
+    /// Its user, as read.
+    pub user: &'a User,
+    /// What the code stands for.
+    pub taken: Taken,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What an accepted code takes from its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// A time step, and how the token's clock goes then.
+    Step {
+        /// The step.
+        step: TimeStep,
+        /// The drift after it.
+        drift: i64,
+    },
+    /// An event.
+    Event(u64),
 }
 
 /// How far a token is. `locked` and `expired` are seen from the lock and the ticket; they are no states of their own

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Snapshot, StorageError, Transaction};
 
-/// A database: SQLite, and later others.
+/// A database: SQLite or PostgreSQL.
 pub trait Backend: Send + Sync + 'static {
     /// Runs `work` on one consistent state, on this thread. Some microseconds where it reads single rows.
     ///
@@ -26,7 +26,31 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// [`StorageError::Exists`] when the file exists; the disk's.
     fn copy_to(&self, path: &Path) -> Result<(), StorageError>;
+
+    /// Whether a read waits for another process. Then those that come together are better asked together.
+    fn is_far(&self) -> bool {
+        false
+    }
+
+    /// Joins the other nodes on the database: what is sent they hear, and what they send is given to `heard`. `None` where
+    /// there are no others.
+    fn nodes(&self, heard: Heard) -> Option<mpsc::UnboundedSender<String>> {
+        drop(heard);
+        None
+    }
 }
+
+/// What is heard from other nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// What one of them told.
+    Of(String),
+    /// Something may have been told that was not heard: whoever waits for anything should look.
+    Everything,
+}
+
+/// Called with what other nodes tell.
+pub type Heard = Box<dyn Fn(News) + Send + Sync>;
 
 /// A transaction on its way to the writer, which calls it with the open transaction, or with why there is none.
 pub type Job = Box<dyn FnOnce(Result<&dyn Transaction, StorageError>) -> Finished + Send>;
@@ -50,6 +74,21 @@ impl Store {
     /// A store over `backend`.
     pub fn new(backend: impl Backend) -> Self {
         Self(Arc::new(backend))
+    }
+
+    pub(super) fn submit(&self, job: Job) -> Result<(), StorageError> {
+        self.0.submit(job)
+    }
+
+    /// Whether a read waits for another process.
+    #[must_use]
+    pub fn is_far(&self) -> bool {
+        self.0.is_far()
+    }
+
+    /// Joins the other nodes on the database, where there can be any.
+    pub fn nodes(&self, heard: Heard) -> Option<mpsc::UnboundedSender<String>> {
+        self.0.nodes(heard)
     }
 
     /// Reads single rows from one consistent state, on the caller's thread: a hop to another costs more than the read.

@@ -9,13 +9,23 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
 
 use super::{
-    Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
+    Accept, Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
     Idempotent, LockState, Moves, Outbox, PushAddresses, Statistics, StorageError, StoredAttestation, StoredEntry,
     StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks, WriteAdministrators,
     WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits, WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
+
+/// A trait that is all of some traits, and that whatever has them all has.
+macro_rules! all_of {
+    ($(#[$doc:meta])* $name:ident: $($part:ident),+) => {
+        $(#[$doc])*
+        pub trait $name: $($part +)* {}
+
+        impl<T: $($part +)*> $name for T {}
+    };
+}
 
 /// Named values of the installation itself: its keys (sealed), its address.
 pub trait Meta {
@@ -29,6 +39,8 @@ pub trait Users {
     fn user_by_name(&self, name: &Name) -> Result<Option<User>>;
     /// The user of this row.
     fn user(&self, id: UserId) -> Result<Option<User>>;
+    /// Those of these users who are there, in no order.
+    fn users_by_names(&self, names: &[Name]) -> Result<Vec<User>>;
     /// Users whose name or address contains `search`, by name, after `after`, at most `limit`.
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>>;
     /// The groups that users are in, by name, each with the number of its users.
@@ -45,6 +57,8 @@ pub trait Tokens {
     fn token(&self, id: TokenId) -> Result<Option<Token>>;
     /// All tokens of a user, oldest first.
     fn tokens_of(&self, user: UserId) -> Result<Vec<Token>>;
+    /// All tokens of some users, oldest first.
+    fn tokens_of_all(&self, users: &[UserId]) -> Result<Vec<Token>>;
 }
 
 /// Tickets and handshakes, read.
@@ -59,6 +73,8 @@ pub trait Activations {
 pub trait Applications {
     /// The application whose key has this hash.
     fn application_by_key(&self, key_hash: &[u8; 32]) -> Result<Option<Application>>;
+    /// Those applications whose keys have these hashes, in no order.
+    fn applications_by_keys(&self, key_hashes: &[[u8; 32]]) -> Result<Vec<Application>>;
     /// The application with this name.
     fn application_by_name(&self, name: &Name) -> Result<Option<Application>>;
     /// All applications, by name.
@@ -126,47 +142,11 @@ pub trait Epochs {
     fn unconfirmed(&self) -> Result<Vec<TokenId>>;
 }
 
-/// One consistent state of everything.
-pub trait Snapshot:
-    Meta
-    + Users
-    + Tokens
-    + Activations
-    + Applications
-    + Challenges
-    + Attestations
-    + Moves
-    + Policies
-    + Audit
-    + Epochs
-    + Administrators
-    + Outbox
-    + PushAddresses
-    + Webhooks
-    + Visits
-    + Statistics
-{
-}
-
-impl<T> Snapshot for T where
-    T: Meta
-        + Users
-        + Tokens
-        + Activations
-        + Applications
-        + Challenges
-        + Attestations
-        + Moves
-        + Policies
-        + Audit
-        + Epochs
-        + Administrators
-        + Outbox
-        + PushAddresses
-        + Webhooks
-        + Visits
-        + Statistics
-{
+all_of! {
+    /// One consistent state of everything.
+    Snapshot:
+        Meta, Users, Tokens, Activations, Applications, Challenges, Attestations, Moves, Policies, Audit, Epochs,
+        Administrators, Outbox, PushAddresses, Webhooks, Visits, Statistics
 }
 
 /// Values of the installation, written.
@@ -203,6 +183,9 @@ pub trait WriteTokens {
     fn accept_event(&self, token: &Token, user: &User, counter: u64, now: Timestamp) -> Result<bool>;
     /// Takes one of a temporary token's codes under the same conditions, if it is not among the spent; then it is.
     fn accept_listed(&self, token: &Token, user: &User, code: u64, now: Timestamp) -> Result<bool>;
+    /// Takes the steps and events of many tokens under the same conditions, of each token at most one. Whether each was
+    /// taken.
+    fn accept_all(&self, accepts: &[Accept<'_>]) -> Result<Vec<bool>>;
     /// Removes a token with its ticket and handshakes.
     fn delete_token(&self, id: TokenId) -> Result<()>;
 }
@@ -287,6 +270,8 @@ pub trait WritePolicies {
 pub trait WriteAudit {
     /// Appends an entry.
     fn append_entry(&self, entry: &StoredEntry) -> Result<()>;
+    /// Appends entries, in their order.
+    fn append_entries(&self, entries: &[StoredEntry]) -> Result<()>;
 }
 
 /// What a database that comes from a backup must know of itself, written.
@@ -297,47 +282,10 @@ pub trait WriteEpochs {
     fn set_unconfirmed(&self, token: TokenId, unconfirmed: bool) -> Result<bool>;
 }
 
-/// A transaction that changes things. It has the database to itself: what it read has not changed when it writes.
-pub trait Transaction:
-    Snapshot
-    + WriteMeta
-    + WriteUsers
-    + WriteTokens
-    + WriteActivations
-    + WriteApplications
-    + WriteChallenges
-    + WriteAttestations
-    + WriteMoves
-    + WritePolicies
-    + WriteAudit
-    + WriteEpochs
-    + WriteAdministrators
-    + WriteOutbox
-    + WritePushAddresses
-    + WriteWebhooks
-    + WriteVisits
-    + WriteStatistics
-{
-}
-
-impl<T> Transaction for T where
-    T: Snapshot
-        + WriteMeta
-        + WriteUsers
-        + WriteTokens
-        + WriteActivations
-        + WriteApplications
-        + WriteChallenges
-        + WriteAttestations
-        + WriteMoves
-        + WritePolicies
-        + WriteAudit
-        + WriteEpochs
-        + WriteAdministrators
-        + WriteOutbox
-        + WritePushAddresses
-        + WriteWebhooks
-        + WriteVisits
-        + WriteStatistics
-{
+all_of! {
+    /// A transaction that changes things. It has the database to itself: what it read has not changed when it writes.
+    Transaction:
+        Snapshot, WriteMeta, WriteUsers, WriteTokens, WriteActivations, WriteApplications, WriteChallenges,
+        WriteAttestations, WriteMoves, WritePolicies, WriteAudit, WriteEpochs, WriteAdministrators, WriteOutbox,
+        WritePushAddresses, WriteWebhooks, WriteVisits, WriteStatistics
 }

@@ -50,6 +50,8 @@ pub(crate) fn applications_are_found_by_key_and_name(database: &Database) {
     let store = database.open();
     let first = add_application(&store, 1);
     let second = add_application(&store, 2);
+    let both = store.read(|snapshot| snapshot.applications_by_keys(&[[2; 32], [7; 32], [1; 32]])).unwrap();
+    assert_eq!(both.len(), 2);
     let by_key = |hash: [u8; 32]| store.read(|snapshot| snapshot.application_by_key(&hash)).unwrap();
     assert_eq!(by_key([1; 32]).as_ref(), Some(&first));
     assert_eq!(store.read(|snapshot| snapshot.application_by_name(&second.name)).unwrap().as_ref(), Some(&second));
@@ -77,12 +79,31 @@ pub(crate) fn the_audit_is_read_in_order_and_from_its_head(database: &Database) 
     assert_eq!(entries(256, 3), vec![entry(256), entry(257), entry(258)]);
     assert_eq!(entries(300, 9), vec![entry(300)]);
     assert_eq!(entries(301, 9), vec![]);
+    let more: Vec<_> = (301..=310).map(entry).collect();
+    write(&store, move |transaction| transaction.append_entries(&more));
+    write(&store, |transaction| transaction.append_entries(&[]));
+    assert_eq!(entries(309, 9), vec![entry(309), entry(310)]);
     assert_eq!(try_write(&store, |transaction| transaction.append_entry(&entry(300))), Err(StorageError::Exists));
     let head = write(&store, |transaction| {
-        transaction.append_entry(&entry(301))?;
+        transaction.append_entry(&entry(311))?;
         transaction.audit_head()
     });
-    assert_eq!(head.unwrap().sequence, 301);
+    assert_eq!(head.unwrap().sequence, 311);
+}
+
+pub(crate) fn the_audit_is_searched_from_its_end(database: &Database) {
+    let store = database.open();
+    write(&store, |transaction| (1..=30).try_for_each(|sequence| transaction.append_entry(&entry(sequence))));
+    let found = |parts: [&str; 4], from, before, limit| {
+        let parts = parts.map(str::to_owned);
+        let found = store.read(move |snapshot| snapshot.find_entries(&parts, from, before, limit)).unwrap();
+        found.iter().map(|entry| entry.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(found(["", "", "", ""], 0, 30, 3), [29, 28, 27]);
+    assert_eq!(found(["sequence", "", "2", "}"], 1, 31, 9), [29, 28, 27, 26, 25, 24, 23, 22, 21]);
+    assert_eq!(found(["\":3", "", "", ""], 1, 30, 9), [3]);
+    assert_eq!(found(["Sequence", "", "", ""], 1, 31, 9), Vec::<u64>::new(), "letters count as they are");
+    assert_eq!(found(["%", "", "", "_"], 1, 31, 9), Vec::<u64>::new());
 }
 
 pub(crate) fn what_is_kept_is_there_after_a_restart(database: &Database) {

@@ -51,6 +51,16 @@ pub(crate) fn users_are_listed_by_name_and_searched(database: &Database) {
     assert!(list(Some("\\"), None, 99).is_empty());
 }
 
+pub(crate) fn groups_are_told_with_the_number_of_their_users(database: &Database) {
+    let store = database.open();
+    for (name, group) in [("ann", Some("staff")), ("bob", None), ("cid", Some("board")), ("dan", Some("staff"))] {
+        let member = User { group: group.map(|group| group.parse().unwrap()), ..user(name) };
+        write(&store, move |transaction| transaction.insert_user(&member));
+    }
+    let groups = store.read(|snapshot| snapshot.groups()).unwrap();
+    assert_eq!(groups, [("board".parse().unwrap(), 1), ("staff".parse().unwrap(), 2)]);
+}
+
 pub(crate) fn a_name_is_given_once(database: &Database) {
     let store = database.open();
     add_user(&store, "alice");

@@ -4,7 +4,7 @@ use symbolon_core::otp::window::TimeState;
 use symbolon_core::otp::{Digits, Hash, Period};
 use symbolon_core::serial::SerialNumber;
 use symbolon_server::storage::{
-    Counter, Lock, LockState, Origin, StorageError, Store, TicketRecord, Token, TokenState, User,
+    Accept, Counter, Lock, LockState, Origin, StorageError, Store, Taken, TicketRecord, Token, TokenState, User,
 };
 
 use crate::samples::{add_holder, add_token, add_user, at, device, handshake, lock, step, token};
@@ -172,6 +172,53 @@ pub(crate) fn nothing_is_taken_when_a_decision_came_between(database: &Database)
         stored(&store, &token).lock,
         LockState { slow_failures: 50, slow_since: Some(at(0)), ..Default::default() }
     );
+}
+
+pub(crate) fn many_codes_are_taken_together_each_by_its_own_merits(database: &Database) {
+    let store = database.open();
+    let holders: Vec<(User, Token)> = (1..=6)
+        .map(|number| {
+            let user = add_user(&store, &format!("user {number}"));
+            let counter = if number == 2 { Counter::Event { next: 5 } } else { token(&user, number).counter };
+            let token = add_token(&store, Token { counter, ..token(&user, number) });
+            (user, token)
+        })
+        .collect();
+    assert!(take_step(&store, &holders[2].1, &holders[2].0, 100));
+    let locked = User { lock: LockState { failures: 1, ..LockState::default() }, ..holders[3].0.clone() };
+    write(&store, move |transaction| transaction.update_user(&locked));
+    let disabled = User { enabled: false, ..holders[4].0.clone() };
+    write(&store, move |transaction| transaction.update_user(&disabled));
+    let asked = holders.clone();
+    let taken = write(&store, move |transaction| {
+        let step = Taken::Step { step: step(100), drift: 1 };
+        let accepts: Vec<_> = asked
+            .iter()
+            .chain([&asked[0], &asked[1]])
+            .map(|(user, token)| {
+                let event = matches!(token.counter, Counter::Event { .. });
+                Accept { token, user, taken: if event { Taken::Event(7) } else { step }, now: at(3) }
+            })
+            .collect();
+        transaction.accept_all(&accepts)
+    });
+    // The third was used, the fourth's user has failed meanwhile, the fifth's is disabled; the last two come twice.
+    assert_eq!(taken, [true, true, false, false, false, true, false, false]);
+    assert_eq!(stored(&store, &holders[1].1).counter, Counter::Event { next: 8 });
+    let state = TimeState { last: Some(step(100)), drift: 1, drift_at_reset: 0 };
+    let first = stored(&store, &holders[0].1);
+    assert_eq!((first.counter, first.last_used_at), (Counter::Time { period: Period::STANDARD, state }, Some(at(3))));
+    store
+        .read(|snapshot| {
+            let names = ["user 2", "nobody", "user 1"].map(|name| name.parse().unwrap());
+            let mut users = snapshot.users_by_names(&names)?;
+            users.sort_by_key(|user| user.id);
+            assert_eq!(users, [holders[0].0.clone(), holders[1].0.clone()]);
+            let tokens = snapshot.tokens_of_all(&[holders[1].0.id, holders[5].0.id])?;
+            assert_eq!(tokens.iter().map(|token| token.id).collect::<Vec<_>>(), [holders[1].1.id, holders[5].1.id]);
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
 }
 
 pub(crate) fn a_lock_is_written_without_the_rest(database: &Database) {

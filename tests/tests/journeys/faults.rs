@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand_core::{OsRng, RngCore as _};
-use symbolon_tests::{Caller, Imported, Installation, Phone, Server, accepted, program, reason, skip};
+use symbolon_tests::{Caller, Imported, Installation, Phone, Server, accepted, program, reason, rounds, skip};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -48,7 +48,7 @@ async fn killed_under_load_it_loses_nothing_that_was_acknowledged() {
     let caller = server.caller("verify");
     let mut loads: Vec<Load> =
         tokens.into_iter().map(|token| Load { token, next: 0, acknowledged: Vec::new() }).collect();
-    for round in 0..5 {
+    for round in 0..rounds(5, 50) {
         let running: Vec<_> = loads.drain(..).map(|load| tokio::spawn(load.run(caller.anew()))).collect();
         tokio::time::sleep(Duration::from_millis(u64::from(100 + OsRng.next_u32() % 400))).await;
         server.kill();

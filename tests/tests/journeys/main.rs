@@ -27,6 +27,7 @@ mod journey;
 mod lockout;
 mod mail;
 mod moving;
+mod nodes;
 mod offline;
 mod people;
 mod pin;

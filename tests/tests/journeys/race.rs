@@ -7,10 +7,10 @@ use serde_json::Value;
 use symbolon_tests::{Caller, Imported, Server, accepted, reason};
 use tokio::sync::Barrier;
 
-const CALLERS: usize = 64;
+pub(crate) const CALLERS: usize = 64;
 
 /// Sends one code from all callers at once; answers how often which answer came.
-async fn race(callers: &[Caller], user: &str, code: &str) -> HashMap<String, usize> {
+pub(crate) async fn race(callers: &[Caller], user: &str, code: &str) -> HashMap<String, usize> {
     let barrier = Arc::new(Barrier::new(callers.len()));
     let racers: Vec<_> = callers
         .iter()
@@ -32,7 +32,7 @@ async fn race(callers: &[Caller], user: &str, code: &str) -> HashMap<String, usi
     answers
 }
 
-fn one_winner() -> HashMap<String, usize> {
+pub(crate) fn one_winner() -> HashMap<String, usize> {
     HashMap::from([("accepted".to_owned(), 1), ("replayed".to_owned(), CALLERS - 1)])
 }
 

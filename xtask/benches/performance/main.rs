@@ -10,6 +10,7 @@ mod commit;
 mod load;
 mod machine;
 mod nothing;
+mod postgres;
 mod report;
 mod server;
 mod verify;
@@ -33,6 +34,9 @@ const CLIENTS: [usize; 4] = [1, 8, 32, 128];
 
 /// What the disk allows: the reference for verifications.
 const COMMIT: &str = "sqlite_one_row_commit";
+
+/// What PostgreSQL allows: the reference for verifications on it.
+const UPDATE: &str = "pgbench_one_row_update";
 
 /// Measures Symbolon on this machine.
 #[derive(Debug, Parser)]
@@ -86,12 +90,20 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         measure_nothing(&mut report)?;
     }
     let mut disk = Disk::new(folder.path())?;
-    if ["verify", "activation", "memory", "startup"].iter().any(|group| report.wants(group)) {
+    if ["verify_sqlite", "verify_wrong", "activation", "memory", "startup", "import"]
+        .iter()
+        .any(|group| report.wants(group))
+    {
         let program = command_line.server.as_deref().context("--server names the server's program")?;
         measure_server(&mut report, program, folder.path().join("server"), command_line.tokens, &mut disk)?;
     } else if report.wants(COMMIT) {
         disk.burst()?;
         report.add(COMMIT, disk.per_second()?, "1/s");
+    }
+
+    if report.wants("verify_postgres") || report.wants(UPDATE) {
+        let program = command_line.server.as_deref().context("--server names the server's program")?;
+        measure_postgres(&mut report, program, folder.path().join("node"), command_line.tokens)?;
     }
 
     println!("\n{}", report.table());
@@ -125,7 +137,7 @@ fn measure_server(report: &mut Report, program: &Path, folder: PathBuf, tokens: 
     let database = server::Database::new(program, folder);
     // The first start makes the keys and the tables; what is measured later is an ordinary start.
     database.start()?.stop()?;
-    let members = Members::import(&database, tokens, report)?;
+    let members = Members::import(&database, tokens, "import", report)?;
 
     if report.wants("startup") {
         report.progress("start of the server on this database");
@@ -145,6 +157,35 @@ fn measure_server(report: &mut Report, program: &Path, folder: PathBuf, tokens: 
     server.stop()
 }
 
+/// The same on PostgreSQL, beside the most that it does by itself.
+fn measure_postgres(report: &mut Report, program: &Path, folder: PathBuf, tokens: usize) -> Result<()> {
+    let Some(mut postgres) = postgres::Postgres::start()? else {
+        println!("PostgreSQL is not installed: what is measured on it is left out");
+        return Ok(());
+    };
+    report.progress(&format!("{tokens} tokens are imported into PostgreSQL"));
+    let database = server::Database::on(program, folder, postgres.url());
+    database.start()?.stop()?;
+    let members = Members::import(&database, tokens, "import_postgres", report)?;
+    let server = database.start()?;
+    let requests = members.requests(&database.add_application("bench")?);
+    let mut outcomes = Vec::new();
+    postgres.burst()?;
+    for clients in CLIENTS {
+        let name = format!("verify_postgres_c{clients}");
+        if report.wants(&name) {
+            report.progress(&format!("verification of right codes on PostgreSQL, {clients} clients"));
+            outcomes.push((name, load::run(server.address, clients, &requests)?));
+            postgres.burst()?;
+        }
+    }
+    report.add(UPDATE, postgres.per_second()?, "1/s");
+    for (name, outcome) in outcomes {
+        report.add_load(&name, &outcome, Some(UPDATE));
+    }
+    server.stop()
+}
+
 fn measure_verification(
     report: &mut Report,
     database: &server::Database,
@@ -152,7 +193,7 @@ fn measure_verification(
     members: Members,
     disk: &mut Disk,
 ) -> Result<()> {
-    if !report.wants("verify") && !report.wants(COMMIT) {
+    if !report.wants("verify_sqlite") && !report.wants("verify_wrong") && !report.wants(COMMIT) {
         return Ok(());
     }
     let requests = members.requests(&database.add_application("bench")?);

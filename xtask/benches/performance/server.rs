@@ -14,12 +14,28 @@ use serde_json::Value;
 pub(crate) struct Database {
     program: PathBuf,
     folder: PathBuf,
+    /// The URL of PostgreSQL, where it is not a file in the folder.
+    url: Option<String>,
 }
 
 impl Database {
     /// A database that is not there yet.
     pub(crate) fn new(program: &Path, folder: PathBuf) -> Self {
-        Self { program: program.to_owned(), folder }
+        Self { program: program.to_owned(), folder, url: None }
+    }
+
+    /// An empty database of PostgreSQL.
+    pub(crate) fn on(program: &Path, folder: PathBuf, url: String) -> Self {
+        Self { url: Some(url), ..Self::new(program, folder) }
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg(name).arg("--data-dir").arg(&self.folder);
+        if let Some(url) = &self.url {
+            command.arg("--database").arg(url);
+        }
+        command
     }
 
     /// A file beside the database.
@@ -29,8 +45,8 @@ impl Database {
 
     /// Runs an `admin` command; answers its JSON.
     pub(crate) fn admin<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Value> {
-        let mut command = Command::new(&self.program);
-        command.args(["admin", "--data-dir"]).arg(&self.folder).args(arguments).arg("--json");
+        let mut command = self.command("admin");
+        command.args(arguments).arg("--json");
         let output = command.stdin(Stdio::null()).output().context("starting an admin command")?;
         let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -50,8 +66,8 @@ impl Database {
         let config = self.file("bench.toml");
         std::fs::write(&config, CONFIGURATION).context("writing the server's configuration")?;
         let log = std::fs::File::options().create(true).append(true).open(self.file("server.log"))?;
-        let mut command = Command::new(&self.program);
-        command.arg("serve").arg("--data-dir").arg(&self.folder).arg("--config").arg(config);
+        let mut command = self.command("serve");
+        command.arg("--config").arg(config);
         command.args(["--listen", "127.0.0.1:0", "--insecure-http"]);
         let begun = Instant::now();
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;

@@ -33,7 +33,7 @@ struct Member {
 
 impl Members {
     /// Makes `count` users with a token each, as an organisation would that moves in.
-    pub(crate) fn import(database: &Database, count: usize, report: &mut Report) -> Result<Self> {
+    pub(crate) fn import(database: &Database, count: usize, result: &str, report: &mut Report) -> Result<Self> {
         let mut table = String::from("user,serial,secret_hex,type,algorithm,digits,period_or_counter\n");
         let mut members = Vec::with_capacity(count);
         for index in 0..count {
@@ -43,12 +43,12 @@ impl Members {
             let key = OtpKey::prepare(Hash::Sha256, &secret);
             members.push(Member { key, last: TimeStep::from_number(0), wrong: 0 });
         }
-        let file = database.file("tokens.csv");
+        let file = database.file(&format!("{result}.csv"));
         std::fs::write(&file, table).context("writing the table of tokens")?;
         let begun = Instant::now();
         database.admin(["token", "import", "--format", "csv", &file.to_string_lossy()])?;
-        if report.wants("import") {
-            report.add("import", count as f64 / begun.elapsed().as_secs_f64(), "1/s");
+        if report.wants(result) {
+            report.add(result, count as f64 / begun.elapsed().as_secs_f64(), "1/s");
         }
         Ok(Self(members))
     }

@@ -32,7 +32,7 @@ enum Source {
 }
 
 /// The whole list.
-static TOOLS: [Tool; 9] = [
+static TOOLS: [Tool; 10] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -80,6 +80,13 @@ static TOOLS: [Tool; 9] = [
         source: Source::Debian("python3-aiosmtpd"),
         why: "the mail server that mails are sent to",
         is_there: || answers("/usr/bin/python3", &["-c", "import aiosmtpd"]),
+        needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "PostgreSQL",
+        source: Source::Debian("postgresql"),
+        why: "several nodes of the server share one",
+        is_there: || std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some()),
         needed_by: |part| part == Part::Journeys,
     },
     Tool {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::service::Service;
 use crate::service::audit::AuditEntry;
 use crate::service::epochs::{Holdings, Unconfirmed};
-use crate::storage::sqlite;
+use crate::storage::{StorageError, sqlite};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -37,6 +37,10 @@ pub(super) enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// Say that PostgreSQL was taken back to an earlier time, by its own means, while no node runs.
+    ///
+    /// What `restore` does to codes, tickets, challenges and devices is done to this database.
+    Restored,
     /// List the tokens that wait to be confirmed since a backup was restored.
     Waiting {
         /// A copy of the audit that was kept elsewhere (`audit export`): it tells what was done after the backup.
@@ -107,6 +111,14 @@ pub(super) async fn run(command: Command, config: &Config, output: &Output) -> R
             if backup.holdings.audit.intact { Ok(()) } else { Err(Failure::already_said()) }
         }
         Command::Restore { file } => restore(&file, config, output).await,
+        Command::Restored if config.database.is_none() => {
+            Err(Failure::refused("the database is a file: `backup restore` puts a backup in its place"))
+        }
+        Command::Restored => {
+            let service = installation::open(config).await?;
+            service.begin_epoch(ACTOR).await?;
+            output.answer(&Waiting { waiting: service.unconfirmed(&[])? }, |waiting| lines(&waiting.waiting))
+        }
         Command::Waiting { audit } => {
             let service = installation::open(config).await?;
             let later = audit.map_or_else(|| Ok(Vec::new()), |file| entries(&file))?;
@@ -124,6 +136,9 @@ pub(super) async fn run(command: Command, config: &Config, output: &Output) -> R
 }
 
 async fn restore(file: &Path, config: &Config, output: &Output) -> Result<(), Failure> {
+    if config.database.is_some() {
+        return Err(Failure::refused(StorageError::Elsewhere));
+    }
     let held = installation::hold(config)?;
     let backup = Backup::of(file, &installation::open_copy(config, file).await?)?;
     if !backup.holdings.audit.intact {
@@ -173,6 +188,6 @@ fn entries(file: &Path) -> Result<Vec<AuditEntry>, Failure> {
     BufReader::new(opened).lines().enumerate().map(read).collect()
 }
 
-fn in_file(file: &Path, error: crate::storage::StorageError) -> Failure {
+fn in_file(file: &Path, error: StorageError) -> Failure {
     Failure::refused(format!("{}: {error}", file.display()))
 }

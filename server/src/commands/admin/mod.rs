@@ -94,7 +94,11 @@ const ACTOR: Actor = Actor::CommandLine;
 
 pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let config = arguments.place.load()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::internal)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(Failure::internal)?;
     runtime.block_on(async {
         // A restoration must not open what it replaces.
         let service = async || open(&config).await;

@@ -1,35 +1,17 @@
 //! SQLite: the embedded database. One thread owns the connection that writes, and commits what has queued up together;
 //! reads go to connections of their own and never wait for it (write-ahead log).
 
-mod activations;
-mod administrators;
-mod applications;
-mod attestations;
-mod audit;
-mod challenges;
 mod copies;
-mod epochs;
-mod moves;
-mod outbox;
-mod policies;
-mod push;
-mod row;
-mod statistics;
-mod tokens;
-mod users;
-mod visits;
-mod webhooks;
 mod writer;
 
-use std::cell::Cell;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{AuditHead, Backend, Job, Meta, Snapshot, StorageError, WriteMeta};
+use super::sql::{self, Bound, Each, Open, ValueRef};
+use super::{Backend, Job, Snapshot, StorageError};
 pub use copies::{check, replace, take};
-use statistics::Tally;
 use writer::Writer;
 
 /// The schema that this code reads and writes.
@@ -127,82 +109,37 @@ fn migrate(connection: &mut Connection) -> Result<(), StorageError> {
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if version(&transaction)? == 0 {
-        transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.execute_batch(sql::SCHEMA)?;
         transaction.pragma_update(None, "user_version", SCHEMA)?;
     }
     Ok(transaction.commit()?)
 }
 
-/// A transaction on a connection of ours; the traits of `storage` are implemented on it, a file for each.
-struct Open<'c> {
-    connection: &'c Connection,
-    /// The end of the audit's chain once it was read: within a transaction only we move it.
-    head: Cell<Option<Option<AuditHead>>>,
-    /// What is counted by the hour.
-    tally: Tally,
-}
-
-impl Meta for Open<'_> {
-    fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        let mut statement = self.connection.prepare_cached("SELECT value FROM meta WHERE key = ?")?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
-    }
-}
-
-impl<'c> Open<'c> {
-    fn new(connection: &'c Connection) -> Self {
-        Self { connection, head: Cell::new(None), tally: Tally::default() }
+impl sql::Connection for Connection {
+    fn execute(&self, sql: &str, params: Bound<'_>) -> Result<usize, StorageError> {
+        let mut statement = self.prepare_cached(sql)?;
+        Ok(match params {
+            Bound::Placed(params) => statement.execute(params)?,
+            Bound::Named(params) => statement.execute(params)?,
+        })
     }
 
-    /// After a roll-back the chain may end earlier than was thought.
-    fn forget_head(&self) {
-        self.head.set(None);
-    }
-
-    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StorageError> {
-        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
-    }
-
-    /// Adds a row with a statement that ends with `RETURNING id`; answers that number.
-    fn insert(&self, sql: &str, params: impl rusqlite::Params) -> Result<i64, StorageError> {
-        Ok(self.connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
-    }
-
-    /// The only row, if there is one.
-    fn one<T>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-        read: impl FnOnce(&rusqlite::Row<'_>) -> Result<T, StorageError>,
-    ) -> Result<Option<T>, StorageError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params)?;
-        rows.next()?.map(read).transpose()
-    }
-
-    fn many<T>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-        mut read: impl FnMut(&rusqlite::Row<'_>) -> Result<T, StorageError>,
-    ) -> Result<Vec<T>, StorageError> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params)?;
-        let mut found = Vec::new();
+    fn query(&self, sql: &str, params: Bound<'_>, each: Each<'_>) -> Result<(), StorageError> {
+        let mut statement = self.prepare_cached(sql)?;
+        let mut rows = match params {
+            Bound::Placed(params) => statement.query(params)?,
+            Bound::Named(params) => statement.query(params)?,
+        };
         while let Some(row) = rows.next()? {
-            found.push(read(row)?);
+            each(row)?;
         }
-        Ok(found)
+        Ok(())
     }
 }
 
-impl WriteMeta for Open<'_> {
-    fn set_meta(&self, key: &str, value: &[u8]) -> Result<(), StorageError> {
-        self.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![key, value],
-        )
-        .map(drop)
+impl sql::Values for rusqlite::Row<'_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>, StorageError> {
+        Ok(self.get_ref(index)?)
     }
 }
 

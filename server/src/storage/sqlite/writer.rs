@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::Open;
+use crate::storage::sql::Open;
 use crate::storage::{Acknowledge, Job, StorageError};
 
 /// At most so many transactions share a commit: enough for any load seen, and the last of them waits some milliseconds.
@@ -83,15 +83,14 @@ fn share_commit(
         let finished = catch_unwind(AssertUnwindSafe(|| job(Ok(&open))));
         let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
         acknowledgements.extend(finished.map(|finished| finished.acknowledge));
-        open.tally.settle(keep);
         if !keep {
             // Fails when SQLite has given up the whole transaction, as it may on a full disk: then nobody is told yes.
             execute("ROLLBACK TO one")?;
-            open.forget_head();
         }
+        open.settle(keep);
         execute("RELEASE one")?;
         next = if acknowledgements.len() < SHARED { jobs.try_recv().ok() } else { None };
     }
-    open.tally.write(connection)?;
+    open.write_counts()?;
     execute("COMMIT").map(drop)
 }

@@ -1,17 +1,20 @@
-//! Moves to a new phone in SQLite.
+//! Moves to a new phone.
 
 use jiff::Timestamp;
-use rusqlite::{Row, params};
 use symbolon_core::activation::online::SessionId;
 use symbolon_core::encoding::Bytes;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::PublicKey;
 
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, Row, params};
 use crate::storage::{Move, Moves, StorageError, TokenId, Used, WriteMoves};
 
 type Result<T> = std::result::Result<T, StorageError>;
+
+/// What a restored database does not go on with: a new token that was not there yet goes with its move.
+pub(super) const UNFINISHED: &[&str] =
+    &["DELETE FROM token WHERE id IN (SELECT token_id FROM move WHERE moved_at IS NULL)"];
 
 const DAMAGED: StorageError = StorageError::Damaged("move");
 
@@ -55,9 +58,15 @@ impl Moves for Open<'_> {
 
 impl WriteMoves for Open<'_> {
     fn put_move(&self, moving: &Move) -> Result<()> {
-        self.execute(
-            "INSERT OR REPLACE INTO move (token_id, old_serial, old_key, session, transcript, agreed, moved_at, expires_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        self.write(
+            "DELETE FROM move WHERE old_serial = ? AND token_id <> ?",
+            params![moving.old_serial.to_number(), moving.token.0],
+        )?;
+        self.write(
+            "INSERT INTO move (token_id, old_serial, old_key, session, transcript, agreed, moved_at, expires_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (token_id) DO UPDATE SET old_serial = excluded.old_serial,
+             old_key = excluded.old_key, session = excluded.session, transcript = excluded.transcript,
+             agreed = excluded.agreed, moved_at = excluded.moved_at, expires_at = excluded.expires_at",
             params![
                 moving.token.0,
                 moving.old_serial.to_number(),
@@ -69,19 +78,18 @@ impl WriteMoves for Open<'_> {
                 millis(moving.expires_at),
             ],
         )
-        .map(drop)
     }
 
     fn delete_move(&self, token: TokenId) -> Result<()> {
-        self.execute("DELETE FROM move WHERE token_id = ?", [token.0]).map(drop)
+        self.write("DELETE FROM move WHERE token_id = ?", [token.0])
     }
 
     fn sweep_moves(&self, ended: Timestamp, now: Timestamp) -> Result<Vec<TokenId>> {
-        self.execute("DELETE FROM move WHERE moved_at IS NOT NULL AND expires_at < ?", [millis(ended)])?;
+        self.write("DELETE FROM move WHERE moved_at IS NOT NULL AND expires_at < ?", [millis(ended)])?;
         self.many(
             "SELECT token_id FROM move WHERE moved_at IS NULL AND expires_at < ? LIMIT ?",
             params![millis(now), SWEPT],
-            |row| Ok(TokenId(row.get(0)?)),
+            |row| Columns::of(row).next().map(TokenId),
         )
     }
 }

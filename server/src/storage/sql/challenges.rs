@@ -1,20 +1,23 @@
-//! Challenges in SQLite.
+//! Challenges.
 
 use jiff::Timestamp;
-use rusqlite::{Row, named_params, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use symbolon_core::approval::{ChallengeId, Decision, RequestHash};
 use symbolon_core::otp::TimeStep;
 
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, Row, named_params, params};
 use crate::storage::{
     ApplicationId, ApprovalOrigin, Challenge, ChallengeEnd, ChallengeStatus, Challenges, Idempotent, StorageError,
     StoredRequest, TokenId, UserId, WriteChallenges,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
+
+/// What a restored database does not go on with.
+pub(super) const UNFINISHED: &[&str] =
+    &["DELETE FROM challenge WHERE status = 'pending'", "DELETE FROM idempotency", "DELETE FROM assertion"];
 
 const DAMAGED: StorageError = StorageError::Damaged("challenge");
 
@@ -162,7 +165,7 @@ impl Challenges for Open<'_> {
 
 impl WriteChallenges for Open<'_> {
     fn insert_challenge(&self, challenge: &Challenge) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO challenge (id, application_id, user_id, question, origin, status, created_at, expires_at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             params![
@@ -176,15 +179,13 @@ impl WriteChallenges for Open<'_> {
                 millis(challenge.expires_at),
             ],
         )
-        .map(drop)
     }
 
     fn insert_request(&self, request: &StoredRequest) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO request (challenge_id, token_id, hash, request) VALUES (?, ?, ?, ?)",
             params![request.challenge.as_slice(), request.token.0, request.hash.as_slice(), request.request],
         )
-        .map(drop)
     }
 
     fn end_challenge(&self, id: &ChallengeId, end: &ChallengeEnd) -> Result<bool> {
@@ -204,15 +205,14 @@ impl WriteChallenges for Open<'_> {
     }
 
     fn count_wrong_code(&self, id: &ChallengeId) -> Result<()> {
-        self.execute("UPDATE challenge SET wrong_codes = wrong_codes + 1 WHERE id = ?", [id.as_slice()]).map(drop)
+        self.write("UPDATE challenge SET wrong_codes = wrong_codes + 1 WHERE id = ?", [id.as_slice()])
     }
 
     fn set_decision(&self, challenge: &ChallengeId, token: TokenId, decision: Decision) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE request SET decision = ? WHERE challenge_id = ? AND token_id = ?",
             params![decision.name(), challenge.as_slice(), token.0],
         )
-        .map(drop)
     }
 
     fn accept_signature(&self, token: TokenId, step: TimeStep) -> Result<bool> {
@@ -224,7 +224,7 @@ impl WriteChallenges for Open<'_> {
     }
 
     fn put_approval_origin(&self, origin: &ApprovalOrigin) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO origin (user_id, application_id, address, confirmed_at, pauses, paused_until)
              VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (user_id, application_id, address) DO UPDATE
              SET confirmed_at = excluded.confirmed_at, pauses = excluded.pauses, paused_until = excluded.paused_until",
@@ -237,15 +237,14 @@ impl WriteChallenges for Open<'_> {
                 origin.paused_until.map(millis),
             ],
         )
-        .map(drop)
     }
 
     fn clear_pauses(&self, user: UserId) -> Result<()> {
-        self.execute("UPDATE origin SET pauses = 0, paused_until = NULL WHERE user_id = ?", [user.0]).map(drop)
+        self.write("UPDATE origin SET pauses = 0, paused_until = NULL WHERE user_id = ?", [user.0])
     }
 
     fn put_idempotent(&self, idempotent: &Idempotent) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO idempotency (application_id, key, request, sealed_response, expires_at)
              VALUES (?, ?, ?, ?, ?) ON CONFLICT (application_id, key) DO UPDATE SET request = excluded.request,
              sealed_response = excluded.sealed_response, expires_at = excluded.expires_at",
@@ -257,7 +256,6 @@ impl WriteChallenges for Open<'_> {
                 millis(idempotent.expires_at),
             ],
         )
-        .map(drop)
     }
 
     fn accept_assertion(&self, token: TokenId, jti: &[u8], expires_at: Timestamp) -> Result<bool> {
@@ -269,7 +267,7 @@ impl WriteChallenges for Open<'_> {
     }
 
     fn sweep_challenges(&self, ended: Timestamp, now: Timestamp) -> Result<()> {
-        self.execute(
+        self.write(
             "DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE expires_at < ? LIMIT ?)",
             params![millis(ended), SWEPT],
         )?;
@@ -279,7 +277,7 @@ impl WriteChallenges for Open<'_> {
             "DELETE FROM assertion WHERE (token_id, jti) IN
              (SELECT token_id, jti FROM assertion WHERE expires_at < ? LIMIT ?)",
         ] {
-            self.execute(sql, params![millis(now), SWEPT])?;
+            self.write(sql, params![millis(now), SWEPT])?;
         }
         Ok(())
     }

@@ -1,10 +1,9 @@
-//! Push addresses in SQLite.
+//! Push addresses.
 
-use rusqlite::params;
 use symbolon_core::signed::KeyHash;
 
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, params};
 use crate::storage::{PushAddresses, PushService, StorageError, StoredPushAddress, TokenId, WritePushAddresses};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -35,7 +34,7 @@ impl PushAddresses for Open<'_> {
 
 impl WritePushAddresses for Open<'_> {
     fn put_push_address(&self, address: &StoredPushAddress) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO push_address (token_id, device, service, sealed_address, told_at) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT (token_id, device) DO UPDATE SET service = excluded.service,
              sealed_address = excluded.sealed_address, told_at = excluded.told_at",
@@ -47,18 +46,17 @@ impl WritePushAddresses for Open<'_> {
                 millis(address.told_at),
             ],
         )
-        .map(drop)
     }
 
     fn delete_push_address(&self, token: TokenId, device: &KeyHash) -> Result<()> {
         let sql = "DELETE FROM push_address WHERE token_id = ? AND device = ?";
-        self.execute(sql, params![token.0, device.as_slice()]).map(drop)
+        self.write(sql, params![token.0, device.as_slice()])
     }
 
     fn keep_push_address_of(&self, token: TokenId, device: Option<&KeyHash>) -> Result<()> {
         let sql = "DELETE FROM push_address WHERE token_id = ? AND device <> ?";
         // No hash is empty.
         let device = device.map_or(&[][..], |device| device.as_slice());
-        self.execute(sql, params![token.0, device]).map(drop)
+        self.write(sql, params![token.0, device])
     }
 }

@@ -1,14 +1,13 @@
-//! Counters in SQLite. What the transactions of one commit count is added up first, so that a counter costs a row for
+//! Counters. What the transactions of one commit count is added up first, so that a counter costs a row for
 //! each commit and not for each transaction.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
 
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, ToSql, params};
 use crate::storage::{HourCount, Statistics, StorageError, Totals, WriteStatistics};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -29,23 +28,16 @@ pub(super) struct Tally {
 impl Tally {
     /// The transaction that ran is kept, or not.
     pub(super) fn settle(&self, keep: bool) {
-        let running = std::mem::take(&mut *self.running.borrow_mut());
+        let running = self.running.take();
         if keep {
             let mut kept = self.kept.borrow_mut();
             running.into_iter().for_each(|counted| *kept.entry(counted).or_default() += 1);
         }
     }
 
-    /// Writes what was counted.
-    pub(super) fn write(&self, connection: &Connection) -> Result<()> {
-        for ((hour, event, detail), count) in std::mem::take(&mut *self.kept.borrow_mut()) {
-            let mut statement = connection.prepare_cached(
-                "INSERT INTO hour_count (hour, event, detail, count) VALUES (?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            )?;
-            statement.execute(params![hour, event, detail, count])?;
-        }
-        Ok(())
+    /// What the transactions counted that are kept.
+    pub(super) fn take(&self) -> BTreeMap<Counted, u64> {
+        self.kept.take()
     }
 }
 
@@ -64,26 +56,39 @@ impl Statistics for Open<'_> {
     }
 
     fn totals(&self, now: Timestamp) -> Result<Totals> {
-        let number = |sql: &str, params: &[i64]| -> Result<u64> {
-            let read = |row: &rusqlite::Row<'_>| Columns::of(row).next();
-            Ok(self.one(sql, rusqlite::params_from_iter(params), read)?.unwrap_or_default())
+        let number = |sql: &str, params: &[&dyn ToSql]| -> Result<u64> {
+            Ok(self.one(sql, params, |row| Columns::of(row).next())?.unwrap_or_default())
         };
         let now = millis(now);
-        let out = number("SELECT count(*) FROM token WHERE state = 'activating'", &[])?;
+        let out = number("SELECT count(*) FROM token WHERE state = 'activating'", params![])?;
         let waiting = number(
             "SELECT count(*) FROM token JOIN ticket ON ticket.token_id = token.id
-             WHERE state = 'activating' AND expires_at > ?",
-            &[now],
+             WHERE token.state = 'activating' AND ticket.expires_at > ?",
+            params![now],
         )?;
         Ok(Totals {
-            users: number("SELECT count(*) FROM user", &[])?,
-            active_tokens: number("SELECT count(*) FROM token WHERE state = 'active'", &[])?,
+            users: number("SELECT count(*) FROM \"user\"", params![])?,
+            active_tokens: number("SELECT count(*) FROM token WHERE state = 'active'", params![])?,
             waiting,
             expired: out.saturating_sub(waiting),
             locked_users: number(
-                "SELECT count(*) FROM user WHERE locked_until IS NOT NULL AND (locked_until = 0 OR locked_until > ?)",
-                &[now],
+                "SELECT count(*) FROM \"user\"
+                 WHERE locked_until IS NOT NULL AND (locked_until = 0 OR locked_until > ?)",
+                params![now],
             )?,
+        })
+    }
+}
+
+impl Open<'_> {
+    /// Writes what was counted by the transactions of a commit.
+    pub(in crate::storage) fn write_counts(&self) -> Result<()> {
+        self.tally.take().into_iter().try_for_each(|((hour, event, detail), count)| {
+            self.write(
+                "INSERT INTO hour_count (hour, event, detail, count) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (hour, event, detail) DO UPDATE SET count = hour_count.count + excluded.count",
+                params![hour, event, detail, count],
+            )
         })
     }
 }

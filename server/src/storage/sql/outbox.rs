@@ -1,16 +1,18 @@
-//! The outbox in SQLite.
+//! The outbox.
 
 use jiff::Timestamp;
-use rusqlite::{Row, named_params, params};
 
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, Row, named_params, params};
 use crate::storage::{
     Delivery, DeliveryFilter, DeliveryId, DeliveryKind, Destination, Lane, Outbox, StorageError, TokenId, WebhookId,
     WriteOutbox,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
+
+/// What a restored database does not go on with.
+pub(super) const UNFINISHED: &[&str] = &["DELETE FROM outbox WHERE state = 'waiting'"];
 
 const DAMAGED: StorageError = StorageError::Damaged("delivery");
 
@@ -60,7 +62,7 @@ fn read(row: &Row<'_>) -> Result<Delivery> {
 impl Outbox for Open<'_> {
     fn lanes(&self) -> Result<Vec<Lane>> {
         let webhook = |row: &Row<'_>| Ok(Lane::Webhook(WebhookId(Columns::of(row).next()?)));
-        let mut lanes = self.many("SELECT id FROM webhook", [], webhook)?;
+        let mut lanes = self.many("SELECT id FROM webhook", params![], webhook)?;
         lanes.extend([Lane::WakeUps, Lane::Mail]);
         Ok(lanes)
     }
@@ -76,7 +78,9 @@ impl Outbox for Open<'_> {
             Lane::Mail => (DeliveryKind::Mail, None),
         };
         self.many(
-            select!("WHERE state = 'waiting' AND kind = ? AND webhook_id IS ? ORDER BY due_at LIMIT ?"),
+            select!(
+                "WHERE state = 'waiting' AND kind = ? AND webhook_id IS NOT DISTINCT FROM ? ORDER BY due_at LIMIT ?"
+            ),
             params![kind.name(), webhook, limit],
             read,
         )
@@ -85,8 +89,9 @@ impl Outbox for Open<'_> {
     fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<Delivery>> {
         self.many(
             select!(
-                "WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
-                 AND (:webhook IS NULL OR webhook_id = :webhook) ORDER BY created_at DESC, id LIMIT :limit"
+                // A parameter first meets what tells its type.
+                "WHERE (state = :state OR :state IS NULL) AND (kind = :kind OR :kind IS NULL)
+                 AND (webhook_id = :webhook OR :webhook IS NULL) ORDER BY created_at DESC, id LIMIT :limit"
             ),
             named_params! {
                 ":state": filter.state.map(|state| state.name()),
@@ -111,7 +116,7 @@ impl WriteOutbox for Open<'_> {
             Destination::Webhook { webhook, entry } => (None, Some(webhook.0), Some(*entry), None),
             Destination::Mail(email) => (None, None, None, Some(email.as_str())),
         };
-        self.execute(
+        self.write(
             "INSERT INTO outbox (id, kind, token_id, webhook_id, entry, email, subject, sealed_content, state, created_at,
              due_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
@@ -129,11 +134,10 @@ impl WriteOutbox for Open<'_> {
                 millis(delivery.expires_at),
             ],
         )
-        .map(drop)
     }
 
     fn update_delivery(&self, delivery: &Delivery) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE outbox SET sealed_content = :content, state = :state, attempts = :attempts, problem = :problem,
              due_at = :due_at, expires_at = :expires_at, ended_at = :ended_at WHERE id = :id",
             named_params! {
@@ -147,18 +151,16 @@ impl WriteOutbox for Open<'_> {
                 ":id": delivery.id.as_slice(),
             },
         )
-        .map(drop)
     }
 
     fn delete_delivery(&self, id: &DeliveryId) -> Result<()> {
-        self.execute("DELETE FROM outbox WHERE id = ?", [id.as_slice()]).map(drop)
+        self.write("DELETE FROM outbox WHERE id = ?", [id.as_slice()])
     }
 
     fn sweep_deliveries(&self, ended: Timestamp) -> Result<()> {
-        self.execute(
+        self.write(
             "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE ended_at < ? LIMIT ?)",
             params![millis(ended), SWEPT],
         )
-        .map(drop)
     }
 }

@@ -1,10 +1,9 @@
-//! Users in SQLite.
+//! Users.
 
-use rusqlite::{Row, named_params, params};
 use symbolon_core::text::Name;
 
-use super::Open;
 use super::row::{Columns, lock_column, millis};
+use super::{Column, Open, Row, named_params, params};
 use crate::storage::{LockState, StorageError, User, UserId, Users, WriteUsers};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -41,6 +40,20 @@ impl Users for Open<'_> {
         self.one(select!("WHERE id = ?"), [id.0], read)
     }
 
+    fn users_by_names(&self, names: &[Name]) -> Result<Vec<User>> {
+        let Some(columns) = self.connection.in_columns() else {
+            let found = names.iter().filter_map(|name| self.user_by_name(name).transpose());
+            return found.collect();
+        };
+        let mut found = Vec::with_capacity(names.len());
+        let names = Column::Texts(names.iter().map(|name| Some(name.as_str())).collect());
+        columns.query(select!("WHERE name = ANY ($1::TEXT[])"), &[names], &mut |row| {
+            found.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>> {
         let after = after.map_or("", Name::as_str);
         match search {
@@ -60,9 +73,9 @@ impl Users for Open<'_> {
     }
 
     fn groups(&self) -> Result<Vec<(Name, u64)>> {
-        let groups = "SELECT group_name, count(*) FROM user WHERE group_name IS NOT NULL GROUP BY group_name
+        let groups = "SELECT group_name, count(*) FROM \"user\" WHERE group_name IS NOT NULL GROUP BY group_name
                       ORDER BY group_name";
-        self.many(groups, [], |row| {
+        self.many(groups, params![], |row| {
             let mut columns = Columns::of(row);
             Ok((columns.parsed()?, columns.next()?))
         })
@@ -85,7 +98,7 @@ impl WriteUsers for Open<'_> {
     }
 
     fn update_user(&self, user: &User) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE \"user\" SET name = ?, email = ?, group_name = ?, enabled = ? WHERE id = ?",
             params![
                 user.name.as_str(),
@@ -99,7 +112,7 @@ impl WriteUsers for Open<'_> {
     }
 
     fn set_user_lock(&self, id: UserId, lock: &LockState) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE \"user\" SET failures = :failures, locked_until = :until, locks = :locks,
              slow_failures = :slow, slow_since = :since WHERE id = :id",
             named_params! {
@@ -107,10 +120,9 @@ impl WriteUsers for Open<'_> {
                 ":slow": lock.slow_failures, ":since": lock.slow_since.map(millis), ":id": id.0,
             },
         )
-        .map(drop)
     }
 
     fn delete_user(&self, id: UserId) -> Result<()> {
-        self.execute("DELETE FROM \"user\" WHERE id = ?", [id.0]).map(drop)
+        self.write("DELETE FROM \"user\" WHERE id = ?", [id.0])
     }
 }

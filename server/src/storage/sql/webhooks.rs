@@ -1,9 +1,7 @@
-//! Webhooks in SQLite.
+//! Webhooks.
 
-use rusqlite::{Row, params};
-
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, Row, params};
 use crate::storage::{ApplicationId, Event, StorageError, Webhook, WebhookId, Webhooks, WriteWebhooks};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -36,7 +34,7 @@ impl Webhooks for Open<'_> {
     }
 
     fn webhooks(&self) -> Result<Vec<Webhook>> {
-        self.many(select!("ORDER BY id"), [], read)
+        self.many(select!("ORDER BY id"), params![], read)
     }
 }
 
@@ -58,10 +56,10 @@ impl WriteWebhooks for Open<'_> {
     }
 
     fn set_webhook_secrets(&self, id: WebhookId, secrets: &[u8]) -> Result<()> {
-        self.execute("UPDATE webhook SET sealed_secrets = ? WHERE id = ?", params![secrets, id.0]).map(drop)
+        self.write("UPDATE webhook SET sealed_secrets = ? WHERE id = ?", params![secrets, id.0])
     }
 
     fn delete_webhook(&self, id: WebhookId) -> Result<()> {
-        self.execute("DELETE FROM webhook WHERE id = ?", [id.0]).map(drop)
+        self.write("DELETE FROM webhook WHERE id = ?", [id.0])
     }
 }

@@ -1,9 +1,7 @@
-//! The audit in SQLite.
+//! The audit.
 
-use rusqlite::{Row, params};
-
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Column, Open, Row, params};
 use crate::storage::{Audit, AuditHead, StorageError, StoredEntry, WriteAudit};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -24,10 +22,11 @@ impl Audit for Open<'_> {
         if let Some(head) = self.head.get() {
             return Ok(head);
         }
-        let head = self.one("SELECT sequence, time, hash FROM audit ORDER BY sequence DESC LIMIT 1", [], |row| {
-            let mut columns = Columns::of(row);
-            Ok(AuditHead { sequence: columns.next()?, time: columns.time()?, hash: columns.next()? })
-        })?;
+        let head =
+            self.one("SELECT sequence, time, hash FROM audit ORDER BY sequence DESC LIMIT 1", params![], |row| {
+                let mut columns = Columns::of(row);
+                Ok(AuditHead { sequence: columns.next()?, time: columns.time()?, hash: columns.next()? })
+            })?;
         self.head.set(Some(head));
         Ok(head)
     }
@@ -42,10 +41,12 @@ impl Audit for Open<'_> {
 
     fn find_entries(&self, parts: &[String; 4], from: u64, before: u64, limit: u32) -> Result<Vec<StoredEntry>> {
         let [one, two, three, four] = parts;
+        // A text that is without a part what it was does not hold it: databases have no other search in common that
+        // heeds the case of letters.
         self.many(
             "SELECT sequence, time, entry, hash FROM audit WHERE sequence >= ?1 AND sequence < ?2
-             AND (?3 = '' OR instr(entry, ?3) > 0) AND (?4 = '' OR instr(entry, ?4) > 0)
-             AND (?5 = '' OR instr(entry, ?5) > 0) AND (?6 = '' OR instr(entry, ?6) > 0)
+             AND (?3 = '' OR replace(entry, ?3, '') <> entry) AND (?4 = '' OR replace(entry, ?4, '') <> entry)
+             AND (?5 = '' OR replace(entry, ?5, '') <> entry) AND (?6 = '' OR replace(entry, ?6, '') <> entry)
              ORDER BY sequence DESC LIMIT ?7",
             params![from, before, one, two, three, four, limit],
             read,
@@ -55,11 +56,30 @@ impl Audit for Open<'_> {
 
 impl WriteAudit for Open<'_> {
     fn append_entry(&self, entry: &StoredEntry) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO audit (sequence, time, entry, hash) VALUES (?, ?, ?, ?)",
             params![entry.sequence, millis(entry.time), entry.entry, entry.hash],
         )?;
         self.head.set(Some(Some(AuditHead { sequence: entry.sequence, time: entry.time, hash: entry.hash })));
+        Ok(())
+    }
+
+    fn append_entries(&self, entries: &[StoredEntry]) -> Result<()> {
+        let (Some(columns), Some(last)) = (self.connection.in_columns(), entries.last()) else {
+            return entries.iter().try_for_each(|entry| self.append_entry(entry));
+        };
+        columns.query(
+            "INSERT INTO audit (sequence, time, entry, hash)
+             SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::TEXT[], $4::BYTEA[])",
+            &[
+                Column::Numbers(entries.iter().map(|entry| Some(entry.sequence.cast_signed())).collect()),
+                Column::Numbers(entries.iter().map(|entry| Some(millis(entry.time))).collect()),
+                Column::Texts(entries.iter().map(|entry| Some(entry.entry.as_str())).collect()),
+                Column::Bytes(entries.iter().map(|entry| Some(entry.hash.as_slice())).collect()),
+            ],
+            &mut |_| Ok(()),
+        )?;
+        self.head.set(Some(Some(AuditHead { sequence: last.sequence, time: last.time, hash: last.hash })));
         Ok(())
     }
 }

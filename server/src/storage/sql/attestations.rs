@@ -1,9 +1,7 @@
-//! What devices' hardware has stated, in SQLite.
+//! What devices' hardware has stated,.
 
-use rusqlite::params;
-
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, params};
 use crate::storage::{Attestations, Attested, StorageError, StoredAttestation, TokenId, WriteAttestations};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -49,25 +47,24 @@ impl Attestations for Open<'_> {
 impl WriteAttestations for Open<'_> {
     fn put_attestation(&self, token: TokenId, stored: &StoredAttestation) -> Result<()> {
         let StoredAttestation { attested, verdict } = stored;
-        self.execute(
+        self.write(
             "INSERT INTO attestation (token_id, statement, challenge, attested_at, counter, verdict)
              VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (token_id) DO UPDATE SET statement = excluded.statement,
              challenge = excluded.challenge, attested_at = excluded.attested_at, counter = excluded.counter,
              verdict = excluded.verdict",
             params![token.0, attested.statement, attested.challenge, millis(attested.at), attested.counter, verdict],
         )
-        .map(drop)
     }
 
     fn set_verdict(&self, token: TokenId, verdict: &str) -> Result<()> {
-        self.execute("UPDATE attestation SET verdict = ? WHERE token_id = ?", params![verdict, token.0]).map(drop)
+        self.write("UPDATE attestation SET verdict = ? WHERE token_id = ?", params![verdict, token.0])
     }
 
     fn set_attestation_counter(&self, token: TokenId, counter: u32) -> Result<()> {
-        self.execute("UPDATE attestation SET counter = ? WHERE token_id = ?", params![counter, token.0]).map(drop)
+        self.write("UPDATE attestation SET counter = ? WHERE token_id = ?", params![counter, token.0])
     }
 
     fn delete_attestation(&self, token: TokenId) -> Result<()> {
-        self.execute("DELETE FROM attestation WHERE token_id = ?", [token.0]).map(drop)
+        self.write("DELETE FROM attestation WHERE token_id = ?", [token.0])
     }
 }

@@ -1,18 +1,19 @@
-//! Tokens in SQLite.
+//! Tokens.
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Row, named_params, params};
 use symbolon_core::otp::window::TimeState;
 use symbolon_core::otp::{Digits, Period, TimeStep};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::PublicKey;
 use symbolon_core::text::{Name, Text};
 
-use super::Open;
 use super::row::{Columns, lock_column, millis};
+use super::{Column, Open, Row, named_params, params};
 use crate::storage::{
-    Counter, EnrolledDevice, LockState, Origin, StorageError, Token, TokenId, TokenState, Tokens, User, UserId,
-    WriteTokens,
+    Accept, Counter, EnrolledDevice, LockState, Origin, StorageError, Taken, Token, TokenId, TokenState, Tokens, User,
+    UserId, WriteTokens,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -83,10 +84,59 @@ macro_rules! accept {
             $set,
             " WHERE id = :id AND state = 'active' AND failures = :failures AND locked_until IS NOT DISTINCT FROM :until AND ",
             $unused,
-            " AND EXISTS (SELECT 1 FROM \"user\" WHERE id = :user AND enabled AND failures = :user_failures
+            " AND EXISTS (SELECT 1 FROM \"user\" WHERE id = :user AND enabled = 1 AND failures = :user_failures
              AND locked_until IS NOT DISTINCT FROM :user_until)"
         )
     };
+}
+
+/// The same for many tokens, as columns in the order of [`Takings`].
+macro_rules! accept_many {
+    ($set:literal, $unused:literal) => {
+        concat!(
+            "UPDATE token SET last_used_at = a.now, failures = 0, locked_until = NULL, locks = 0, ",
+            $set,
+            " FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[],
+             $8::BIGINT[], $9::BIGINT[], $10::BIGINT[])
+             AS a (place, id, value, drift, now, failures, until, user_id, user_failures, user_until)
+             JOIN \"user\" AS holder ON holder.id = a.user_id AND holder.enabled = 1 AND holder.failures = a.user_failures
+             AND holder.locked_until IS NOT DISTINCT FROM a.user_until
+             WHERE token.id = a.id AND token.state = 'active' AND token.failures = a.failures
+             AND token.locked_until IS NOT DISTINCT FROM a.until AND ",
+            $unused,
+            " RETURNING a.place"
+        )
+    };
+}
+
+/// What [`accept_many`] takes.
+#[derive(Default)]
+struct Takings {
+    places: Vec<Option<i64>>,
+    rest: [Vec<Option<i64>>; 9],
+}
+
+impl Takings {
+    fn add(&mut self, place: usize, accept: &Accept<'_>, [value, drift]: [i64; 2]) {
+        self.places.push(i64::try_from(place).ok());
+        let (token, user) = (accept.token, accept.user);
+        let values = [
+            Some(token.id.0),
+            Some(value),
+            Some(drift),
+            Some(millis(accept.now)),
+            Some(token.lock.failures.into()),
+            lock_column(token.lock.lock),
+            Some(user.id.0),
+            Some(user.lock.failures.into()),
+            lock_column(user.lock.lock),
+        ];
+        self.rest.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+    }
+
+    fn columns(self) -> Vec<Column<'static>> {
+        std::iter::once(self.places).chain(self.rest).map(Column::Numbers).collect()
+    }
 }
 
 /// A device as two columns: its key, and JSON of what it said of itself.
@@ -164,6 +214,26 @@ impl Tokens for Open<'_> {
     fn tokens_of(&self, user: UserId) -> Result<Vec<Token>> {
         self.many(select!("WHERE user_id = ? ORDER BY id"), [user.0], read)
     }
+
+    fn tokens_of_all(&self, users: &[UserId]) -> Result<Vec<Token>> {
+        let mut found = Vec::with_capacity(users.len());
+        match self.connection.in_columns() {
+            None => {
+                for user in users {
+                    found.extend(self.tokens_of(*user)?);
+                }
+                found.sort_unstable_by_key(|token| token.id);
+            }
+            Some(columns) => {
+                let users = Column::Numbers(users.iter().map(|user| Some(user.0)).collect());
+                columns.query(select!("WHERE user_id = ANY ($1::BIGINT[]) ORDER BY id"), &[users], &mut |row| {
+                    found.push(read(row)?);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl WriteTokens for Open<'_> {
@@ -195,7 +265,7 @@ impl WriteTokens for Open<'_> {
             }
         };
         let (device_key, device) = token.device.as_ref().map(device_columns).transpose()?.unzip();
-        self.execute(
+        self.write(
             "UPDATE token SET maker_serial = :maker_serial, label = :label, state = :state, period = :period,
              last_step = :last_step, drift = :drift, drift_at_reset = :drift_at_reset, next_event = :next_event,
              hash = :hash, digits = :digits, sealed_keys = :keys, device_key = :device_key, device = :device,
@@ -225,7 +295,7 @@ impl WriteTokens for Open<'_> {
     }
 
     fn set_token_lock(&self, id: TokenId, lock: &LockState, spent: &[TimeStep]) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE token SET failures = :failures, locked_until = :until, locks = :locks,
              slow_failures = :slow, slow_since = :since, spent = :spent WHERE id = :id",
             named_params! {
@@ -234,7 +304,6 @@ impl WriteTokens for Open<'_> {
                 ":id": id.0,
             },
         )
-        .map(drop)
     }
 
     fn accept_step(&self, token: &Token, user: &User, step: TimeStep, drift: i64, now: Timestamp) -> Result<bool> {
@@ -269,7 +338,7 @@ impl WriteTokens for Open<'_> {
         }
         let spent = [token.spent.as_slice(), &[code]].concat();
         let taken = self.execute(
-            accept!("spent = :spent", "spent IS :before AND expires_at > :now"),
+            accept!("spent = :spent", "spent IS NOT DISTINCT FROM :before AND expires_at > :now"),
             named_params! {
                 ":spent": steps_column(&spent), ":before": steps_column(&token.spent), ":now": millis(now),
                 ":id": token.id.0, ":failures": token.lock.failures, ":until": lock_column(token.lock.lock),
@@ -279,7 +348,47 @@ impl WriteTokens for Open<'_> {
         Ok(taken == 1)
     }
 
+    fn accept_all(&self, accepts: &[Accept<'_>]) -> Result<Vec<bool>> {
+        let Some(columns) = self.connection.in_columns() else {
+            let accept = |accept: &Accept<'_>| match accept.taken {
+                Taken::Step { step, drift } => self.accept_step(accept.token, accept.user, step, drift, accept.now),
+                Taken::Event(counter) => self.accept_event(accept.token, accept.user, counter, accept.now),
+            };
+            return accepts.iter().map(accept).collect();
+        };
+        let mut taken = vec![false; accepts.len()];
+        let mut tokens = HashSet::with_capacity(accepts.len());
+        let (mut steps, mut events) = (Takings::default(), Takings::default());
+        for (place, accept) in accepts.iter().enumerate().filter(|(_, accept)| tokens.insert(accept.token.id)) {
+            match accept.taken {
+                Taken::Step { step, drift } => steps.add(place, accept, [step.number(), drift]),
+                Taken::Event(counter) => {
+                    if let Some(next) = counter.checked_add(1) {
+                        events.add(place, accept, [next.cast_signed(), 0]);
+                    }
+                }
+            }
+        }
+        let statements = [
+            (steps, accept_many!("last_step = a.value, drift = a.drift", "(last_step IS NULL OR last_step < a.value)")),
+            (events, accept_many!("next_event = a.value", "next_event < a.value")),
+        ];
+        for (takings, sql) in statements {
+            if takings.places.is_empty() {
+                continue;
+            }
+            columns.query(sql, &takings.columns(), &mut |row| {
+                let place: usize = Columns::of(row).next()?;
+                if let Some(taken) = taken.get_mut(place) {
+                    *taken = true;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(taken)
+    }
+
     fn delete_token(&self, id: TokenId) -> Result<()> {
-        self.execute("DELETE FROM token WHERE id = ?", [id.0]).map(drop)
+        self.write("DELETE FROM token WHERE id = ?", [id.0])
     }
 }

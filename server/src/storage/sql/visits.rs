@@ -1,13 +1,15 @@
-//! Visits in SQLite.
+//! Visits.
 
 use jiff::Timestamp;
-use rusqlite::params;
 
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Open, params};
 use crate::storage::{StorageError, UserId, Visit, VisitLink, Visits, WriteVisits};
 
 type Result<T> = std::result::Result<T, StorageError>;
+
+/// What a restored database does not go on with.
+pub(super) const UNFINISHED: &[&str] = &["DELETE FROM visit_link", "DELETE FROM visit"];
 
 impl Visits for Open<'_> {
     fn visit_link(&self, hash: &[u8; 32]) -> Result<Option<VisitLink>> {
@@ -37,35 +39,33 @@ impl Visits for Open<'_> {
 
 impl WriteVisits for Open<'_> {
     fn insert_visit_link(&self, link: &VisitLink) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO visit_link (hash, user_id, browser, expires_at) VALUES (?, ?, ?, ?)",
             params![link.hash, link.user.0, link.browser, millis(link.expires_at)],
         )
-        .map(drop)
     }
 
     fn delete_visit_links(&self, user: UserId) -> Result<()> {
-        self.execute("DELETE FROM visit_link WHERE user_id = ?", [user.0]).map(drop)
+        self.write("DELETE FROM visit_link WHERE user_id = ?", [user.0])
     }
 
     fn insert_visit(&self, visit: &Visit) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO visit (hash, user_id, confirmed, created_at) VALUES (?, ?, ?, ?)",
             params![visit.hash, visit.user.0, visit.confirmed, millis(visit.created_at)],
         )
-        .map(drop)
     }
 
     fn confirm_visit(&self, hash: &[u8; 32]) -> Result<()> {
-        self.execute("UPDATE visit SET confirmed = 1 WHERE hash = ?", [hash]).map(drop)
+        self.write("UPDATE visit SET confirmed = 1 WHERE hash = ?", [hash])
     }
 
     fn delete_visit(&self, hash: &[u8; 32]) -> Result<()> {
-        self.execute("DELETE FROM visit WHERE hash = ?", [hash]).map(drop)
+        self.write("DELETE FROM visit WHERE hash = ?", [hash])
     }
 
     fn sweep_visits(&self, now: Timestamp, created: Timestamp) -> Result<()> {
-        self.execute("DELETE FROM visit_link WHERE expires_at < ?", [millis(now)])?;
-        self.execute("DELETE FROM visit WHERE created_at < ?", [millis(created)]).map(drop)
+        self.write("DELETE FROM visit_link WHERE expires_at < ?", [millis(now)])?;
+        self.write("DELETE FROM visit WHERE created_at < ?", [millis(created)])
     }
 }

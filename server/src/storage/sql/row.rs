@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use rusqlite::Row;
 use rusqlite::types::{FromSql, ValueRef};
 
+use super::Row;
 use crate::storage::{Lock, LockState, StorageError};
 
 /// A time as it is stored.
@@ -29,7 +29,7 @@ impl<'r> Columns<'r> {
     }
 
     fn value(&mut self) -> Result<ValueRef<'r>, StorageError> {
-        let value = self.row.get_ref(self.next)?;
+        let value = self.row.value(self.next)?;
         self.next += 1;
         Ok(value)
     }

@@ -1,11 +1,12 @@
--- Schema 1. Times are milliseconds since 1970; what is sealed is named so.
+-- Schema 1. Times are milliseconds since 1970; what is sealed is named so. PostgreSQL has the same tables, with its names
+-- for the types.
 
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE user (
+CREATE TABLE "user" (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     email TEXT,
@@ -23,7 +24,7 @@ CREATE TABLE token (
     id INTEGER PRIMARY KEY,
     serial INTEGER NOT NULL UNIQUE,
     maker_serial TEXT UNIQUE,
-    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
     label TEXT,
     state TEXT NOT NULL,
     origin TEXT NOT NULL,
@@ -116,7 +117,7 @@ INSERT INTO stray_guesses VALUES (1, 0);
 CREATE TABLE challenge (
     id BLOB PRIMARY KEY,
     application_id INTEGER NOT NULL REFERENCES application (id) ON DELETE CASCADE,
-    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
     question TEXT NOT NULL,
     origin TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -146,7 +147,7 @@ CREATE UNIQUE INDEX request_of_token ON request (token_id, hash);
 
 -- Where approvals for a user come from: an application, and an address that it names.
 CREATE TABLE origin (
-    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
     application_id INTEGER NOT NULL REFERENCES application (id) ON DELETE CASCADE,
     address TEXT NOT NULL,
     confirmed_at INTEGER,
@@ -187,7 +188,7 @@ CREATE TABLE administrator (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     role TEXT NOT NULL,
-    user_id INTEGER REFERENCES user (id),
+    user_id INTEGER REFERENCES "user" (id),
     second_factor INTEGER NOT NULL,
     password TEXT,                      -- stretched
     link_hash BLOB UNIQUE,
@@ -272,7 +273,7 @@ CREATE INDEX outbox_of_webhook ON outbox (webhook_id, created_at) WHERE webhook_
 -- Links by which users sign in to look after their own tokens, and the browsers in which they are signed in.
 CREATE TABLE visit_link (
     hash BLOB PRIMARY KEY,
-    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
     browser BLOB NOT NULL,              -- the hash of the secret of the browser that asked
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -281,7 +282,7 @@ CREATE INDEX visit_link_of_user ON visit_link (user_id);
 
 CREATE TABLE visit (
     hash BLOB PRIMARY KEY,
-    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    user_id INTEGER NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
     confirmed INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -298,7 +299,7 @@ CREATE TABLE hour_count (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX token_by_state ON token (state);
-CREATE INDEX user_by_lock ON user (locked_until) WHERE locked_until IS NOT NULL;
+CREATE INDEX user_by_lock ON "user" (locked_until) WHERE locked_until IS NOT NULL;
 
 -- Where devices are woken. An address belongs to a device, which its token may lose.
 CREATE TABLE push_address (

@@ -1,10 +1,9 @@
-//! Applications in SQLite.
+//! Applications.
 
-use rusqlite::{Row, params};
 use symbolon_core::text::Name;
 
-use super::Open;
 use super::row::{Columns, millis};
+use super::{Column, Open, Row, params};
 use crate::storage::{Application, ApplicationId, Applications, Scope, StorageError, WriteApplications};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -36,12 +35,26 @@ impl Applications for Open<'_> {
         self.one(select!("WHERE key_hash = ?"), [key_hash], read)
     }
 
+    fn applications_by_keys(&self, key_hashes: &[[u8; 32]]) -> Result<Vec<Application>> {
+        let Some(columns) = self.connection.in_columns() else {
+            let found = key_hashes.iter().filter_map(|key_hash| self.application_by_key(key_hash).transpose());
+            return found.collect();
+        };
+        let mut found = Vec::new();
+        let key_hashes = Column::Bytes(key_hashes.iter().map(|key_hash| Some(key_hash.as_slice())).collect());
+        columns.query(select!("WHERE key_hash = ANY ($1::BYTEA[])"), &[key_hashes], &mut |row| {
+            found.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     fn application_by_name(&self, name: &Name) -> Result<Option<Application>> {
         self.one(select!("WHERE name = ?"), [name.as_str()], read)
     }
 
     fn applications(&self) -> Result<Vec<Application>> {
-        self.many(select!("ORDER BY name"), [], read)
+        self.many(select!("ORDER BY name"), params![], read)
     }
 }
 
@@ -56,10 +69,10 @@ impl WriteApplications for Open<'_> {
     }
 
     fn set_application_key(&self, id: ApplicationId, key_hash: &[u8; 32]) -> Result<()> {
-        self.execute("UPDATE application SET key_hash = ? WHERE id = ?", params![key_hash, id.0]).map(drop)
+        self.write("UPDATE application SET key_hash = ? WHERE id = ?", params![key_hash, id.0])
     }
 
     fn delete_application(&self, id: ApplicationId) -> Result<()> {
-        self.execute("DELETE FROM application WHERE id = ?", [id.0]).map(drop)
+        self.write("DELETE FROM application WHERE id = ?", [id.0])
     }
 }

@@ -1,16 +1,19 @@
-//! Administrators and their sessions in SQLite.
+//! Administrators and their sessions.
 
 use jiff::Timestamp;
-use rusqlite::{Row, params};
 use symbolon_core::text::Name;
 
-use super::Open;
 use super::row::{Columns, lock_column, millis};
+use super::{Open, Row, params};
 use crate::storage::{
     Administrator, AdministratorId, Administrators, Session, SignInLink, StorageError, UserId, WriteAdministrators,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
+
+/// What a restored database does not go on with.
+pub(super) const UNFINISHED: &[&str] =
+    &["DELETE FROM session", "UPDATE administrator SET link_hash = NULL, link_expires_at = NULL"];
 
 macro_rules! select {
     ($rest:literal) => {
@@ -55,7 +58,7 @@ impl Administrators for Open<'_> {
     }
 
     fn administrators(&self) -> Result<Vec<Administrator>> {
-        self.many(select!("ORDER BY name"), [], read)
+        self.many(select!("ORDER BY name"), params![], read)
     }
 
     fn session(&self, hash: &[u8; 32]) -> Result<Option<Session>> {
@@ -71,77 +74,72 @@ impl Administrators for Open<'_> {
     }
 }
 
-impl Open<'_> {
-    /// Runs a statement on all columns, in the order of the table; the row's number, the last, is 0 for a new row.
-    fn write_administrator(&self, sql: &str, administrator: &Administrator) -> Result<()> {
-        let Administrator { lock, link, .. } = administrator;
-        let values = params![
-            administrator.name.as_str(),
-            administrator.role.name(),
-            administrator.user.map(|user| user.0),
-            administrator.second_factor,
-            administrator.password,
-            link.map(|link| link.hash),
-            link.map(|link| millis(link.expires_at)),
-            lock.failures,
-            lock_column(lock.lock),
-            lock.locks,
-            lock.slow_failures,
-            lock.slow_since.map(millis),
-            millis(administrator.created_at),
-            administrator.signed_in_at.map(millis),
-            administrator.id.0,
-        ];
-        self.execute(sql, values).map(drop)
-    }
-}
-
 impl WriteAdministrators for Open<'_> {
     fn insert_administrator(&self, administrator: &Administrator) -> Result<AdministratorId> {
-        self.write_administrator(
-            "INSERT INTO administrator (name, role, user_id, second_factor, password, link_hash, link_expires_at,
-             failures, locked_until, locks, slow_failures, slow_since, created_at, signed_in_at, id)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, 0))",
-            administrator,
+        let id = self.insert(
+            "INSERT INTO administrator (name, role, second_factor, failures, locks, slow_failures, created_at)
+             VALUES (?, ?, ?, 0, 0, 0, ?) RETURNING id",
+            params![
+                administrator.name.as_str(),
+                administrator.role.name(),
+                administrator.second_factor,
+                millis(administrator.created_at)
+            ],
         )?;
-        Ok(AdministratorId(self.connection.last_insert_rowid()))
+        let id = AdministratorId(id);
+        self.update_administrator(&Administrator { id, ..administrator.clone() })?;
+        Ok(id)
     }
 
     fn update_administrator(&self, administrator: &Administrator) -> Result<()> {
-        self.write_administrator(
+        let Administrator { lock, link, .. } = administrator;
+        self.write(
             "UPDATE administrator SET name = ?, role = ?, user_id = ?, second_factor = ?, password = ?, link_hash = ?,
              link_expires_at = ?, failures = ?, locked_until = ?, locks = ?, slow_failures = ?, slow_since = ?,
-             created_at = ?, signed_in_at = ? WHERE id = ?",
-            administrator,
+             signed_in_at = ? WHERE id = ?",
+            params![
+                administrator.name.as_str(),
+                administrator.role.name(),
+                administrator.user.map(|user| user.0),
+                administrator.second_factor,
+                administrator.password,
+                link.map(|link| link.hash),
+                link.map(|link| millis(link.expires_at)),
+                lock.failures,
+                lock_column(lock.lock),
+                lock.locks,
+                lock.slow_failures,
+                lock.slow_since.map(millis),
+                administrator.signed_in_at.map(millis),
+                administrator.id.0,
+            ],
         )
     }
 
     fn delete_administrator(&self, id: AdministratorId) -> Result<()> {
-        self.execute("DELETE FROM administrator WHERE id = ?", [id.0]).map(drop)
+        self.write("DELETE FROM administrator WHERE id = ?", [id.0])
     }
 
     fn insert_session(&self, session: &Session) -> Result<()> {
-        self.execute(
+        self.write(
             "INSERT INTO session (hash, administrator_id, created_at, used_at) VALUES (?, ?, ?, ?)",
             params![session.hash, session.administrator.0, millis(session.created_at), millis(session.used_at)],
         )
-        .map(drop)
     }
 
     fn touch_session(&self, hash: &[u8; 32], used_at: Timestamp) -> Result<()> {
-        self.execute("UPDATE session SET used_at = ? WHERE hash = ?", params![millis(used_at), hash]).map(drop)
+        self.write("UPDATE session SET used_at = ? WHERE hash = ?", params![millis(used_at), hash])
     }
 
     fn delete_session(&self, hash: &[u8; 32]) -> Result<()> {
-        self.execute("DELETE FROM session WHERE hash = ?", [hash]).map(drop)
+        self.write("DELETE FROM session WHERE hash = ?", [hash])
     }
 
     fn delete_sessions(&self, administrator: AdministratorId) -> Result<()> {
-        self.execute("DELETE FROM session WHERE administrator_id = ?", [administrator.0]).map(drop)
+        self.write("DELETE FROM session WHERE administrator_id = ?", [administrator.0])
     }
 
     fn sweep_sessions(&self, created: Timestamp, used: Timestamp) -> Result<()> {
-        self.execute("DELETE FROM session WHERE created_at < ? OR used_at < ?", params![millis(created), millis(used)])
-            .map(drop)
+        self.write("DELETE FROM session WHERE created_at < ? OR used_at < ?", params![millis(created), millis(used)])
     }
 }

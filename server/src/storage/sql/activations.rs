@@ -1,16 +1,19 @@
-//! Tickets and handshakes in SQLite.
+//! Tickets and handshakes.
 
 use jiff::Timestamp;
-use rusqlite::{Row, named_params, params};
 use symbolon_core::activation::online::SessionId;
 use symbolon_core::otp::Digits;
 
-use super::Open;
 use super::row::{Columns, millis};
 use super::tokens::{device_columns, read_device};
+use super::{Open, Row, named_params, params};
 use crate::storage::{Activations, Handshake, StorageError, TicketRecord, TokenId, WriteActivations};
 
 type Result<T> = std::result::Result<T, StorageError>;
+
+/// What a restored database does not go on with.
+pub(super) const UNFINISHED: &[&str] =
+    &["DELETE FROM ticket", "DELETE FROM handshake", "UPDATE token SET state = 'new' WHERE state = 'activating'"];
 
 const DAMAGED: StorageError = StorageError::Damaged("handshake");
 
@@ -66,8 +69,8 @@ impl Activations for Open<'_> {
 
 impl WriteActivations for Open<'_> {
     fn put_ticket(&self, ticket: &TicketRecord) -> Result<()> {
-        self.execute("DELETE FROM handshake WHERE token_id = ?", [ticket.token.0])?;
-        self.execute(
+        self.write("DELETE FROM handshake WHERE token_id = ?", [ticket.token.0])?;
+        self.write(
             "INSERT INTO ticket (token_id, number, sealed_record, sealed_halves, expires_at, guesses, tries)
              VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (token_id) DO UPDATE SET number = excluded.number, sealed_record = excluded.sealed_record,
@@ -83,40 +86,36 @@ impl WriteActivations for Open<'_> {
                 ticket.tries
             ],
         )
-        .map(drop)
     }
 
     fn count_guess(&self, token: TokenId, by: i32) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE ticket SET guesses = guesses + ?1 WHERE token_id = ?2 AND guesses + ?1 >= 0",
             params![by, token.0],
         )
-        .map(drop)
     }
 
     fn count_stray_guess(&self) -> Result<()> {
-        self.execute("UPDATE stray_guesses SET count = count + 1", []).map(drop)
+        self.write("UPDATE stray_guesses SET count = count + 1", params![])
     }
 
     fn count_try(&self, token: TokenId, ends: bool) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE ticket SET tries = tries + 1, sealed_halves = CASE WHEN ? THEN NULL ELSE sealed_halves END WHERE token_id = ?",
             params![ends, token.0],
         )
-        .map(drop)
     }
 
     fn sweep_tickets(&self, now: Timestamp) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE ticket SET sealed_halves = NULL WHERE sealed_halves IS NOT NULL AND expires_at < ?",
             [millis(now)],
         )
-        .map(drop)
     }
 
     fn delete_ticket(&self, token: TokenId) -> Result<()> {
-        self.execute("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0])?;
-        self.execute("DELETE FROM ticket WHERE token_id = ?", [token.0]).map(drop)
+        self.write("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0])?;
+        self.write("DELETE FROM ticket WHERE token_id = ?", [token.0])
     }
 
     fn insert_handshake(&self, handshake: &Handshake, keep: u32) -> Result<bool> {
@@ -144,7 +143,7 @@ impl WriteActivations for Open<'_> {
                 ":attested_at": handshake.attested.as_ref().map(|attested| millis(attested.at)),
             },
         )?;
-        self.execute(
+        self.write(
             "DELETE FROM handshake WHERE token_id = ?1 AND session NOT IN
              (SELECT session FROM handshake WHERE token_id = ?1 ORDER BY created DESC LIMIT ?2)",
             params![handshake.token.0, keep],
@@ -153,14 +152,14 @@ impl WriteActivations for Open<'_> {
     }
 
     fn confirm_handshake(&self, session: &SessionId, token: TokenId, now: Timestamp) -> Result<()> {
-        self.execute(
+        self.write(
             "UPDATE handshake SET confirmed_at = ? WHERE session = ?",
             params![millis(now), session.as_slice()],
         )?;
-        self.execute("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0]).map(drop)
+        self.write("DELETE FROM handshake WHERE token_id = ? AND confirmed_at IS NULL", [token.0])
     }
 
     fn sweep_handshakes(&self, now: Timestamp) -> Result<()> {
-        self.execute("DELETE FROM handshake WHERE expires_at < ?", [millis(now)]).map(drop)
+        self.write("DELETE FROM handshake WHERE expires_at < ?", [millis(now)])
     }
 }

@@ -1,0 +1,219 @@
+//! A connection to PostgreSQL that a thread waits on: it writes many statements without waiting where nothing depends on
+//! their answers, and gives up when an answer takes too long.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
+
+use super::address::{Address, error_of};
+use super::value::{Param, Translated, translate};
+use crate::storage::StorageError;
+use crate::storage::sql::{Bound, Column, Connection, Each, InColumns};
+
+/// No statement takes longer. PostgreSQL itself gives up a little earlier, and says so.
+const LONGEST: Duration = Duration::from_secs(12);
+
+/// What every connection is told first. A transaction that its node forgets, or whose node has gone, ends by itself, so
+/// that nobody waits for it for ever; and nothing is acknowledged before it is durable, whatever the server's default.
+const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '10s';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+type Sent = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
+
+/// A connection, and the thread's own means to wait for it.
+pub(super) struct Session {
+    runtime: Runtime,
+    client: Arc<Client>,
+    statements: RefCell<HashMap<String, Arc<Prepared>>>,
+    /// Statements that were written and not waited for.
+    sent: RefCell<Vec<Sent>>,
+    /// Why a statement failed: the transaction is lost from there on.
+    failure: RefCell<Option<StorageError>>,
+    broken: Cell<bool>,
+}
+
+struct Prepared {
+    translated: Translated,
+    statement: Statement,
+}
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`StorageError::Unreachable`] in most cases.
+    pub(super) fn connect(address: &Address) -> Result<Self, StorageError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| StorageError::Failed(error.to_string()))?;
+        let client = runtime.block_on(async {
+            let (client, connection) = address.connect().await?;
+            tokio::spawn(connection);
+            client.batch_execute(SETTINGS).await.map_err(error_of)?;
+            Ok::<_, StorageError>(client)
+        })?;
+        Ok(Self {
+            runtime,
+            client: Arc::new(client),
+            statements: RefCell::default(),
+            sent: RefCell::default(),
+            failure: RefCell::default(),
+            broken: Cell::new(false),
+        })
+    }
+
+    /// Whether everything that was sent has been answered.
+    pub(super) fn is_settled(&self) -> bool {
+        self.sent.borrow().is_empty()
+    }
+
+    /// Whether it can be used again.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.broken.get() && !self.client.is_closed()
+    }
+
+    /// Runs statements without parameters.
+    pub(super) fn run(&self, sql: &str) -> Result<(), StorageError> {
+        self.wait(self.client.batch_execute(sql))
+    }
+
+    /// Runs statements without parameters, and does not wait for them.
+    pub(super) fn send(&self, sql: &'static str) {
+        let client = Arc::clone(&self.client);
+        self.push(Box::pin(async move { client.batch_execute(sql).await }));
+    }
+
+    /// Waits for what was sent.
+    ///
+    /// # Errors
+    /// The first.
+    pub(super) fn settle(&self) -> Result<(), StorageError> {
+        self.wait(async { Ok(()) })
+    }
+
+    /// Writes a statement to the connection; it leaves with the next one that is waited for.
+    fn push(&self, mut sent: Sent) {
+        let written = self.runtime.block_on(std::future::poll_fn(|context| Poll::Ready(sent.as_mut().poll(context))));
+        let sent = match written {
+            Poll::Pending => sent,
+            Poll::Ready(done) => Box::pin(std::future::ready(done)),
+        };
+        self.sent.borrow_mut().push(sent);
+    }
+
+    /// Waits for what was sent, and for `work`.
+    fn wait<T>(&self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, StorageError> {
+        let sent = self.sent.take();
+        let waited = self.runtime.block_on(async {
+            tokio::time::timeout(LONGEST, async {
+                // The work is written before anything is waited for, so that all of it travels together.
+                let (sent, work) = futures_util::join!(futures_util::future::join_all(sent), work);
+                sent.into_iter().collect::<Result<Vec<()>, _>>()?;
+                work
+            })
+            .await
+        });
+        match waited {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                if error.is_closed() || error.as_db_error().is_none() {
+                    self.broken.set(true);
+                }
+                self.fail(error_of(error))
+            }
+            Err(_) => {
+                self.broken.set(true);
+                self.fail(StorageError::Unreachable("it does not answer".into()))
+            }
+        }
+    }
+
+    fn fail<T>(&self, error: StorageError) -> Result<T, StorageError> {
+        self.failure.borrow_mut().get_or_insert(error.clone());
+        Err(error)
+    }
+
+    /// Whether a statement has failed.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(super) fn failure(&self) -> Result<(), StorageError> {
+        self.failure.borrow().clone().map_or(Ok(()), Err)
+    }
+
+    /// After a roll-back the transaction goes on.
+    pub(super) fn forget_failure(&self) {
+        self.failure.take();
+    }
+
+    fn prepared(&self, sql: &str) -> Result<Arc<Prepared>, StorageError> {
+        if let Some(known) = self.statements.borrow().get(sql) {
+            return Ok(Arc::clone(known));
+        }
+        let translated = translate(sql);
+        let statement = self.wait(self.client.prepare(&translated.sql))?;
+        let prepared = Arc::new(Prepared { translated, statement });
+        self.statements.borrow_mut().insert(sql.to_owned(), Arc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    fn answer(&self, prepared: &Prepared, params: &[&(dyn ToSql + Sync)], each: Each<'_>) -> Result<(), StorageError> {
+        let rows = self.wait(self.client.query(&prepared.statement, params))?;
+        rows.iter().try_for_each(|row| each(row))
+    }
+}
+
+fn references<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
+    params.iter().map(|param| param as &(dyn ToSql + Sync)).collect()
+}
+
+impl Connection for Session {
+    fn execute(&self, sql: &str, params: Bound<'_>) -> Result<usize, StorageError> {
+        let prepared = self.prepared(sql)?;
+        let params = prepared.translated.order(params)?;
+        let changed = self.wait(self.client.execute(&prepared.statement, &references(&params)))?;
+        usize::try_from(changed).map_err(|_| StorageError::Damaged("count"))
+    }
+
+    fn write(&self, sql: &str, params: Bound<'_>) -> Result<(), StorageError> {
+        let prepared = self.prepared(sql)?;
+        let params = prepared.translated.order(params)?;
+        let owned = params.into_iter().map(Param::into_owned).collect::<Result<Vec<_>, _>>()?;
+        let client = Arc::clone(&self.client);
+        let statement = prepared.statement.clone();
+        self.push(Box::pin(async move { client.execute(&statement, &references(&owned)).await.map(drop) }));
+        Ok(())
+    }
+
+    fn query(&self, sql: &str, params: Bound<'_>, each: Each<'_>) -> Result<(), StorageError> {
+        let prepared = self.prepared(sql)?;
+        let params = prepared.translated.order(params)?;
+        self.answer(&prepared, &references(&params), each)
+    }
+
+    fn in_columns(&self) -> Option<&dyn InColumns> {
+        Some(self)
+    }
+}
+
+impl InColumns for Session {
+    fn query(&self, sql: &str, columns: &[Column<'_>], each: Each<'_>) -> Result<(), StorageError> {
+        let params: Vec<&(dyn ToSql + Sync)> = columns
+            .iter()
+            .map(|column| match column {
+                Column::Numbers(values) => values as &(dyn ToSql + Sync),
+                Column::Texts(values) => values,
+                Column::Bytes(values) => values,
+            })
+            .collect();
+        self.answer(&*self.prepared(sql)?, &params, each)
+    }
+}
