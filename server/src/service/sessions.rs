@@ -16,7 +16,9 @@ use super::audit::Entry;
 use super::passwords::{self, Password};
 use super::verification::{Subject, Verdict};
 use super::{Actor, Service, ServiceError, audit, policies};
-use crate::storage::{Administrator, AdministratorId, LockState, Role, Session, Snapshot, TokenState, Transaction};
+use crate::storage::{
+    Administrator, AdministratorId, LockState, Origin, Role, Session, Snapshot, Token, TokenState, Transaction,
+};
 
 /// Whoever asks for no page for so long is signed out.
 pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
@@ -140,7 +142,7 @@ impl Service {
             // The code is looked at only for whoever knows the password: nobody else can spend the owner's codes.
             proven = match (factor, code) {
                 (Some(user), Some(code)) => {
-                    let verdict = self.verify(Actor::Administrator(name), Subject::User(user), code).await?;
+                    let verdict = self.verify(Actor::Administrator(name), Subject::Holder(user), code).await?;
                     matches!(verdict, Verdict::Accepted { .. })
                 }
                 _ => false,
@@ -241,13 +243,16 @@ impl Service {
 }
 
 /// The user whose code is asked for: the administrator's own, once a token of that user was activated. One that is
-/// switched off later goes on being asked for, so that nobody gets in by switching it off.
+/// switched off later goes on being asked for, so that nobody gets in by switching it off. Temporary codes are no token:
+/// else whoever gives them out could take an administrator's place.
 fn second_factor(snapshot: &dyn Snapshot, administrator: &Administrator) -> Result<Option<Name>, ServiceError> {
     let Some(id) = administrator.user else { return Ok(None) };
     let Some(user) = snapshot.user(id)? else { return Ok(None) };
     let tokens = snapshot.tokens_of(id)?;
-    let activated = tokens.iter().any(|token| matches!(token.state, TokenState::Active | TokenState::Disabled));
-    Ok((activated || administrator.second_factor).then_some(user.name))
+    let activated = |token: &Token| {
+        token.origin != Origin::Temporary && matches!(token.state, TokenState::Active | TokenState::Disabled)
+    };
+    Ok((tokens.iter().any(activated) || administrator.second_factor).then_some(user.name))
 }
 
 fn linked(snapshot: &dyn Snapshot, hash: &[u8; 32], now: Timestamp) -> Result<Administrator, SignInError> {

@@ -26,6 +26,8 @@ use crate::storage::{
 pub enum Subject {
     /// Any token of this user.
     User(Name),
+    /// Any token that this user has: not the temporary codes, behind which stands the help desk's word.
+    Holder(Name),
     /// This token, by its serial number or its maker's.
     Token(Text<64>),
 }
@@ -210,7 +212,7 @@ impl Service {
         self.store
             .write(move |transaction| {
                 let entry = match &subject {
-                    Subject::User(name) => Entry::new("code.refused").user(name),
+                    Subject::User(name) | Subject::Holder(name) => Entry::new("code.refused").user(name),
                     Subject::Token(serial) => Entry::new("code.refused").detail("named", serial.as_str()),
                 };
                 let reason = Reason::NoActiveToken;
@@ -231,6 +233,12 @@ fn candidates(
         Subject::User(name) => {
             let Some(user) = snapshot.user_by_name(name)? else { return Ok(None) };
             let tokens = snapshot.tokens_of(user.id)?;
+            (user, tokens)
+        }
+        Subject::Holder(name) => {
+            let Some(user) = snapshot.user_by_name(name)? else { return Ok(None) };
+            let mut tokens = snapshot.tokens_of(user.id)?;
+            tokens.retain(|token| token.origin != Origin::Temporary);
             (user, tokens)
         }
         Subject::Token(serial) => {

@@ -149,7 +149,7 @@ impl Service {
     /// # Errors
     /// The store's.
     pub async fn confirm_visit(&self, pass: &Pass, visitor: &Visitor, code: Code) -> Result<bool, ServiceError> {
-        let subject = Subject::User(visitor.user.clone());
+        let subject = Subject::Holder(visitor.user.clone());
         let verdict = self.verify(Actor::User(visitor.user.clone()), subject, code).await?;
         if !matches!(verdict, Verdict::Accepted { .. }) {
             return Ok(false);

@@ -1,7 +1,7 @@
 //! Temporary codes: the help desk reads them out to a person without a phone.
 
 use serde_json::{Value, json};
-use symbolon_tests::{Caller, Clock, Installation, Server, accepted, reason, skip};
+use symbolon_tests::{Caller, Clock, Installation, Pages, Phone, Server, accepted, reason, skip};
 
 fn give(server: &Server, user: &str, hours: &str, uses: &str) -> (Value, Vec<String>) {
     let given = server.admin(&["token", "add", user, "--method", "temporary", "--hours", hours, "--uses", uses]);
@@ -123,4 +123,41 @@ async fn temporary_codes_end_with_their_hours() {
     let serial = token["serial"].as_str().unwrap();
     assert_eq!(server.admin(&["token", "show", serial])["token"]["state"], "expired");
     server.admin(&["token", "delete", serial]);
+}
+
+/// Signs in to the console as ana; whether she was let in.
+async fn lets_in(server: &Server, code: &str) -> bool {
+    let fields = [("name", "ana"), ("password", PASSWORD), ("code", code)];
+    let page = Pages::of(server).post("/console/sign-in", &fields).await;
+    assert!([303, 401].contains(&page.status), "{}", page.text);
+    page.status == 303
+}
+
+const PASSWORD: &str = "a long enough password";
+
+#[tokio::test]
+async fn a_temporary_code_takes_no_administrators_place() {
+    let server = Server::start();
+    server.admin(&["policy", "set", "temporary_codes=true"]);
+    server.admin(&["user", "add", "ana"]);
+    let added = server.admin(&["administrator", "add", "ana", "--role", "owner", "--user", "ana"]);
+    let link = added["link"].as_str().unwrap();
+    let chosen = [("link", link), ("password", PASSWORD), ("again", PASSWORD)];
+    assert_eq!(Pages::of(&server).post("/console/welcome", &chosen).await.status, 303);
+
+    // Who has no token yet is asked for no code, whatever the help desk gave out.
+    let (_, early) = give(&server, "ana", "8", "2");
+    assert!(lets_in(&server, "").await);
+    let token = Phone::new(&server, &server.hand_out_another("ana")).activate().await;
+    assert!(!lets_in(&server, "").await);
+    assert!(!lets_in(&server, &early[0]).await);
+    // It was not spent either, and still says what it is to those who ask.
+    let verdict = server.caller("verify").verify("ana", &early[0]).await;
+    assert_eq!(verdict["factors"], json!(["temporary"]), "{verdict}");
+    let (_, later) = give(&server, "ana", "8", "1");
+    assert!(!lets_in(&server, &later[0]).await);
+    server.admin(&["token", "disable", &token.serial]);
+    assert!(!lets_in(&server, &later[0]).await, "not in the place of a token that is switched off");
+    server.admin(&["token", "enable", &token.serial]);
+    assert!(lets_in(&server, &token.code()).await);
 }

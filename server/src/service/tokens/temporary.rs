@@ -1,5 +1,6 @@
 //! Temporary codes: a few codes, for some hours, for a person who is without a phone. The help desk reads them out, so they
-//! prove that it did and nothing else; verification names them as what they are. Off unless the policy allows them.
+//! prove that it did and nothing else; verification names them as what they are. They sign nobody in to the console, and
+//! confirm nobody at `/me`. Off unless the policy allows them.
 
 use jiff::{SignedDuration, Timestamp};
 use rand_core::OsRng;
