@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 use symbolon_core::access::Assertion;
 use symbolon_core::approval::offline::OfflineRequest;
 use symbolon_core::approval::{
-    Answer, Context, Decision, Detail, Details, Factor, MutualPrompt, Opened, Receipt, Request, Statement, Transaction,
-    request_hash,
+    Answer, Context, Decision, Detail, Details, Factor, JudgedAttestation, MutualPrompt, Opened, Receipt, Request,
+    Statement, Transaction, request_hash,
 };
 use symbolon_core::encoding::Bytes;
 use symbolon_core::integrity::Signals;
@@ -169,7 +169,14 @@ fn approvals() {
         user: "alice".parse().unwrap(),
         device_key: device_key.hash(),
         factors: vec![Factor::Possession, Factor::Knowledge],
-        attestation: Some(sha256(b"attested").into()),
+        attestation: Some(JudgedAttestation {
+            hash: sha256(b"attested").into(),
+            challenge: sha256(b"challenge").into(),
+            attested_at: noon(),
+            accepted: true,
+            platform: Some("android".parse().unwrap()),
+            security_level: Some("strong_box".parse().unwrap()),
+        }),
         time: later(11),
     };
     let receipt = Receipt {
@@ -260,7 +267,7 @@ fn follow_approvals(vector: &Value) {
     assert_eq!(statement["answer"], base64(&sha256(receipt["answer"].as_str().unwrap().as_bytes())));
     assert_eq!((&statement["id"], &statement["serial"]), (&asked["id"], &asked["aud"]));
     assert_eq!(statement["device_key"], base64(&sha256(&device)));
-    assert_eq!(statement["attestation"], base64(&sha256(&decoded(&receipt["attestation"]))));
+    assert_eq!(statement["attestation"]["hash"], base64(&sha256(&decoded(&receipt["attestation"]))));
 
     let hashed = sha256(&frame(&[b"symbolon/1/details", b"ES91 2100 0418", b"12.50 EUR"]));
     let number = u64::from_be_bytes(*hashed.first_chunk().unwrap()) % 100_000_000;

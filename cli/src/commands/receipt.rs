@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use symbolon_core::approval::{ChallengeId, Factor, Receipt, Request};
+use symbolon_core::approval::{ChallengeId, Factor, JudgedAttestation, Receipt, Request};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::KeyHash;
 use symbolon_core::text::Name;
@@ -28,6 +28,8 @@ struct Verified {
     identity: KeyHash,
     identity_expected: bool,
     device_key: KeyHash,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attestation: Option<JudgedAttestation>,
 }
 
 /// Checks a receipt and shows what it proves.
@@ -50,6 +52,7 @@ pub(crate) fn verify(file: &Path, identity: Option<&KeyHash>, format: Format) ->
         identity: receipt.identity_key.hash(),
         identity_expected: identity.is_some(),
         device_key: receipt.device_key.hash(),
+        attestation: proof.statement.attestation,
     };
     format.result(&verified, |verified| {
         let what = verified.request.transaction.as_ref().map_or_else(|| "a sign-in".into(), super::respond::shown);

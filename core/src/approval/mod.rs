@@ -17,6 +17,6 @@ mod tests;
 
 pub use answer::{Answer, AnswerError, Decision, Factor, Opened, RequestHash, request_hash};
 pub use mutual::{MutualPrompt, MutualQuestion, MutualValue};
-pub use receipt::{Proof, Receipt, ReceiptError, Statement};
+pub use receipt::{JudgedAttestation, Proof, Receipt, ReceiptError, Statement};
 pub use request::{ChallengeId, Request};
 pub use transaction::{Context, Detail, Details, DetailsError, Transaction};

@@ -13,7 +13,7 @@ use crate::encoding::Bytes;
 use crate::keys::sha256;
 use crate::serial::SerialNumber;
 use crate::signed::{self, KeyHash, PublicKey, Signed};
-use crate::text::Name;
+use crate::text::{Name, Text};
 
 /// The server's word on an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +32,30 @@ pub struct Statement {
     pub device_key: KeyHash,
     /// What the answer proved.
     pub factors: Vec<Factor>,
-    /// The SHA-256 of the attestation, where the receipt holds one.
+    /// What it makes of the attestation, where the receipt holds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attestation: Option<Bytes<32>>,
+    pub attestation: Option<JudgedAttestation>,
     /// When the server took the answer.
     pub time: Timestamp,
+}
+
+/// What the server makes of a device's attestation, and what somebody else needs to judge it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedAttestation {
+    /// The SHA-256 of the attestation.
+    pub hash: Bytes<32>,
+    /// The challenge that it must carry.
+    pub challenge: Bytes<32>,
+    /// When it was made.
+    pub attested_at: Timestamp,
+    /// Whether it is as the policy wants it.
+    pub accepted: bool,
+    /// `android` or `ios`, where it is one of theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Text<32>>,
+    /// Android: where the key lives: `software`, `trusted_environment` or `strong_box`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_level: Option<Text<32>>,
 }
 
 impl Signed for Statement {
@@ -118,12 +137,13 @@ impl Receipt {
         if answer.request != asked || answer.aud != own || answer.serial != request.aud {
             return Err(ReceiptError::Apart("answer"));
         }
+        let attestation = self.attestation.as_ref().map(|attested| Bytes::from(sha256(attested.as_slice())));
         let belongs = statement.request == asked
             && statement.answer == sha256(self.answer.as_bytes()).into()
             && statement.id == request.id
             && statement.serial == answer.serial
             && statement.device_key == self.device_key.hash()
-            && statement.attestation == self.attestation.as_ref().map(|attested| sha256(attested.as_slice()).into());
+            && statement.attestation.as_ref().map(|judged| &judged.hash) == attestation.as_ref();
         // The server makes receipts of confirmed approvals alone.
         if !belongs || answer.decision != Decision::Confirm {
             return Err(ReceiptError::Apart("statement"));

@@ -86,7 +86,14 @@ impl Pair {
             user: "alice".parse().unwrap(),
             device_key: self.device_key().hash(),
             factors: Opened::Pin.factors().to_vec(),
-            attestation: Some(sha256(b"attested").into()),
+            attestation: Some(JudgedAttestation {
+                hash: sha256(b"attested").into(),
+                challenge: [3; 32].into(),
+                attested_at: Timestamp::from_second(1_700_000_000).unwrap(),
+                accepted: true,
+                platform: None,
+                security_level: None,
+            }),
             time: Timestamp::from_second(1_800_000_011).unwrap(),
         };
         Receipt {

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -122,7 +123,22 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
         axum::extract::Query::from_request_parts(parts, api)
             .await
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection| Problem::invalid("query", rejection.body_text()))
+            .map_err(|rejection| match parameter(&rejection) {
+                Some((name, error)) => Problem::invalid(name, error),
+                None => Problem::invalid("query", rejection.body_text()),
+            })
+    }
+}
+
+/// The parameter that does not fit, and why, where it is one.
+fn parameter(rejection: &QueryRejection) -> Option<(String, String)> {
+    let mut error: &dyn std::error::Error = rejection;
+    loop {
+        if let Some(found) = error.downcast_ref::<serde_path_to_error::Error<serde::de::value::Error>>() {
+            let name = found.path().to_string();
+            return Some((name, found.inner().to_string())).filter(|(name, _)| name != ".");
+        }
+        error = error.source()?;
     }
 }
 

@@ -34,6 +34,15 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// The name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Android => "android",
+            Self::Ios => "ios",
+        }
+    }
+
     /// The platform of a statement.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! Phones whose simulated hardware vouches for their keys, under a policy that requires it, and what is made of bad ones.
 
 use serde_json::{Value, json};
-use symbolon_core::approval::Decision;
+use symbolon_core::approval::{Decision, Receipt, ReceiptError};
+use symbolon_core::encoding::Bytes;
 use symbolon_core::keys::sha256;
 use symbolon_core::signed::PublicKey;
-use symbolon_tests::hardware::{AndroidMaker, AppleClaim, AppleMaker, AttestedKey, Claim};
+use symbolon_tests::hardware::{AndroidMaker, AppleClaim, AppleMaker, AttestedKey, Claim, certificates};
 use symbolon_tests::{Asked, Installation, Phone, Server, Ticket, Token, accepted};
 
 /// A server that believes simulated hardware, and requires it.
@@ -107,7 +108,21 @@ async fn a_phone_whose_hardware_vouches_activates_and_approves_until_its_maker_w
     let asked = only(&token).await;
     let answer = token.answer(&asked, Decision::Confirm, None);
     assert_eq!(token.send_answer(&answer).await.status, 200);
-    assert_eq!(caller.look(&challenge, 0).await["status"], "confirmed");
+    let confirmed = caller.look(&challenge, 0).await;
+    assert_eq!(confirmed["status"], "confirmed");
+
+    // The receipt has the statement, and the server's word on it.
+    let receipt: Receipt = serde_json::from_value(confirmed["receipt"].clone()).unwrap();
+    let word = receipt.verify(Some(token.identity())).unwrap().statement.attestation.unwrap();
+    assert!(word.accepted);
+    assert_eq!(word.platform.unwrap().as_str(), "android");
+    assert_eq!(word.security_level.unwrap().as_str(), "trusted_environment");
+    let chain = certificates(receipt.attestation.as_ref().unwrap().as_slice());
+    assert!(chain.len() > 1, "the leaf, and who vouches for it");
+    let without = Receipt { attestation: None, ..receipt.clone() };
+    assert_eq!(without.verify(None), Err(ReceiptError::Apart("statement")), "it can't be left out");
+    let another = Receipt { attestation: Some(Bytes::new(chain[0].clone()).unwrap()), ..receipt };
+    assert_eq!(another.verify(None), Err(ReceiptError::Apart("statement")), "nor be another");
 
     // The maker withdraws the certificate: noticed without a restart, audited, shown, and refused at the next approval.
     let list = json!({"entries": {"4abcdef0": {"status": "REVOKED", "reason": "KEY_COMPROMISE"}}});

@@ -241,7 +241,7 @@ async fn what_is_asked_has_bounds() {
     let many: Vec<Value> = (0..20).map(|n| json!({"name": n.to_string(), "value": "x".repeat(100)})).collect();
     let long = ask(json!({"transaction": {"summary": "a", "details": many}}));
     caller.call("POST", "/v1/challenges", &long).await.invalid("transaction");
-    for (path, field) in [("?wait=51", "query"), ("?wait=x", "query"), ("?what=1", "query")] {
+    for (path, field) in [("?wait=51", "wait"), ("?wait=x", "wait"), ("?what=1", "what")] {
         let asked = caller.challenge(&json!({"user": "alice", "kind": "typed"})).await;
         caller.get(&format!("/v1/challenges/{}{path}", asked["id"].as_str().unwrap())).await.invalid(field);
     }

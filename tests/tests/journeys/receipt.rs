@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use symbolon_core::approval::Decision;
+use symbolon_core::approval::{Decision, Receipt};
 use symbolon_tests::{Server, skip};
 
 const TEST: &str = "the_documented_recipe_checks_a_receipt_and_any_changed_byte_fails";
@@ -72,4 +72,15 @@ async fn the_documented_recipe_checks_a_receipt_and_any_changed_byte_fails() {
     assert_eq!(checked["statement"]["factors"], json!(["possession", "knowledge"]));
     assert_eq!(checked["unnoticed"], json!([]));
     assert!(!run(&"A".repeat(43)).status.success(), "of another server");
+
+    // The receipt of the vectors has an attestation too.
+    let vectors = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../core/vectors/approvals-v1.json")).unwrap();
+    let kept: Receipt =
+        serde_json::from_value(serde_json::from_slice::<Value>(&vectors).unwrap()["receipt"].clone()).unwrap();
+    std::fs::write(&receipt, serde_json::to_string(&kept).unwrap()).unwrap();
+    let checked = run(&kept.identity_key.hash().to_string());
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let checked: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(checked["statement"]["attestation"]["security_level"], "strong_box");
+    assert_eq!(checked["unnoticed"], json!([]));
 }

@@ -4,6 +4,7 @@ mod trust;
 mod verdict;
 
 use jiff::Timestamp;
+use symbolon_core::approval::JudgedAttestation;
 use symbolon_core::frame::FrameWriter;
 use symbolon_core::keys::sha256;
 use symbolon_core::policy::{ActivationMethod, Policy};
@@ -85,6 +86,24 @@ pub(super) fn verdict(snapshot: &dyn Snapshot, token: &Token) -> Result<Option<A
         None => Ok(Some(AttestationVerdict::missing())),
         Some(verdict) => read(&verdict).map(Some),
     }
+}
+
+/// The server's word in a receipt on what a token's device stated: what was last made of it.
+///
+/// # Errors
+/// [`StorageError::Damaged`].
+pub(super) fn word_on(stored: &StoredAttestation) -> Result<JudgedAttestation, StorageError> {
+    let verdict = read(&stored.verdict)?;
+    let attested = &stored.attested;
+    let text = |text: &str| text.parse().ok();
+    Ok(JudgedAttestation {
+        hash: sha256(&attested.statement).into(),
+        challenge: attested.challenge.into(),
+        attested_at: attested.at,
+        accepted: verdict.accepted,
+        platform: verdict.platform.and_then(|platform| text(platform.name())),
+        security_level: verdict.security_level.as_deref().and_then(text),
+    })
 }
 
 /// So many tokens are judged again in one transaction.

@@ -20,10 +20,10 @@ use crate::service::audit::{self, Entry};
 use crate::service::bells::Bell;
 use crate::service::keyring::{Place, StoredKeys};
 use crate::service::mail::Occasion;
-use crate::service::{Actor, Service, ServiceError, policies};
+use crate::service::{Actor, Service, ServiceError, attestation, policies};
 use crate::storage::{
-    Challenge, ChallengeEnd, ChallengeStatus, EnrolledDevice, Question, StorageError, StoredRequest, Token, TokenState,
-    Transaction, User,
+    Challenge, ChallengeEnd, ChallengeStatus, EnrolledDevice, Question, StorageError, StoredAttestation, StoredRequest,
+    Token, TokenState, Transaction, User,
 };
 
 /// What phones are asked at a time, in bytes: no more than they read. The longest request is well below it; what does
@@ -131,15 +131,26 @@ impl Service {
         let factors = |opened| keys.factors(opened, &after_unlocks);
         let (answer, place) = Answer::verify(&message.answer, &device.key, &identity, token.serial, factors)?;
         let unlocked = place.checked_sub(1).and_then(|place| after_unlocks.get(place)).map(|(number, _)| *number);
-        let asked = self.store.read(|snapshot| {
+        let (asked, stated) = self.store.read(|snapshot| {
             let request = snapshot.request(token.id, &answer.request)?;
             let user = snapshot.user(token.user)?;
-            Ok::<_, StorageError>(request.zip(user))
+            Ok::<_, StorageError>((request.zip(user), snapshot.attestation(token.id)?))
         })?;
         let (request, user) = asked.ok_or(ApprovalError::Unknown)?;
         let factors = answer.opened.factors().to_vec();
         let receipt = if answer.decision == Decision::Confirm {
-            Some(self.receipt(&request, &message.answer, &token, &device, &user, &factors, now)?)
+            let statement = Statement {
+                id: request.challenge.clone(),
+                request: request.hash.clone(),
+                answer: Bytes::from(sha256(message.answer.as_bytes())),
+                serial: token.serial,
+                user: user.name,
+                device_key: device.key.hash(),
+                factors: factors.clone(),
+                attestation: stated.as_ref().map(attestation::word_on).transpose()?,
+                time: now,
+            };
+            Some(self.receipt(request, message.answer.clone(), &statement, &device, stated)?)
         } else {
             None
         };
@@ -147,37 +158,24 @@ impl Service {
         Ok(Checked { token, device, answer, signed, factors, unlocked, receipt })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a receipt tells of all of these")]
     fn receipt(
         &self,
-        request: &StoredRequest,
-        answer: &str,
-        token: &Token,
+        request: StoredRequest,
+        answer: String,
+        statement: &Statement,
         device: &EnrolledDevice,
-        user: &User,
-        factors: &[Factor],
-        now: Timestamp,
+        stated: Option<StoredAttestation>,
     ) -> Result<String, ServiceError> {
-        let statement = Statement {
-            id: request.challenge.clone(),
-            request: request.hash.clone(),
-            answer: Bytes::from(sha256(answer.as_bytes())),
-            serial: token.serial,
-            user: user.name.clone(),
-            device_key: device.key.hash(),
-            factors: factors.to_vec(),
-            attestation: None,
-            time: now,
-        };
         let failed = |error: &dyn std::fmt::Display| StorageError::Failed(error.to_string());
+        let attestation = stated.map(|stated| Bytes::new(stated.attested.statement)).transpose();
         let receipt = Receipt {
             version: 1,
-            request: request.request.clone(),
-            answer: answer.to_owned(),
-            statement: self.keyring.identity().sign_object(&statement).map_err(|error| failed(&error))?,
+            request: request.request,
+            answer,
+            statement: self.keyring.identity().sign_object(statement).map_err(|error| failed(&error))?,
             identity_key: self.keyring.public_identity().clone(),
             device_key: device.key.clone(),
-            attestation: None,
+            attestation: attestation.map_err(|_| StorageError::Damaged("attestation"))?,
         };
         Ok(serde_json::to_string(&receipt).map_err(|error| failed(&error))?)
     }
