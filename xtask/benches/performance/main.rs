@@ -35,6 +35,12 @@ const CLIENTS: [usize; 4] = [1, 8, 32, 128];
 /// What the disk allows: the reference for verifications.
 const COMMIT: &str = "sqlite_one_row_commit";
 
+/// What the HTTP stack allows, under as many clients as count most.
+const NOTHING: &str = "http_do_nothing_c32";
+
+/// So many tokens are many.
+const MANY: usize = 1_000_000;
+
 /// What PostgreSQL allows: the reference for verifications on it.
 const UPDATE: &str = "pgbench_one_row_update";
 
@@ -103,7 +109,12 @@ fn measure(command_line: &CommandLine) -> Result<()> {
 
     if report.wants("verify_postgres") || report.wants(UPDATE) {
         let program = command_line.server.as_deref().context("--server names the server's program")?;
-        measure_postgres(&mut report, program, folder.path().join("node"), command_line.tokens)?;
+        measure_postgres(&mut report, program, &folder.path().join("node"), command_line.tokens)?;
+    }
+    if report.wants("verify_sqlite_1m_c32") {
+        let program = command_line.server.as_deref().context("--server names the server's program")?;
+        let database = server::Database::new(program, folder.path().join("many"));
+        measure_many(&mut report, &database, ["import_1m", "verify_sqlite_1m_c32", "verify_sqlite_c32"])?;
     }
 
     println!("\n{}", report.table());
@@ -158,13 +169,13 @@ fn measure_server(report: &mut Report, program: &Path, folder: PathBuf, tokens: 
 }
 
 /// The same on PostgreSQL, beside the most that it does by itself.
-fn measure_postgres(report: &mut Report, program: &Path, folder: PathBuf, tokens: usize) -> Result<()> {
+fn measure_postgres(report: &mut Report, program: &Path, folder: &Path, tokens: usize) -> Result<()> {
     let Some(mut postgres) = postgres::Postgres::start()? else {
         println!("PostgreSQL is not installed: what is measured on it is left out");
         return Ok(());
     };
     report.progress(&format!("{tokens} tokens are imported into PostgreSQL"));
-    let database = server::Database::on(program, folder, postgres.url());
+    let database = server::Database::on(program, folder.to_owned(), postgres.database("bench")?);
     database.start()?.stop()?;
     let members = Members::import(&database, tokens, "import_postgres", report)?;
     let server = database.start()?;
@@ -183,6 +194,24 @@ fn measure_postgres(report: &mut Report, program: &Path, folder: PathBuf, tokens
     for (name, outcome) in outcomes {
         report.add_load(&name, &outcome, Some(UPDATE));
     }
+    server.stop()?;
+    if report.wants("verify_postgres_1m_c32") {
+        let database = server::Database::on(program, folder.with_file_name("many-node"), postgres.database("many")?);
+        measure_many(report, &database, ["import_postgres_1m", "verify_postgres_1m_c32", "verify_postgres_c32"])?;
+    }
+    Ok(())
+}
+
+/// The same with many tokens: the names of the import, of the result, and of that with fewer.
+fn measure_many(report: &mut Report, database: &server::Database, names: [&str; 3]) -> Result<()> {
+    let [import, name, against] = names;
+    report.progress(&format!("{MANY} tokens are imported"));
+    database.start()?.stop()?;
+    let members = Members::import(database, MANY, import, report)?;
+    let server = database.start()?;
+    let requests = members.requests(&database.add_application("bench")?);
+    report.progress(&format!("verification of right codes of {MANY} tokens, 32 clients"));
+    report.add_load(name, &load::run(server.address, 32, &requests)?, Some(against));
     server.stop()
 }
 
@@ -211,6 +240,9 @@ fn measure_verification(
     report.add(COMMIT, disk.per_second()?, "1/s");
     for (name, outcome) in outcomes {
         report.add_load(&name, &outcome, Some(COMMIT));
+        if name == "verify_sqlite_c32" && report.has(NOTHING) {
+            report.add_against("verify_sqlite_c32_of_http", outcome.per_second, "1/s", NOTHING);
+        }
     }
     if report.wants("verify_wrong_c32") {
         report.progress("verification of wrong codes, 32 clients");

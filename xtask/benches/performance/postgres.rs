@@ -42,7 +42,6 @@ impl Postgres {
         let log = postgres.folder.path().join("log");
         let log = log.to_string_lossy();
         postgres.run(&["pg_ctl", "start", "--wait", "--log", &log, "--options", &options])?;
-        postgres.sql("postgres", "CREATE DATABASE symbolon")?;
         let rows = format!(
             "CREATE TABLE token (id BIGINT PRIMARY KEY, step BIGINT NOT NULL, rest TEXT NOT NULL);
              INSERT INTO token SELECT i, 0, repeat('x', 200) FROM generate_series(1, {ROWS}) i"
@@ -53,9 +52,10 @@ impl Postgres {
         Ok(Some(postgres))
     }
 
-    /// Where a server finds its database.
-    pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/symbolon", self.port)
+    /// Makes an empty database; answers where a server finds it.
+    pub(crate) fn database(&self, name: &str) -> Result<String> {
+        self.sql("postgres", &format!("CREATE DATABASE {name}"))?;
+        Ok(format!("postgres://postgres@127.0.0.1:{}/{name}", self.port))
     }
 
     /// Updates one row a transaction with 32 clients.

@@ -41,6 +41,11 @@ impl Report {
         self.only.is_empty() || self.only.iter().any(|only| name.starts_with(only.as_str()) || only.starts_with(name))
     }
 
+    /// Whether a result is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.results.iter().any(|result| result.name == name)
+    }
+
     /// Says what is being measured.
     pub(crate) fn progress(&self, what: &str) {
         println!("… {what}");
