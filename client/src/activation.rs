@@ -225,7 +225,7 @@ impl NewKeys {
                 let setting = vault.with_device().map_err(|_| Error::PinNeeded)?;
                 let label = self.set.slot();
                 keys.create_sealing_key(&label, KeyAccess::UnlockedDevice).await.map_err(&failed)?;
-                let sealed = keys.seal(&label, setting.to_seal().expose()).await.map_err(&failed)?;
+                let sealed = keys.seal(&label, setting.to_seal().expose(), None).await.map_err(&failed)?;
                 Ok(setting.finish(sealed, &mut *parts.environment.rng()))
             }
             Some(pin) => {

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use symbolon_core::activation::TicketError;
 use symbolon_core::activation::offline::OfflineTicketError;
 use symbolon_core::activation::online::OnlineError;
+use symbolon_core::integrity::{Signal, Signals};
 use symbolon_core::moving::ComparisonCode;
 use symbolon_core::otp::DetailsError;
 use symbolon_core::serial::SerialNumber;
@@ -61,8 +62,8 @@ pub enum Error {
     )]
     NotCompleted(SerialNumber),
     /// The device shows signs of tampering, and the policy allows no such devices.
-    #[error("this organisation does not allow tokens on an unsecure device: {}", .0.join("; "))]
-    UnsecureDevice(Vec<String>),
+    #[error("this organisation does not allow tokens on an unsecure device: {}", sentences(.0))]
+    UnsecureDevice(Signals),
     /// The PIN does not open the vault.
     #[error("the PIN is wrong; {}", tries(*.tries_left))]
     WrongPin {
@@ -100,6 +101,13 @@ pub enum Error {
         "the keys of token {0} are gone from the key store: it can't be used any more; remove it and activate it anew"
     )]
     KeysLost(SerialNumber),
+
+    /// The person was asked by the system and said no.
+    #[error("cancelled")]
+    Cancelled,
+    /// The system asks no more for biometrics, after too many failed matches.
+    #[error("the system has locked biometrics; unlock the device with its own PIN or password, or use the token's PIN")]
+    BiometricsLocked,
 
     /// No PIN at all.
     #[error(transparent)]
@@ -256,6 +264,8 @@ impl Error {
             | Self::Wait(_)
             | Self::PinMustBeSet
             | Self::Busy
+            | Self::Cancelled
+            | Self::BiometricsLocked
             | Self::OtherToken(_)
             | Self::TooLate
             | Self::KeysLost(_) => ErrorKind::Refused,
@@ -282,7 +292,8 @@ impl Error {
     pub(crate) fn of_keys(serial: SerialNumber) -> impl Fn(KeysError) -> Self {
         move |error| match error {
             KeysError::Missing | KeysError::NotSealedHere => Self::KeysLost(serial),
-            KeysError::Cancelled => Self::Refused("cancelled".into()),
+            KeysError::Cancelled => Self::Cancelled,
+            KeysError::LockedOut => Self::BiometricsLocked,
             KeysError::Unavailable(reason) => Self::KeyStore(reason),
         }
     }
@@ -294,6 +305,10 @@ fn tries(left: u32) -> String {
         1 => "one more try, then the token locks".into(),
         left => format!("{left} more tries"),
     }
+}
+
+fn sentences(signals: &Signals) -> String {
+    signals.iter().map(Signal::sentence).collect::<Vec<_>>().join("; ")
 }
 
 fn digits(code: Option<&ComparisonCode>) -> String {

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these commands speak to the person at the terminal")]
 
 mod bench;
+mod bindings;
 mod demo;
 mod generated;
 mod soak;
@@ -56,6 +57,12 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Writes the Kotlin or the Swift of the soft token anew, and ffi/surface.txt
+    Bindings {
+        /// For which language
+        #[arg(value_enum)]
+        language: bindings::Language,
+    },
     /// Writes docs/openapi.json anew
     Openapi,
     /// Writes docs/commands.md anew, from what the programs say with --help
@@ -69,6 +76,7 @@ fn main() -> ExitCode {
         Command::Test { only } => test::run(&workspace, &only),
         Command::Soak => soak::run(&workspace),
         Command::Bench { only, tokens, json } => bench::run(&workspace, &only, tokens, json.as_deref()),
+        Command::Bindings { language } => bindings::write(&workspace, language),
         Command::Openapi => generated::write(&workspace, generated::Document::OpenApi),
         Command::HelpDocs => generated::write(&workspace, generated::Document::Commands),
     });

@@ -78,7 +78,7 @@ async fn agree(session: &Session, options: &MoveToken, secrets: &mut Secrets, fo
     };
     let (platform, model, app) = (newcomer.platform.as_str(), newcomer.model.as_str(), newcomer.app.as_str());
     format.result(&Line::Found { serial: newcomer.serial, platform, model, app }, Line::text);
-    if let Err(failure) = compare(&moving, &newcomer, options.digits_fd, secrets).await {
+    if let Err(failure) = compare(session, &moving, &newcomer, options.digits_fd, secrets).await {
         // The person is told why; that the move ends with its ticket anyway is enough where this fails.
         let _ = moving.cancel().await;
         return Err(failure);
@@ -97,7 +97,8 @@ async fn agree(session: &Session, options: &MoveToken, secrets: &mut Secrets, fo
 
 /// Asks for the digits of the new phone until they are right, and agrees to it.
 async fn compare(
-    moving: &Move<'_>,
+    session: &Session,
+    moving: &Move,
     newcomer: &Newcomer,
     digits_fd: Option<u32>,
     secrets: &mut Secrets,
@@ -114,7 +115,7 @@ async fn compare(
         }
         refusal = match typed.parse::<ComparisonCode>() {
             Err(error) => Failure::input(error.to_string()),
-            Ok(digits) => match moving.agree(newcomer, digits).await {
+            Ok(digits) => match moving.agree(session, newcomer, digits).await {
                 Err(Error::OtherPhone) => Error::OtherPhone.into(),
                 other => return Ok(other?),
             },
@@ -127,7 +128,7 @@ async fn compare(
 }
 
 /// A network that fails for a moment does not end a move.
-async fn progress(moving: &Move<'_>) -> Result<Progress, Failure> {
+async fn progress(moving: &Move) -> Result<Progress, Failure> {
     let mut failures = 0;
     loop {
         match moving.progress(WAIT).await {

@@ -32,7 +32,7 @@ pub struct Account {
     soft_token: SoftToken,
     files: AccountFiles,
     header: Header,
-    has_pin: bool,
+    pin_length: Option<u8>,
     lock_challenge: Option<UnlockChallenge>,
 }
 
@@ -95,15 +95,18 @@ impl Account {
     }
 
     /// The account as it is now.
-    pub(crate) fn reread(&self) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when it is gone, [`Error::Later`], [`Error::Storage`].
+    pub fn reread(&self) -> Result<Self, Error> {
         Self::read(self.soft_token.clone(), self.files.clone())
     }
 
     fn load(soft_token: SoftToken, files: AccountFiles) -> Result<Loaded, Error> {
         let file = files.vault()?.ok_or_else(|| Error::Damaged(files.vault_path()))?;
         let vault = SealedVault::parse(&file).map_err(|error| of_vault(&files, error))?;
-        let (has_pin, lock_challenge) = (vault.pin_length().is_some(), vault.unlock_challenge());
-        let account = Self { soft_token, header: vault.header().clone(), has_pin, lock_challenge, files };
+        let (pin_length, lock_challenge) = (vault.pin_length(), vault.unlock_challenge());
+        let account = Self { soft_token, header: vault.header().clone(), pin_length, lock_challenge, files };
         Ok(Loaded { account, vault, file })
     }
 
@@ -113,10 +116,17 @@ impl Account {
         &self.header
     }
 
+    /// How many digits the PIN has that opens it, which may be another number than the policy asks of new ones; `None`
+    /// when no PIN opens it.
+    #[must_use]
+    pub fn pin_length(&self) -> Option<u8> {
+        self.pin_length
+    }
+
     /// Whether a PIN opens it.
     #[must_use]
     pub fn has_pin(&self) -> bool {
-        self.has_pin
+        self.pin_length.is_some()
     }
 
     /// How it fares.
@@ -125,7 +135,7 @@ impl Account {
     /// [`Error::Storage`].
     pub fn status(&self) -> Result<AccountStatus, Error> {
         let clock = self.files.clock()?;
-        let tries = if self.has_pin { Some(self.files.tries()?) } else { None };
+        let tries = if self.has_pin() { Some(self.files.tries()?) } else { None };
         let pin_tries_left = tries.map(|tries| tries.left(self.limit()));
         let now = self.now();
         let state = match (self.header.is_activating(now), pin_tries_left) {
@@ -165,7 +175,7 @@ impl Account {
         // Read anew, now that nobody else writes it.
         let Loaded { account, vault, file } = Self::load(self.soft_token.clone(), self.files.clone())?;
         let keys = account.keys()?;
-        let open = match (account.has_pin, pin) {
+        let open = match (account.has_pin(), pin) {
             (true, Some(pin)) => account.open_by_pin(vault, pin, &keys).await?,
             (true, None) => return Err(Error::PinNeeded),
             (false, _) => account.open_by_device(vault, &keys).await?,
@@ -217,7 +227,7 @@ impl Account {
     async fn open_by_device(&self, vault: SealedVault, keys: &KeySet) -> Result<OpenVault, Error> {
         let serial = self.header.serial;
         let sealed = vault.device_slot().ok_or_else(|| Error::Damaged(self.files.vault_path()))?;
-        let key = self.hardware().open(&keys.slot(), sealed).await.map_err(Error::of_keys(serial))?;
+        let key = self.hardware().open(&keys.slot(), sealed, None).await.map_err(Error::of_keys(serial))?;
         vault.open_with_device(&key).map_err(|error| of_vault(&self.files, error))
     }
 
@@ -270,9 +280,7 @@ impl Account {
 pub(crate) fn admit(signals: &Signals, policy: &PhonePolicy) -> Result<(), Error> {
     match signals.clone().verdict(policy.allow_unsecure_device) {
         Verdict::Secure | Verdict::Allowed(_) => Ok(()),
-        Verdict::Refused(signals) => {
-            Err(Error::UnsecureDevice(signals.iter().map(|signal| signal.to_string()).collect()))
-        }
+        Verdict::Refused(signals) => Err(Error::UnsecureDevice(signals)),
     }
 }
 

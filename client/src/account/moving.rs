@@ -21,8 +21,8 @@ use crate::network::Patience;
 
 /// A move that has begun. Dropping it leaves it as it is at the server, where it ends with its ticket.
 #[derive(Debug)]
-pub struct Move<'s> {
-    session: &'s Session,
+pub struct Move {
+    account: Account,
     /// The hash of the server's identity key.
     identity: KeyHash,
     device: PublicKey,
@@ -35,7 +35,7 @@ impl Session {
     /// # Errors
     /// [`Error::Refused`] with the server's reason; [`Error::NotActive`]; [`Error::UnsecureDevice`],
     /// [`Error::PinMustBeSet`]; those of the network.
-    pub async fn begin_move(&self) -> Result<Move<'_>, Error> {
+    pub async fn begin_move(&self) -> Result<Move, Error> {
         self.check_policy()?;
         let account = &self.account;
         let header = self.vault.header();
@@ -60,11 +60,11 @@ impl Session {
         if offer.aud != header.serial || offer.nonce != ask.nonce {
             return Err(Error::Protocol("its answer is not to this question"));
         }
-        Ok(Move { session: self, identity, device, offer })
+        Ok(Move { account: account.clone(), identity, device, offer })
     }
 }
 
-impl Move<'_> {
+impl Move {
     /// The link for the new phone, and the text of its QR. It is a secret.
     #[must_use]
     pub fn ticket(&self) -> &str {
@@ -88,7 +88,7 @@ impl Move<'_> {
     /// # Errors
     /// Those of the network; [`Error::NotActive`].
     pub async fn progress(&self, wait: Duration) -> Result<Progress, Error> {
-        let account = &self.session.account;
+        let account = &self.account;
         let mut nonce = [0; 16];
         account.soft_token.parts().environment.rng().fill_bytes(&mut nonce);
         let look = Look { aud: self.identity.clone(), serial: self.old(), nonce: nonce.into() };
@@ -108,12 +108,12 @@ impl Move<'_> {
         }
     }
 
-    /// Agrees to a new phone, if `digits` are those that it shows.
+    /// Agrees to a new phone, if `digits` are those that it shows. That takes the open vault of the account that moves.
     ///
     /// # Errors
     /// [`Error::OtherPhone`] when they are not: then nothing is signed. Else as [`Session::begin_move`].
-    pub async fn agree(&self, newcomer: &Newcomer, digits: ComparisonCode) -> Result<(), Error> {
-        self.session.check_policy()?;
+    pub async fn agree(&self, session: &Session, newcomer: &Newcomer, digits: ComparisonCode) -> Result<(), Error> {
+        session.check_policy()?;
         let device_key = newcomer.device_key.hash();
         let right = ComparisonCode::derive(&self.identity, &self.device.hash(), &device_key, &newcomer.transcript);
         if digits != right {
@@ -126,12 +126,12 @@ impl Move<'_> {
             session: newcomer.session.clone(),
             device_key,
             transcript: newcomer.transcript.clone(),
-            time: self.session.time()?,
-            opened: self.session.opened(),
+            time: session.time()?,
+            opened: session.opened(),
             factor: None,
         };
-        consent.factor = self.session.vault.pin_factor().map(|factor| consent.prove(factor, &self.device));
-        let account = &self.session.account;
+        consent.factor = session.vault.pin_factor().map(|factor| consent.prove(factor, &self.device));
+        let account = &self.account;
         let request = ConsentRequest { serial: self.old(), consent: account.sign_object(&consent).await? };
         let _: DoneReply = account.ask_as_active("/v1/device/move/agree", &request, Patience::ACTIVATION).await?;
         Ok(())
@@ -141,8 +141,8 @@ impl Move<'_> {
     ///
     /// # Errors
     /// As [`Session::begin_move`].
-    pub async fn cancel(self) -> Result<(), Error> {
-        let account = &self.session.account;
+    pub async fn cancel(&self) -> Result<(), Error> {
+        let account = &self.account;
         let cancel = Cancel { aud: self.identity.clone(), serial: self.old(), to: self.serial() };
         let request = CancelRequest { serial: self.old(), cancel: account.sign_object(&cancel).await? };
         let _: DoneReply = account.ask_as_active("/v1/device/move/cancel", &request, Patience::ACTIVATION).await?;
@@ -150,7 +150,7 @@ impl Move<'_> {
     }
 
     fn old(&self) -> SerialNumber {
-        self.session.vault.header().serial
+        self.account.header.serial
     }
 }
 

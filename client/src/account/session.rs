@@ -114,7 +114,7 @@ impl Session {
         let keys = account.keys()?;
         // Where there was no PIN, the key that opened the vault so far is to be deleted, by the next start at the
         // latest.
-        let noted = if account.has_pin { None } else { Some(parts.store.loosen(&keys)?) };
+        let noted = if account.has_pin() { None } else { Some(parts.store.loosen(&keys)?) };
         if noted.is_some() {
             let made = account.hardware().create_prf_key(&keys.pin(), KeyAccess::UnlockedDevice).await;
             made.map_err(Error::of_keys(account.header.serial))?;

@@ -74,6 +74,9 @@ pub enum KeysError {
     /// The person was asked by the system and said no.
     #[error("cancelled")]
     Cancelled,
+    /// The system asks no more for biometrics, after too many failed matches.
+    #[error("the system has locked biometrics; unlock the device with its own PIN or password")]
+    LockedOut,
     /// The key store can't be used; the text says why and what to do.
     #[error("{0}")]
     Unavailable(String),
@@ -119,11 +122,22 @@ pub trait HardwareKeys: Send + Sync {
     /// A pseudo-random function of `input` that only this device can compute.
     fn prf<'a>(&'a self, label: &'a str, input: &'a Secret<32>) -> BoxFuture<'a, Result<Secret<32>, KeysError>>;
 
-    /// Encrypts and authenticates `plain`.
-    fn seal<'a>(&'a self, label: &'a str, plain: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KeysError>>;
+    /// Encrypts and authenticates `plain`. A key of [`KeyAccess::Biometrics`] asks the person first: `prompt` is why, and
+    /// is given for such keys and no others.
+    fn seal<'a>(
+        &'a self,
+        label: &'a str,
+        plain: &'a [u8],
+        prompt: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, KeysError>>;
 
-    /// Opens what [`HardwareKeys::seal`] made.
-    fn open<'a>(&'a self, label: &'a str, sealed: &'a [u8]) -> BoxFuture<'a, Result<SecretBytes, KeysError>>;
+    /// Opens what [`HardwareKeys::seal`] made, and asks the person as that does.
+    fn open<'a>(
+        &'a self,
+        label: &'a str,
+        sealed: &'a [u8],
+        prompt: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<SecretBytes, KeysError>>;
 
     /// Removes a key; nothing happens when there is none.
     fn delete<'a>(&'a self, label: &'a str) -> BoxFuture<'a, Result<(), KeysError>>;
@@ -131,40 +145,21 @@ pub trait HardwareKeys: Send + Sync {
 
 /// A way in which a system recognises a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AuthenticationKind {
+pub enum Biometric {
     /// A fingerprint.
     Fingerprint,
     /// A face.
     Face,
-    /// The device's own PIN, pattern or password.
-    DeviceCredential,
+    /// An iris.
+    Iris,
 }
 
-/// Why a person was not recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AuthenticationError {
-    /// The person said no.
-    #[error("cancelled")]
-    Cancelled,
-    /// Too many failed matches: the system waits for the device credential.
-    #[error("the system has locked biometrics; unlock the device with its own PIN or password")]
-    LockedOut,
-    /// This device has none of the kinds that were asked for.
-    #[error("this device has no such way of recognising a person")]
-    Unavailable,
-}
-
-/// Asks the system to recognise the person.
+/// Who the system can recognise. It asks the person itself, as part of the use of a key of [`KeyAccess::Biometrics`], so
+/// that nobody can say yes in the system's place.
 pub trait LocalAuthentication: Send + Sync {
-    /// What the device has and the person has set up.
-    fn available(&self) -> Vec<AuthenticationKind>;
-
-    /// Shows the system's prompt with `reason`, for one of `kinds`; answers which one matched.
-    fn authenticate<'a>(
-        &'a self,
-        reason: &'a str,
-        kinds: &'a [AuthenticationKind],
-    ) -> BoxFuture<'a, Result<AuthenticationKind, AuthenticationError>>;
+    /// The kinds that the device has and that may open such a key; none when the person has set up none, or when the
+    /// system has nothing strong enough.
+    fn available(&self) -> Vec<Biometric>;
 }
 
 /// What a device says of itself.

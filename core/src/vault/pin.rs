@@ -80,6 +80,12 @@ impl fmt::Debug for Pin {
 pub struct ChosenPin(Pin);
 
 impl ChosenPin {
+    /// Whether `pin` is the same: the person typed it again.
+    #[must_use]
+    pub fn is(&self, pin: &Pin) -> bool {
+        self.0 == *pin
+    }
+
     pub(super) fn pin(&self) -> &Pin {
         &self.0
     }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::programs::{Programs, Tally};
-use crate::demo;
 use crate::generated::{self, Document};
 use crate::workspace::{self, Workspace};
+use crate::{bindings, demo};
 
 /// One row of the summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -23,6 +23,8 @@ pub(crate) enum Part {
     Client,
     /// The tests of symbolon
     Cli,
+    /// The tests of symbolon-ffi
+    Ffi,
     /// The tests of symbolon-server
     Server,
     /// Whole journeys over real processes
@@ -39,13 +41,14 @@ pub(crate) enum Part {
 
 impl Part {
     /// All parts, in the order in which they run.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Format,
         Self::Lint,
         Self::Xtask,
         Self::Core,
         Self::Client,
         Self::Cli,
+        Self::Ffi,
         Self::Server,
         Self::Docs,
         Self::Generated,
@@ -61,6 +64,7 @@ impl Part {
             Self::Core => "core",
             Self::Client => "client",
             Self::Cli => "cli",
+            Self::Ffi => "ffi",
             Self::Server => "server",
             Self::Journeys => "journeys",
             Self::Xtask => "xtask",
@@ -78,6 +82,7 @@ impl Part {
             Self::Core => "what both halves must agree on",
             Self::Client => "the soft token",
             Self::Cli => "the soft token on the desktop",
+            Self::Ffi => "the soft token as Kotlin and Swift see it",
             Self::Server => "the verification server",
             Self::Journeys => "whole journeys over real processes",
             Self::Xtask => "these commands",
@@ -93,6 +98,7 @@ impl Part {
             Self::Core => Some("symbolon-core"),
             Self::Client => Some("symbolon-client"),
             Self::Cli => Some("symbolon"),
+            Self::Ffi => Some("symbolon-ffi"),
             Self::Server => Some("symbolon-server"),
             Self::Journeys => Some("symbolon-tests"),
             Self::Xtask => Some("xtask"),
@@ -102,7 +108,7 @@ impl Part {
 
     /// Whether it runs the two programs.
     fn needs_programs(self) -> bool {
-        matches!(self, Self::Journeys | Self::Generated | Self::Demo)
+        matches!(self, Self::Ffi | Self::Journeys | Self::Generated | Self::Demo)
     }
 }
 
@@ -163,16 +169,17 @@ impl<'a> Session<'a> {
             Part::Docs => self.document(),
             Part::Generated => {
                 // All of them are looked at, so that one run names every stale one.
-                let stale: Vec<String> = Document::ALL
+                let mut stale: Vec<String> = Document::ALL
                     .into_iter()
                     .filter_map(|document| generated::check(workspace, document).err())
                     .map(|error| format!("{error:#}"))
                     .collect();
+                stale.extend(bindings::check(workspace).err().map(|error| format!("{error:#}")));
                 anyhow::ensure!(stale.is_empty(), "{}", stale.join("\n"));
                 Ok(None)
             }
             Part::Demo => demo::check(workspace).map(|()| None),
-            Part::Core | Part::Client | Part::Cli | Part::Server | Part::Journeys | Part::Xtask => {
+            Part::Core | Part::Client | Part::Cli | Part::Ffi | Part::Server | Part::Journeys | Part::Xtask => {
                 let package = part.tested().context("a part without tests")?;
                 self.programs()?.run_tests(workspace, package).map(Some)
             }

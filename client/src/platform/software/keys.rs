@@ -115,7 +115,12 @@ impl HardwareKeys for SoftwareKeys {
         })
     }
 
-    fn seal<'a>(&'a self, label: &'a str, plain: &'a [u8]) -> BoxFuture<'a, Result<Vec<u8>, KeysError>> {
+    fn seal<'a>(
+        &'a self,
+        label: &'a str,
+        plain: &'a [u8],
+        _prompt: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, KeysError>> {
         Box::pin(async move {
             let key = self.key(label).await?;
             let mut nonce = [0; NONCE];
@@ -125,7 +130,12 @@ impl HardwareKeys for SoftwareKeys {
         })
     }
 
-    fn open<'a>(&'a self, label: &'a str, sealed: &'a [u8]) -> BoxFuture<'a, Result<SecretBytes, KeysError>> {
+    fn open<'a>(
+        &'a self,
+        label: &'a str,
+        sealed: &'a [u8],
+        _prompt: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<SecretBytes, KeysError>> {
         Box::pin(async move {
             let key = self.key(label).await?;
             let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(KeysError::NotSealedHere)?;
@@ -189,11 +199,11 @@ mod tests {
         for label in ["a", "b"] {
             keys.create_sealing_key(label, KeyAccess::UnlockedDevice).await.unwrap();
         }
-        let sealed = keys.seal("a", b"secret").await.unwrap();
-        assert_eq!(keys.open("a", &sealed).await.unwrap().expose(), b"secret");
-        assert_eq!(keys.open("b", &sealed).await.unwrap_err(), KeysError::NotSealedHere);
+        let sealed = keys.seal("a", b"secret", None).await.unwrap();
+        assert_eq!(keys.open("a", &sealed, None).await.unwrap().expose(), b"secret");
+        assert_eq!(keys.open("b", &sealed, None).await.unwrap_err(), KeysError::NotSealedHere);
         keys.delete("a").await.unwrap();
         keys.delete("a").await.unwrap();
-        assert_eq!(keys.open("a", &sealed).await.unwrap_err(), KeysError::Missing);
+        assert_eq!(keys.open("a", &sealed, None).await.unwrap_err(), KeysError::Missing);
     }
 }

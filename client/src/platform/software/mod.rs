@@ -11,22 +11,14 @@ pub use keys::SoftwareKeys;
 pub use probe::DesktopProbe;
 pub use store::{FileKeyStore, KeyStore, MemoryKeyStore};
 
-use super::{AuthenticationError, AuthenticationKind, BoxFuture, LocalAuthentication};
+use super::{Biometric, LocalAuthentication};
 
 /// A system that recognises nobody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoAuthentication;
 
 impl LocalAuthentication for NoAuthentication {
-    fn available(&self) -> Vec<AuthenticationKind> {
+    fn available(&self) -> Vec<Biometric> {
         Vec::new()
-    }
-
-    fn authenticate<'a>(
-        &'a self,
-        _reason: &'a str,
-        _kinds: &'a [AuthenticationKind],
-    ) -> BoxFuture<'a, Result<AuthenticationKind, AuthenticationError>> {
-        Box::pin(async { Err(AuthenticationError::Unavailable) })
     }
 }
