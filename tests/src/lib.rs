@@ -3,7 +3,8 @@
 //! The server is the real `symbolon-server` ([`Server`]), administered by its real `admin` commands ([`Installation`]).
 //! Its callers are an application ([`Caller`]), a simulated phone that is built on the protocol's own code ([`Phone`]),
 //! the real desktop soft token ([`Desktop`]), and those who mean no good ([`Middleman`]). Whom it calls itself is a
-//! [`Receiver`], and its mails go to a [`MailServer`].
+//! [`Receiver`], and its mails go to a [`MailServer`]. Its pages are looked at in a real [`Browser`], and by somebody who
+//! sends what no browser would ([`Pages`]).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +14,7 @@
     reason = "a test's helper fails the test, and says why a test can't be played on this machine"
 )]
 
+mod browser;
 mod caller;
 mod clock;
 mod desktop;
@@ -25,10 +27,12 @@ mod pages;
 mod phone;
 mod postgres;
 mod programs;
+mod qr;
 mod receiver;
 mod server;
 mod wire;
 
+pub use browser::{Browser, Key, Look, has_browser};
 pub use caller::{Caller, accepted, reason};
 pub use clock::Clock;
 pub use desktop::{Desktop, Dialogue};

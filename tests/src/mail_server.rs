@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 use tempfile::TempDir;
 
-use crate::Installation;
 use crate::receiver::{certificate, write_authority};
+use crate::{Installation, qr};
 
 /// Nothing is waited for longer, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -149,12 +149,6 @@ impl Letter {
         let html = self.html();
         let shown = html.split("src=\"cid:").nth(1)?.split('"').next()?;
         let part = message.attachments().find(|part| part.content_id() == Some(shown)).expect("the picture is there");
-        let mut reader = png::Decoder::new(std::io::Cursor::new(part.contents())).read_info().unwrap();
-        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-        let frame = reader.next_frame(&mut pixels).unwrap();
-        let (width, height) = (frame.width as usize, frame.height as usize);
-        let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| pixels[y * width + x]);
-        let grids = picture.detect_grids();
-        Some(grids[0].decode().unwrap().1)
+        qr::read(part.contents())
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::BASE64URL_NOPAD;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Certificate, Client, redirect};
+use symbolon_core::frame::FrameWriter;
+use symbolon_core::keys::sha256;
 
 use crate::Server;
 
@@ -34,6 +37,12 @@ impl Page {
         self.headers.get(LOCATION).map(|to| to.to_str().unwrap()).unwrap_or_default()
     }
 
+    /// A header's value; empty when there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
     /// What stands behind the first `before`, up to the next quotation mark.
     #[track_caller]
     #[must_use]
@@ -43,7 +52,45 @@ impl Page {
     }
 }
 
+/// What the console knows a session by.
+const SESSION: &str = "__Host-symbolon";
+
 impl Pages {
+    /// The password of all administrators here.
+    pub const PASSWORD: &str = "correct horse battery staple";
+
+    /// An administrator, who was just added and came in by the link.
+    pub async fn administrator(server: &Server, name: &str, role: &str) -> Self {
+        let link = server.admin(&["administrator", "add", name, "--role", role])["link"].as_str().unwrap().to_owned();
+        let mut pages = Self::of(server);
+        let page = pages.welcome(&link, Self::PASSWORD).await;
+        assert_eq!((page.status, page.leads_to()), (303, "/console"), "{}", page.text);
+        pages
+    }
+
+    /// Uses the link that lets an administrator in.
+    pub async fn welcome(&mut self, link: &str, password: &str) -> Page {
+        self.post("/console/welcome", &[("link", link), ("password", password), ("again", password)]).await
+    }
+
+    /// Signs in to the console.
+    pub async fn sign_in(&mut self, name: &str, password: &str, code: &str) -> Page {
+        self.post("/console/sign-in", &[("name", name), ("password", password), ("code", code)]).await
+    }
+
+    /// What the console knows this browser by.
+    #[must_use]
+    pub fn session(&self) -> &str {
+        self.cookies.get(SESSION).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Puts a session into the browser, as somebody does who could get at it.
+    #[must_use]
+    pub fn with_session(mut self, session: &str) -> Self {
+        self.cookies.insert(SESSION.to_owned(), session.to_owned());
+        self
+    }
+
     /// A browser with no cookies yet.
     #[must_use]
     pub fn of(server: &Server) -> Self {
@@ -87,7 +134,19 @@ impl Pages {
     /// Sends a form of `/me`, as its page has it.
     pub async fn act(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let token = self.get("/me").await.value("name=\"form_token\" value=\"");
-        let mut all = vec![("form_token", token.as_str())];
+        self.post_with(&token, path, fields).await
+    }
+
+    /// Sends a form of the console, with what its pages carry.
+    pub async fn administer(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let pass = BASE64URL_NOPAD.decode(self.session().as_bytes()).unwrap_or_default();
+        let frame = FrameWriter::default().field(b"symbolon/1/form").field(&pass);
+        let token = BASE64URL_NOPAD.encode(&sha256(frame.as_bytes()));
+        self.post_with(&token, path, fields).await
+    }
+
+    async fn post_with(&mut self, token: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let mut all = vec![("form_token", token)];
         all.extend(fields);
         self.post(path, &all).await
     }

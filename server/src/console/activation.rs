@@ -34,7 +34,7 @@ pub(super) struct Told {
 
 /// The page of a ticket's link.
 pub(super) async fn form(State(console): State<Console>) -> Response {
-    let frame = Frame::outside(&console, "Activate");
+    let frame = Frame::of_owners(&console, "Activate");
     page(&ActivatePage { frame, encoder: assets::encoder(), script: assets::activate() })
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn again(
     if console.guards.mails.admit(&digits).is_ok() {
         console.service.renew_ticket(serial).await?;
     }
-    let frame = Frame::outside(&console, "Asked for");
+    let frame = Frame::of_owners(&console, "Asked for");
     let text = "If this ticket has expired and was mailed, a new one is on its way to the same address. It takes a \
                 minute. If nothing comes, ask whoever gave you the token.";
     Ok(page(&Told { frame, text, back: "/activate" }))

@@ -40,6 +40,7 @@ impl Visit {
             title: title.into(),
             issuer: self.service.identity.issuer.to_string(),
             section,
+            home: "/console",
             by: Some(self.by.clone()),
             form_token: self.form_token.clone(),
             notice: None,
@@ -98,6 +99,8 @@ pub(super) struct Frame {
     pub(super) title: String,
     pub(super) issuer: String,
     pub(super) section: Section,
+    /// Where the name at the top leads.
+    pub(super) home: &'static str,
     pub(super) by: Option<SignedIn>,
     pub(super) form_token: String,
     pub(super) notice: Option<&'static str>,
@@ -110,10 +113,16 @@ impl Frame {
             title: title.into(),
             issuer: console.service.identity.issuer.to_string(),
             section: Section::Outside,
+            home: "/console",
             by: None,
             form_token: String::new(),
             notice: None,
         }
+    }
+
+    /// A page for the owners of tokens.
+    pub(super) fn of_owners(console: &Console, title: impl Into<String>) -> Self {
+        Self { home: "/me", ..Self::outside(console, title) }
     }
 
     /// Says at the top that something was done.

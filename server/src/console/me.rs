@@ -53,7 +53,7 @@ impl FromRequestParts<Console> for Me {
 
 impl Me {
     fn frame(&self, title: &str) -> Frame {
-        Frame { form_token: self.pass.form_token(), ..Frame::outside(&self.console, title) }
+        Frame { form_token: self.pass.form_token(), ..Frame::of_owners(&self.console, title) }
     }
 
     fn actor(&self) -> Actor {
@@ -139,7 +139,7 @@ pub(super) async fn start(State(console): State<Console>, headers: HeaderMap) ->
     {
         return Me { console, pass, visitor }.show(None).await;
     }
-    Ok(page(&AskPage { frame: Frame::outside(&console, "Your soft tokens"), error: None }))
+    Ok(page(&AskPage { frame: Frame::of_owners(&console, "Your soft tokens"), error: None }))
 }
 
 /// Asks for a link. The answer is the same whoever is named.
@@ -156,7 +156,7 @@ pub(super) async fn ask(
     {
         console.service.ask_for_visit(name, &browser).await?;
     }
-    let frame = Frame::outside(&console, "Look into your mailbox");
+    let frame = Frame::of_owners(&console, "Look into your mailbox");
     let text = "If there is a user of this name with an address, a link is on its way there. It can be used for 15 \
                 minutes, once, in this browser.";
     let mut response = page(&Told { frame, text, back: "/me" });
@@ -166,7 +166,7 @@ pub(super) async fn ask(
 
 /// The page that a mailed link leads to. Only a person's click uses the link: programs that look at mails open it too.
 pub(super) async fn link(State(console): State<Console>) -> Response {
-    page(&LinkPage { frame: Frame::outside(&console, "Sign in"), error: None })
+    page(&LinkPage { frame: Frame::of_owners(&console, "Sign in"), error: None })
 }
 
 /// Uses a mailed link.
@@ -191,7 +191,7 @@ pub(super) async fn use_link(
         Err(VisitError::Service(error)) => Err(error.into()),
         Err(error) => {
             console.guards.sign_ins.failed(&address);
-            let frame = Frame::outside(&console, "Sign in");
+            let frame = Frame::of_owners(&console, "Sign in");
             Ok(html(StatusCode::BAD_REQUEST, &LinkPage { frame, error: Some(error.to_string()) }))
         }
     }

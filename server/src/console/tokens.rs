@@ -96,14 +96,18 @@ struct TicketPage<'a> {
     issued: &'a TokenWithTicket,
     qr: Option<String>,
     offline_qr: Option<String>,
+    /// Whether this server sends mails.
+    mails: bool,
 }
 
-fn show_ticket(visit: &Visit, issued: &TokenWithTicket) -> Result<Response, Failure> {
+/// The page of a ticket, which is shown this once.
+pub(super) fn show_ticket(visit: &Visit, issued: &TokenWithTicket) -> Result<Response, Failure> {
     let online = issued.ticket.online.as_ref();
     let picture = online.map(|online| qr::svg(&online.qr)).transpose()?;
     let frame = visit.frame(Section::Users, format!("Ticket for {}", issued.token.user));
     let offline_qr = issued.ticket.offline.as_ref().map(|offline| qr::svg(&offline.qr)).transpose()?;
-    Ok(page(&TicketPage { frame, issued, qr: picture, offline_qr }))
+    let mails = visit.service.mail.is_some();
+    Ok(page(&TicketPage { frame, issued, qr: picture, offline_qr, mails }))
 }
 
 #[derive(Template)]

@@ -11,13 +11,13 @@ use symbolon_core::text::Name;
 use super::fields::{FieldErrors, Named, Sent};
 use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page, sentence};
 use super::routes::see;
-use super::settings;
+use super::{settings, tokens};
 use crate::service::ServiceError;
 use crate::service::audit::{AuditEntry, AuditFilter};
 use crate::service::import::UserImportReport;
 use crate::service::policies::Source;
 use crate::service::tokens::TokenView;
-use crate::service::users::{NewUser, UserAction, UserChanges, UserState, UserView};
+use crate::service::users::{AddedUser, NewUser, UserAction, UserChanges, UserState, UserView};
 use crate::storage::Email;
 
 /// So many users on a page.
@@ -100,6 +100,7 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
     let group = fields.optional::<Name>("group", &mut errors);
     if let (Some(name), true) = (name, errors.is_empty()) {
         match visit.service.add_user(visit.actor(), NewUser { name: name.clone(), email, group }).await {
+            Ok(AddedUser { token: Some(issued), .. }) => return tokens::show_ticket(&visit, &issued),
             Ok(_) => return Ok(see(&format!("{}&done=added", address(&name)))),
             Err(error @ ServiceError::Exists { .. }) => errors.add("name", error),
             Err(ServiceError::Invalid { field, message }) => errors.add(field, message),

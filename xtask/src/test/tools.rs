@@ -1,6 +1,7 @@
 //! What the checks need besides Rust: one table, how each is found, and how it is installed.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -27,12 +28,14 @@ pub(super) struct Tool {
 enum Source {
     /// Packages of Debian and its kin, separated by spaces.
     Debian(&'static str),
+    /// A package of npm, unpacked into `target/tools`: nothing of it is installed.
+    Npm(&'static str),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
 }
 
 /// The whole list.
-static TOOLS: [Tool; 10] = [
+static TOOLS: [Tool; 14] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -90,6 +93,34 @@ static TOOLS: [Tool; 10] = [
         needed_by: |part| part == Part::Journeys,
     },
     Tool {
+        name: "Chromium",
+        source: Source::Debian("chromium"),
+        why: "shows the pages of console and self-service",
+        is_there: || answers("chromium", &["--version"]),
+        needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "Chromium's driver",
+        source: Source::Debian("chromium-driver"),
+        why: "uses the pages as a person would",
+        is_there: || answers("chromedriver", &["--version"]),
+        needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "npm",
+        source: Source::Debian("npm"),
+        why: "fetches axe-core",
+        is_there: || has_axe() || answers("npm", &["--version"]),
+        needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "axe-core",
+        source: Source::Npm("axe-core@4.14.1"),
+        why: "finds what people with impairments can't use",
+        is_there: has_axe,
+        needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
         name: "rustfmt",
         source: Source::Rustup("rustfmt"),
         why: "compares the code with its standard form",
@@ -115,6 +146,7 @@ impl Tool {
     pub(super) fn command(&self) -> String {
         match self.source {
             Source::Debian(package) => format!("sudo apt-get install {package}"),
+            Source::Npm(package) => format!("npm pack {package}, unpacked into target/tools/axe-core"),
             Source::Rustup(component) => format!("rustup component add {component}"),
         }
     }
@@ -135,10 +167,16 @@ pub(super) fn provide(parts: &[Part]) -> Result<Vec<&'static Tool>> {
     let from = |wanted: fn(Source) -> Option<&'static str>| missing.iter().filter_map(move |tool| wanted(tool.source));
     let debian = from(|source| if let Source::Debian(names) = source { Some(names) } else { None });
     let debian: Vec<&str> = debian.flat_map(str::split_whitespace).collect();
+    let npm = from(|source| if let Source::Npm(name) = source { Some(name) } else { None }).next();
     let rustup: Vec<&str> = from(|source| if let Source::Rustup(name) = source { Some(name) } else { None }).collect();
     let asks = !is_ci() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !debian.is_empty() && can_install_packages() {
         install_packages(&debian, asks)?;
+    }
+    if let Some(package) = npm
+        && answers("npm", &["--version"])
+    {
+        report(fetch_axe(package));
     }
     if !rustup.is_empty() && answers("rustup", &["--version"]) && (!asks || agreed("Add them to the toolchain?")?) {
         report(workspace::run(Command::new("rustup").args(["component", "add"]).args(&rustup)));
@@ -170,6 +208,22 @@ fn install_packages(packages: &[&str], asks: bool) -> Result<()> {
     }
     report(workspace::run(&mut apt(&["install", "--yes", "--quiet", "--no-install-recommends"])));
     Ok(())
+}
+
+/// Where axe-core is unpacked; the journeys look for it there.
+fn axe_folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/axe-core"))
+}
+
+fn has_axe() -> bool {
+    axe_folder().join("package/axe.min.js").is_file()
+}
+
+fn fetch_axe(package: &str) -> Result<()> {
+    let folder = axe_folder();
+    std::fs::create_dir_all(&folder).context("making a folder for axe-core")?;
+    workspace::run(Command::new("npm").args(["pack", "--silent", package]).current_dir(&folder))?;
+    workspace::run(Command::new("sh").args(["-c", "tar -xzf axe-core-*.tgz && rm axe-core-*.tgz"]).current_dir(&folder))
 }
 
 /// An installation that failed is no reason to stop: what is still missing is named at the end.

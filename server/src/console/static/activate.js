@@ -1,6 +1,9 @@
 // Turns what stands behind the # into a button and a QR. It never leaves the browser: there is no request here.
 "use strict";
 
+// Another link that is opened in the same place.
+addEventListener("hashchange", () => location.reload());
+
 const given = new URLSearchParams(location.hash.slice(1));
 // Nothing of it stays in the address line or the history.
 history.replaceState(null, "", location.pathname);

@@ -10,8 +10,9 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   }
 }
 
-// A one-time link's secret, which no server sees.
+// A one-time link's secret, which no server sees; and that of another link, opened in the same place.
 for (const field of document.querySelectorAll("[data-from-fragment]")) {
+  addEventListener("hashchange", () => location.reload());
   if (location.hash.length > 1) {
     field.value = location.hash.slice(1);
     history.replaceState(null, "", location.pathname);
