@@ -9,11 +9,12 @@ mod limits;
 mod problem;
 mod status;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::get;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -51,23 +52,25 @@ impl axum::extract::FromRef<Api> for Arc<Guards> {
     }
 }
 
-fn routes() -> (Router<Api>, utoipa::openapi::OpenApi) {
-    let routes = OpenApiRouter::with_openapi(Document::openapi())
-        .merge(status::routes())
-        .merge(application::routes())
-        .merge(device::routes())
-        .merge(admin::routes());
-    let (router, mut document) = routes.split_for_parts();
-    document::complete(&mut document);
-    (router, document)
-}
+/// The groups of routes, each with its part of the document.
+const GROUPS: [fn() -> OpenApiRouter<Api>; 4] = [status::routes, application::routes, device::routes, admin::routes];
 
 /// The OpenAPI document, as pretty JSON.
 ///
 /// # Errors
 /// When the document has no JSON form.
 pub fn openapi() -> serde_json::Result<String> {
-    routes().1.to_pretty_json().map(|json| json + "\n")
+    let parts = OpenApiRouter::with_openapi(Document::openapi());
+    let mut document = GROUPS.into_iter().fold(parts, |parts, group| parts.merge(group())).into_openapi();
+    document::complete(&mut document);
+    document.to_pretty_json().map(|json| json + "\n")
+}
+
+/// A server at rest holds the document only after somebody asked for it.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi().unwrap_or_default());
+
+async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }
 
 /// A request waits no longer for its answer.
@@ -77,11 +80,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes, and the pages of the console, with what surrounds them.
 pub fn router(api: Api, pages: Router) -> Router {
-    let (router, document) = routes();
-    let document: Arc<str> = document.to_json().unwrap_or_default().into();
-    let serve_document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.to_string()) };
+    // Each group's part of the document goes before the next one comes.
+    let router = GROUPS.into_iter().fold(Router::new(), |router, group| router.merge(group()));
     router
-        .route("/openapi.json", get(serve_document))
+        .route("/openapi.json", get(document))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address"))
         .method_not_allowed_fallback(async || {
             let detail = "This address does not take this method";
