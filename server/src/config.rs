@@ -160,7 +160,7 @@ pub struct Attestation {
     pub revocation_list: Option<PathBuf>,
     /// Where the list is fetched from once a day, such as `https://android.googleapis.com/attestation/status`. It is not
     /// fetched when left out.
-    pub revocation_url: Option<String>,
+    pub revocation_url: Option<Endpoint>,
     /// How old the list may be, in seconds: with an older one no Android device is believed.
     pub revocation_max_age: u32,
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use jiff::SignedDuration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use crate::service::challenges::ChallengeKind;
 use crate::service::outbox::Settled;
@@ -23,6 +24,7 @@ pub struct Metrics {
     challenges: Family<ChallengeStep, Counter<u64, AtomicU64>>,
     deliveries: Family<DeliveryStep, Counter<u64, AtomicU64>>,
     outbox: Family<DeliveryLabel, Gauge<u64, AtomicU64>>,
+    revocation_list: Family<ListLabel, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +55,11 @@ struct DeliveryLabel {
     kind: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListLabel {
+    platform: &'static str,
+}
+
 impl Metrics {
     /// All counters at zero.
     #[must_use]
@@ -68,7 +75,18 @@ impl Metrics {
         registry.register("deliveries", "Attempts to send, by kind and what came of them", deliveries.clone());
         let outbox = Family::default();
         registry.register("outbox", "Deliveries that wait, by kind", outbox.clone());
-        Self { registry: Arc::new(registry), verifications, activations, challenges, deliveries, outbox }
+        let revocation_list = Family::default();
+        let help = "How old the list of revoked attestation certificates is";
+        registry.register_with_unit("revocation_list_age", help, Unit::Seconds, revocation_list.clone());
+        Self {
+            registry: Arc::new(registry),
+            verifications,
+            activations,
+            challenges,
+            deliveries,
+            outbox,
+            revocation_list,
+        }
     }
 
     /// Counts a verification: `accepted`, or the reason of the refusal.
@@ -96,6 +114,11 @@ impl Metrics {
     /// Notes how many deliveries of a kind wait.
     pub fn outbox(&self, kind: DeliveryKind, waiting: u64) {
         self.outbox.get_or_create(&DeliveryLabel { kind: kind.name() }).set(waiting);
+    }
+
+    /// Notes how old the revocation list is; nothing is shown where there is none.
+    pub fn revocation_list(&self, age: SignedDuration) {
+        self.revocation_list.get_or_create(&ListLabel { platform: "android" }).set(age.as_secs());
     }
 
     /// The text that Prometheus reads.

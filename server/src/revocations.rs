@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::StatusCode;
 use symbolon_core::keys::sha256;
+use symbolon_core::push::Endpoint;
 
 use crate::attestation::RevocationList;
 use crate::config::Config;
+use crate::notify::outbound;
+use crate::service::Service;
 use crate::service::attestation::Listed;
 
 /// What is not the list, and is larger than it will ever be, is not read.
@@ -36,7 +40,7 @@ pub(crate) enum RevocationsError {
     #[error("{url}: {problem}")]
     Fetch {
         /// From where.
-        url: String,
+        url: Endpoint,
         /// What is wrong.
         problem: String,
     },
@@ -64,19 +68,67 @@ pub(crate) fn read(path: &Path) -> Result<Option<Listed>, RevocationsError> {
     Ok(Some(Listed { list, digest: sha256(&json), since }))
 }
 
+/// How often the file is looked at.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// How old the list becomes before it is fetched anew.
+const FETCH_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long after an attempt the next one is made, at the earliest.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(30);
+
+/// How long fetching may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Takes the list whenever its file has changed, fetches it where that is configured, and has every device judged again
+/// when the list or a policy has changed.
+pub(crate) async fn watch(service: Service, config: Config) {
+    let path = path(&config);
+    let mut seen = written(&path);
+    let mut next_attempt = Timestamp::MIN;
+    loop {
+        let now = service.clock.now();
+        let is_due = now >= next_attempt && service.trust.list_age(now).is_none_or(|age| age >= FETCH_AFTER);
+        if let Some(url) = config.attestation.revocation_url.as_ref().filter(|_| is_due) {
+            next_attempt = now + RETRY_AFTER;
+            match fetch(url, &path, &config).await {
+                Ok(()) => tracing::info!("the revocation list was fetched"),
+                Err(error) => tracing::warn!(%error, "the revocation list could not be fetched; the old one stays"),
+            }
+        }
+        let written = written(&path);
+        if written != seen {
+            seen = written;
+            match read(&path) {
+                Ok(listed) => service.trust.replace_list(listed),
+                Err(error) => tracing::error!(%error, "the revocation list can't be read; the old one stays"),
+            }
+        }
+        match service.judge_again().await {
+            Ok(0) => {}
+            Ok(changed) => tracing::info!(changed, "devices are judged differently than before"),
+            Err(error) => tracing::error!(%error, "devices could not be judged again"),
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 /// When the file was last written, to see whether it has changed.
-pub(crate) fn written(path: &Path) -> Option<std::time::SystemTime> {
+fn written(path: &Path) -> Option<std::time::SystemTime> {
     std::fs::metadata(path).and_then(|details| details.modified()).ok()
 }
 
 /// Fetches the list and puts it in the file's place. What is fetched must be a list, or the file stays.
-pub(crate) async fn fetch(url: &str, path: &Path) -> Result<(), RevocationsError> {
-    let failed = |problem: String| RevocationsError::Fetch { url: url.to_owned(), problem };
-    let described = |error: reqwest::Error| failed(error.without_url().to_string());
-    let client = client().map_err(|error| failed(error.to_string()))?;
-    let mut response = client.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(described)?;
+async fn fetch(url: &Endpoint, path: &Path, config: &Config) -> Result<(), RevocationsError> {
+    let failed = |problem: String| RevocationsError::Fetch { url: url.clone(), problem };
+    let client = outbound::client(&config.outbound).map_err(|error| failed(format!("{error:#}")))?;
+    let answer = client.get(url.as_str()).timeout(PATIENCE).send().await;
+    let mut answer = answer.map_err(|error| failed(outbound::reason(error)))?;
+    if answer.status() != StatusCode::OK {
+        return Err(failed(format!("the answer was {}", answer.status())));
+    }
     let mut json = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(described)? {
+    while let Some(piece) = answer.chunk().await.map_err(|error| failed(outbound::reason(error)))? {
         json.extend_from_slice(&piece);
         if json.len() as u64 > LONGEST {
             return Err(failed("too long for a revocation list".into()));
@@ -86,14 +138,4 @@ pub(crate) async fn fetch(url: &str, path: &Path) -> Result<(), RevocationsError
     let new = path.with_extension("new");
     let kept = std::fs::write(&new, &json).and_then(|()| std::fs::rename(&new, path));
     kept.map_err(|error| RevocationsError::File { path: path.to_owned(), error })
-}
-
-fn client() -> anyhow::Result<reqwest::Client> {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(Duration::from_secs(60)).build()?)
 }

@@ -19,6 +19,7 @@ mod caller;
 mod clock;
 mod desktop;
 pub mod hardware;
+pub mod inputs;
 mod installation;
 mod mail_server;
 mod middleman;

@@ -1,4 +1,4 @@
-//! What a developer does, as commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`.
+//! What a developer does, as commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`.
 //!
 //! One file per command. What they share is the [`workspace`] (where things are, how cargo is run) and the [`style`] of
 //! what they print.
@@ -7,6 +7,7 @@
 mod bench;
 mod bindings;
 mod demo;
+mod fuzz;
 mod generated;
 mod soak;
 mod style;
@@ -63,6 +64,18 @@ enum Command {
         #[arg(value_enum)]
         language: bindings::Language,
     },
+    /// Looks for inputs that make a reader fail, with libFuzzer
+    Fuzz {
+        /// Only these inputs
+        #[arg(value_name = "INPUT")]
+        only: Vec<String>,
+        /// For how long at each
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u32,
+        /// How many times each, instead
+        #[arg(long, value_name = "N", conflicts_with = "seconds")]
+        runs: Option<u32>,
+    },
     /// Writes docs/openapi.json anew
     Openapi,
     /// Writes docs/commands.md anew, from what the programs say with --help
@@ -77,6 +90,9 @@ fn main() -> ExitCode {
         Command::Soak => soak::run(&workspace),
         Command::Bench { only, tokens, json } => bench::run(&workspace, &only, tokens, json.as_deref()),
         Command::Bindings { language } => bindings::write(&workspace, language),
+        Command::Fuzz { only, seconds, runs } => {
+            fuzz::run(&workspace, &only, runs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Runs))
+        }
         Command::Openapi => generated::write(&workspace, generated::Document::OpenApi),
         Command::HelpDocs => generated::write(&workspace, generated::Document::Commands),
     });

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::fuzz;
 use crate::style::Style;
 use crate::workspace::{self, Workspace};
 
@@ -15,6 +16,9 @@ const LONG: &str = "SYMBOLON_SOAK";
 /// What has a long form, by the beginning of its name.
 const PROOFS: [&str; 3] = ["nodes::", "faults::killed_under_load", "race::"];
 
+/// So many changed inputs each parser is given: ten million in all.
+const CHANGED: u32 = 500_000;
+
 /// Runs the long forms, one after the other, so that none takes the machine from another.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     println!("{}", Style::of_stdout().heading("── soak: about three quarters of an hour"));
@@ -22,5 +26,5 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     let mut command = workspace.cargo(["test", "--package=symbolon-tests", "--test=journeys", "--"]);
     command.args(["--test-threads=1", "--nocapture"]).args(PROOFS).env(LONG, "1");
     workspace::run(&mut command)?;
-    Ok(ExitCode::SUCCESS)
+    fuzz::run(workspace, &[], fuzz::Length::Runs(CHANGED))
 }

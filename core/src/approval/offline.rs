@@ -57,7 +57,7 @@ impl OfflineRequest {
     /// [`OfflineRequestError::TooLong`].
     pub fn qr(&self) -> Result<String, OfflineRequestError> {
         let serials: Vec<_> = self.serials.iter().map(|serial| serial.digits()).collect();
-        let mut parts = form_urlencoded::Serializer::new(START.to_owned());
+        let mut parts = form_urlencoded::Serializer::for_suffix(START.to_owned(), START.len());
         parts
             .append_pair("v", "1")
             .append_pair("i", &self.id.to_string())

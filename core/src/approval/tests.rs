@@ -209,6 +209,7 @@ fn an_offline_request_is_read_as_it_is_written() {
         transaction: transaction("Pay 12 € = all", &[("To", "Ana Gómez"), ("IBAN", "ES91 2100")]),
     };
     let text = request.qr().unwrap();
+    assert!(text.starts_with("symbolon://approve?v=1&i="), "{text}");
     assert_eq!(text.parse::<OfflineRequest>().unwrap(), request);
     let mut other = request.clone();
     other.transaction = transaction("Pay 12 € = all", &[("To", "Ana Gómez"), ("IBAN", "ES91 2101")]);

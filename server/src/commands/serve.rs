@@ -12,7 +12,6 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
 use hyper_util::rt::TokioTimer;
-use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use symbolon_core::activation::ServerAddress;
 use symbolon_core::signed::KeyHash;
@@ -97,7 +96,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     welcome_the_first(&service).await?;
     service.bells.join(&service.store);
 
-    tokio::spawn(watch_revocations(service.clone(), config.clone()));
+    tokio::spawn(revocations::watch(service.clone(), config.clone()));
     let metrics = Metrics::new();
     let sender =
         Sender::new(service.clone(), &config, metrics.clone()).map_err(|error| Failure::usage(format!("{error:#}")))?;
@@ -220,46 +219,6 @@ fn names(config: &Config, address: SocketAddr) -> Vec<String> {
     tls::names(address.ip(), public.as_deref())
 }
 
-/// How often the file with the revocation list is looked at.
-const LOOK: Duration = Duration::from_secs(10);
-
-/// How old the list becomes before it is fetched anew, and how long after a failure that is tried again.
-const FETCH_AFTER: SignedDuration = SignedDuration::from_hours(24);
-const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(30);
-
-/// Takes the revocation list whenever its file has changed, fetches it where that is configured, and has every device
-/// judged again when the list or a policy has changed.
-async fn watch_revocations(service: Service, config: Config) {
-    let path = revocations::path(&config);
-    let mut seen = revocations::written(&path);
-    let mut fetch_at = service.trust.listed().map_or(Timestamp::MIN, |listed| listed.since + FETCH_AFTER);
-    loop {
-        let now = service.clock.now();
-        if let Some(url) = config.attestation.revocation_url.as_ref().filter(|_| now >= fetch_at) {
-            let fetched = revocations::fetch(url, &path).await;
-            fetch_at = now + if fetched.is_ok() { FETCH_AFTER } else { RETRY_AFTER };
-            match fetched {
-                Ok(()) => tracing::info!("the revocation list was fetched"),
-                Err(error) => tracing::warn!(%error, "the revocation list could not be fetched; the old one stays"),
-            }
-        }
-        let written = revocations::written(&path);
-        if written != seen {
-            seen = written;
-            match revocations::read(&path) {
-                Ok(listed) => service.trust.replace_list(listed),
-                Err(error) => tracing::error!(%error, "the revocation list can't be read; the old one stays"),
-            }
-        }
-        match service.judge_again().await {
-            Ok(0) => {}
-            Ok(changed) => tracing::info!(changed, "devices are judged differently than before"),
-            Err(error) => tracing::error!(%error, "devices could not be judged again"),
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
 /// Takes a fresh certificate each day: from the files, which may have changed, or from the server's own authority.
 async fn renew(tls: RustlsConfig, config: Config, authority: Option<Authority>, address: SocketAddr) {
     loop {
@@ -297,6 +256,9 @@ fn metrics_routes(metrics: Metrics, service: Service) -> Router {
         match service.outbox_depth() {
             Ok(depth) => depth.into_iter().for_each(|(kind, waiting)| metrics.outbox(kind, waiting)),
             Err(error) => tracing::error!(%error, "the outbox can't be read"),
+        }
+        if let Some(age) = service.trust.list_age(service.clock.now()) {
+            metrics.revocation_list(age);
         }
         ([(header::CONTENT_TYPE, TYPE)], metrics.text())
     };

@@ -17,6 +17,7 @@ use super::qr;
 use super::routes::see;
 use super::users;
 use crate::service::ServiceError;
+use crate::service::attestation::AttestationVerdict;
 use crate::service::audit::{AuditEntry, AuditFilter};
 use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 
@@ -326,4 +327,29 @@ pub(super) fn signals(device: &crate::service::tokens::DeviceView) -> String {
     let named = serde_json::to_value(&device.signals).unwrap_or_default();
     let named = named.as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(|signal| signal.as_str());
     named.map(|signal| signal.replace('_', " ")).collect::<Vec<_>>().join(", ")
+}
+
+/// In a word what the hardware of a device proves. A device that states nothing is nothing bad where the policy wants no
+/// statement.
+pub(super) const fn badge(verdict: &AttestationVerdict) -> &'static str {
+    match (verdict.accepted, verdict.is_missing()) {
+        (true, _) => r#"<span class="badge active">accepted</span>"#,
+        (false, true) => r#"<span class="badge">none</span>"#,
+        (false, false) => r#"<span class="badge locked">not accepted</span>"#,
+    }
+}
+
+/// What the hardware states of the device.
+pub(super) fn attested(verdict: &AttestationVerdict) -> Vec<(&'static str, String)> {
+    let plain = |text: &String| text.replace('_', " ");
+    let patches = |level: u64| format!("{:04}-{:02}", level / 100, level % 100);
+    let facts = [
+        ("Secure hardware", verdict.security_level.as_ref().map(plain)),
+        ("System", verdict.verified_boot.as_ref().map(plain)),
+        ("Boot loader", verdict.device_locked.map(|locked| if locked { "locked" } else { "unlocked" }.to_owned())),
+        ("Security patches", verdict.os_patch_level.map(patches)),
+        ("Packages", Some(verdict.packages.join(", ")).filter(|packages| !packages.is_empty())),
+        ("Environment", verdict.environment.as_ref().map(plain)),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

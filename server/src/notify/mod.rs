@@ -8,7 +8,7 @@ mod apns;
 mod fcm;
 mod jwt;
 mod mail;
-mod outbound;
+pub(crate) mod outbound;
 mod push;
 mod web_push;
 mod webhook;

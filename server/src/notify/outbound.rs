@@ -58,7 +58,7 @@ impl Outbound {
     pub(super) fn new(config: &config::Outbound) -> anyhow::Result<Self> {
         let tls = tls(config)?;
         let networks: Arc<[IpNet]> = config.networks.clone().into();
-        let configured = builder(tls.clone()).build()?;
+        let configured = client(config)?;
         let http2 = builder(tls.clone()).http2_prior_knowledge().http2_keep_alive_interval(KEEP_ALIVE).build()?;
         let guarded = builder(tls).dns_resolver(Arc::new(Guard(Arc::clone(&networks)))).build()?;
         Ok(Self { guarded, configured, http2, networks })
@@ -90,6 +90,11 @@ impl Outbound {
     pub(super) fn http2(&self, url: &str) -> RequestBuilder {
         self.http2.post(url)
     }
+}
+
+/// A client for an address of the configuration, which may lead anywhere.
+pub(crate) fn client(config: &config::Outbound) -> anyhow::Result<Client> {
+    Ok(builder(tls(config)?).build()?)
 }
 
 fn forbidden(address: IpAddr) -> String {
@@ -141,7 +146,7 @@ pub(super) async fn send(request: RequestBuilder, now: Timestamp) -> Result<Answ
 }
 
 /// Why there is no answer, without the address, which may be a secret.
-fn reason(error: reqwest::Error) -> String {
+pub(crate) fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut reason = error.to_string();
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);

@@ -138,7 +138,8 @@ impl AndroidMaker {
 }
 
 /// The key description.
-fn describe(claim: &Claim) -> Vec<u8> {
+#[must_use]
+pub fn describe(claim: &Claim) -> Vec<u8> {
     yasna::construct_der(|writer| {
         writer.write_sequence(|writer| {
             writer.next().write_u64(claim.version);

@@ -6,11 +6,15 @@ use symbolon_core::encoding::Bytes;
 use symbolon_core::keys::sha256;
 use symbolon_core::signed::PublicKey;
 use symbolon_tests::hardware::{AndroidMaker, AppleClaim, AppleMaker, AttestedKey, Claim, certificates};
-use symbolon_tests::{Asked, Installation, Phone, Server, Ticket, Token, accepted};
+use symbolon_tests::{Asked, Installation, Pages, Phone, Server, Ticket, Token, accepted};
 
 /// A server that believes simulated hardware, and requires it.
 fn server(android: &AndroidMaker, apple: &AppleMaker) -> Server {
-    let installation = Installation::new();
+    server_on(Installation::new(), android, apple)
+}
+
+/// The same on an installation.
+pub(crate) fn server_on(installation: Installation, android: &AndroidMaker, apple: &AppleMaker) -> Server {
     let write = |name: &str, pem: String| {
         let path = installation.beside(name);
         std::fs::write(&path, pem).unwrap();
@@ -33,29 +37,40 @@ fn server(android: &AndroidMaker, apple: &AppleMaker) -> Server {
     server
 }
 
-fn online(server: &Server, user: &str) -> Ticket {
+pub(crate) fn online(server: &Server, user: &str) -> Ticket {
     server.admin(&["user", "add", user]);
     Ticket::read(&server.admin(&["token", "add", user]))
 }
 
-fn android<'a>(maker: &'a AndroidMaker, claim: Claim) -> impl Fn([u8; 32], &PublicKey) -> Vec<u8> + 'a {
+pub(crate) fn android<'a>(maker: &'a AndroidMaker, claim: Claim) -> impl Fn([u8; 32], &PublicKey) -> Vec<u8> + 'a {
     move |challenge, key| {
         let challenge = if claim.challenge == b"challenge" { challenge.to_vec() } else { claim.challenge.clone() };
         maker.attest(key, &Claim { challenge, ..claim.clone() })
     }
 }
 
-fn shown(server: &Server, serial: &str) -> Value {
+pub(crate) fn shown(server: &Server, serial: &str) -> Value {
     server.admin(&["token", "show", serial])["token"]["attestation"].clone()
 }
 
-async fn only(token: &Token) -> Asked {
+/// The page of a token, as an administrator sees it who has just come.
+async fn console_page(server: &Server, serial: &str) -> String {
+    let link = server.admin(&["administrator", "add", "ada", "--role", "auditor"])["link"].clone();
+    let (link, password) = (link.as_str().unwrap(), "several words that belong together");
+    let mut pages = Pages::of(server);
+    pages.post("/console/welcome", &[("link", link), ("password", password), ("again", password)]).await;
+    let page = pages.get(&format!("/console/token?serial={serial}")).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    page.text
+}
+
+pub(crate) async fn only(token: &Token) -> Asked {
     let mut requests = token.requests(10).await;
     assert_eq!(requests.len(), 1);
     requests.pop().unwrap()
 }
 
-fn last(server: &Server, action: &str) -> Value {
+pub(crate) fn last(server: &Server, action: &str) -> Value {
     server.audit().into_iter().rfind(|entry| entry["action"] == action).unwrap()
 }
 
@@ -133,6 +148,11 @@ async fn a_phone_whose_hardware_vouches_activates_and_approves_until_its_maker_w
     assert_eq!(last(&server, "attestation.changed")["details"]["after"], "revoked");
     let verdict = shown(&server, &ticket.serial);
     assert_eq!((&verdict["accepted"], &verdict["reason"]), (&json!(false), &json!("revoked")), "{verdict}");
+    let page = console_page(&server, &ticket.serial).await;
+    for shown in ["not accepted", "4abcdef0 of the chain is revoked (key compromise)", "trusted environment", "2026-08"]
+    {
+        assert!(page.contains(shown), "{shown:?} is not in {page}");
+    }
     let challenge = caller.challenge(&ask).await;
     let asked = only(&token).await;
     let answer = token.answer(&asked, Decision::Confirm, None);

@@ -36,6 +36,7 @@ mod pin;
 mod push;
 mod race;
 mod receipt;
+mod revocations;
 mod secrets;
 mod self_service;
 mod states;

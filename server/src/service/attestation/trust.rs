@@ -63,15 +63,19 @@ impl Trust {
         *self.listed.write().unwrap_or_else(PoisonError::into_inner) = listed.map(Arc::new);
     }
 
+    /// How old the revocation list is.
+    #[must_use]
+    pub fn list_age(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.listed().map(|listed| now.duration_since(listed.since))
+    }
+
     /// Checks that the revocation list can be relied on.
     ///
     /// # Errors
     /// [`Refusal::RevocationList`] when it is too old, or missing where one is configured.
     pub fn check_list(&self, now: Timestamp) -> Result<(), Refusal> {
-        match self.listed() {
-            Some(listed) if now.duration_since(listed.since) > self.longest_age => {
-                Err(Refusal::RevocationList("too old"))
-            }
+        match self.list_age(now) {
+            Some(age) if age > self.longest_age => Err(Refusal::RevocationList("too old")),
             None if self.is_list_required => Err(Refusal::RevocationList("missing")),
             _ => Ok(()),
         }

@@ -77,6 +77,12 @@ impl AttestationVerdict {
         }
     }
 
+    /// Whether the device sent no statement, so that there is nothing to believe or not.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        self.attested_at.is_none()
+    }
+
     /// In one word, for the audit.
     #[must_use]
     pub fn word(&self) -> &str {

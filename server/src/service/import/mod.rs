@@ -25,7 +25,7 @@ use super::users::add as add_user;
 use super::{Actor, Service, ServiceError, tokens};
 use crate::storage::{Counter, LockState, Origin, StorageError, Token, TokenId, TokenState, Transaction};
 
-pub use users::UserImportReport;
+pub use users::{UserImportReport, examine as examine_users};
 
 /// No file is longer, in bytes: room for a hundred thousand tokens and more.
 pub const LONGEST: usize = 64 * 1024 * 1024;
@@ -134,6 +134,20 @@ fn read(
         return Err(ServiceError::invalid("file", format!("has no {what}")));
     }
     Ok(reading)
+}
+
+/// What a file holds by itself, whatever users and tokens are here.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] when it is not of that format; bad lines are in the report.
+pub fn examine(
+    format: Format,
+    bytes: &[u8],
+    credential: Option<&Credential>,
+    now: Timestamp,
+) -> Result<ImportReport, ServiceError> {
+    let Reading { parsed, errors, warnings } = read(format, bytes, credential, now)?;
+    Ok(ImportReport { dry_run: true, tokens: parsed.len(), users: 0, errors, warnings })
 }
 
 impl Service {

@@ -83,6 +83,15 @@ impl Service {
     }
 }
 
+/// What a file of users holds by itself, whoever is here.
+///
+/// # Errors
+/// [`ServiceError::Invalid`] when it has no such heading; bad lines are in the report.
+pub fn examine(bytes: &[u8]) -> Result<UserImportReport, ServiceError> {
+    let (rows, errors) = read(bytes)?;
+    Ok(UserImportReport { dry_run: true, users: rows.len(), errors: named(errors) })
+}
+
 type Lines = (Vec<(u64, NewUser)>, Vec<LineError>);
 
 fn read(bytes: &[u8]) -> Result<Lines, ServiceError> {
