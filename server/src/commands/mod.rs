@@ -1,9 +1,10 @@
-//! What the binary does: `serve`, `admin`, `openapi`, `completions`.
+//! What the binary does: `serve`, `admin`, `migrate`, `doctor`, `openapi`, `completions`.
 //!
 //! Exit codes: 0 done, 1 refused by a rule, 2 wrong usage or bad input, 3 unreachable, 4 internal.
 
 mod admin;
 mod completions;
+mod doctor;
 mod installation;
 mod migrate;
 mod output;
@@ -37,6 +38,9 @@ enum Command {
     Admin(admin::Arguments),
     /// Bring the database up to date, or move it from the data directory to PostgreSQL.
     Migrate(migrate::Arguments),
+    /// Look at the configuration, the files, the database, the clock, the certificate, mail and push: what is wrong, and
+    /// what to do.
+    Doctor(doctor::Arguments),
     /// Print the OpenAPI document.
     Openapi,
     /// Print completions for a shell.
@@ -93,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments, &output),
         Command::Admin(arguments) => admin::run(arguments, &output),
         Command::Migrate(arguments) => migrate::run(&arguments, &output),
+        Command::Doctor(arguments) => doctor::run(&arguments, &output),
         Command::Openapi => {
             crate::api::openapi().map_err(Failure::internal).and_then(|document| output.text(document.trim_end()))
         }

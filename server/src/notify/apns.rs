@@ -49,6 +49,14 @@ impl Apns {
         })
     }
 
+    /// Wakes a phone that is nobody's: APNs looks at the key, and says that there is no such phone.
+    pub(super) async fn reach(&self, outbound: &Outbound, now: Timestamp) -> Result<(), Failure> {
+        let topic = self.topics.first().ok_or_else(|| Failure::lasting("push.apns.topics names no app"))?;
+        let nobody = "0".repeat(64);
+        let waking = Waking { now, expires_at: now };
+        self.wake(outbound, (nobody.as_str(), topic, ApnsEnvironment::Production), waking).await
+    }
+
     /// Wakes the phone with a device token.
     pub(super) async fn wake(
         &self,

@@ -66,6 +66,11 @@ impl Fcm {
         Ok(Self { account, key, url, access: Mutex::default() })
     }
 
+    /// Asks for access, as for a wake-up.
+    pub(super) async fn reach(&self, outbound: &Outbound, now: Timestamp) -> Result<(), Failure> {
+        self.access(outbound, now).await.map(drop)
+    }
+
     /// Wakes the phone with a registration token.
     pub(super) async fn wake(&self, outbound: &Outbound, token: &str, waking: Waking) -> Result<(), Failure> {
         let access = self.access(outbound, waking.now).await?;

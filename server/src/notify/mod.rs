@@ -10,6 +10,7 @@ mod jwt;
 mod mail;
 pub(crate) mod outbound;
 mod push;
+mod reach;
 mod web_push;
 mod webhook;
 
@@ -29,6 +30,7 @@ use crate::storage::{Delivery, DeliveryId, Destination, Lane};
 use mail::Post;
 use outbound::Outbound;
 use push::Push;
+pub(crate) use reach::reach;
 
 /// Commands and other events ring no bell: so often the outbox is looked at without one.
 const LOOK: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@ use symbolon_core::push::PushAddress;
 use super::apns::Apns;
 use super::fcm::Fcm;
 use super::outbound::{Answer, Outbound};
+use super::reach::Reached;
 use super::web_push;
 use crate::config::{self, Contact};
 use crate::service::Service;
@@ -86,6 +87,23 @@ impl Push {
             apns: config.apns.as_ref().map(Apns::new).transpose()?,
             contact: config.web.as_ref().map(|web| web.contact.clone()),
         })
+    }
+
+    /// Asks the services that are configured whether they let this server in. Web Push has no one service to ask.
+    pub(super) async fn reach(&self, outbound: &Outbound, now: Timestamp) -> Vec<Reached> {
+        let mut reached = Vec::new();
+        let outcome = |failure| match failure {
+            Failure::Outcome(Outcome::Later { problem, .. } | Outcome::Refused { problem }) => Err(problem),
+            // Nobody's phone: whoever says so has looked at the key before.
+            _ => Ok(()),
+        };
+        if let Some(fcm) = &self.fcm {
+            reached.push(Reached { who: "push.fcm", outcome: fcm.reach(outbound, now).await.or_else(outcome) });
+        }
+        if let Some(apns) = &self.apns {
+            reached.push(Reached { who: "push.apns", outcome: apns.reach(outbound, now).await.or_else(outcome) });
+        }
+        reached
     }
 
     /// Wakes the phone of a token.

@@ -21,6 +21,7 @@ mod challenges;
 mod clock;
 mod console;
 mod desktop;
+mod doctor;
 mod document;
 mod faults;
 mod import;

@@ -60,6 +60,15 @@ impl Post {
         Ok(Self { transport: builder.build(), from: config.from.0.clone(), text: config.text.clone() })
     }
 
+    /// Connects, signs in and leaves again.
+    pub(super) async fn reach(&self) -> Result<(), String> {
+        match self.transport.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the mail server does not answer as one".into()),
+            Err(error) => Err(error.to_string().chars().filter(|c| !c.is_control()).take(200).collect()),
+        }
+    }
+
     /// Sends one mail.
     pub(super) async fn carry(&self, service: &Service, delivery: &Delivery, to: &Email) -> Outcome {
         let message = match self.message(service, delivery, to) {

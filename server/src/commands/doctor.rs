@@ -1,0 +1,254 @@
+//! `doctor`: looks at an installation as it is configured, and says what is wrong and what to do. It makes nothing and
+//! sends nothing; a database on PostgreSQL is brought up to date, as by every command.
+
+use std::path::Path;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::Serialize;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::installation::{self, DATABASE};
+use super::output::{Failure, Output};
+use crate::config::{Config, MasterKeySource};
+use crate::service::Service;
+use crate::service::audit;
+use crate::{notify, tls};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: super::Place,
+}
+
+/// A certificate that ends sooner is named.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How well something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Good,
+    Warning,
+    Bad,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Finding {
+    check: &'static str,
+    result: State,
+    finding: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    healthy: bool,
+    checks: Vec<Finding>,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn good(&mut self, check: &'static str, finding: impl ToString) {
+        self.0.push(Finding { check, result: State::Good, finding: finding.to_string(), advice: None });
+    }
+
+    fn warning(&mut self, check: &'static str, finding: impl ToString, advice: impl ToString) {
+        let advice = Some(advice.to_string());
+        self.0.push(Finding { check, result: State::Warning, finding: finding.to_string(), advice });
+    }
+
+    fn bad(&mut self, check: &'static str, finding: impl ToString, advice: impl ToString) {
+        let advice = Some(advice.to_string());
+        self.0.push(Finding { check, result: State::Bad, finding: finding.to_string(), advice });
+    }
+
+    /// Files it away as good, or as bad with what to do.
+    fn take(&mut self, check: &'static str, good: &str, outcome: Result<(), String>, advice: &str) {
+        match outcome {
+            Ok(()) => self.good(check, good),
+            Err(problem) => self.bad(check, problem, advice),
+        }
+    }
+
+    fn report(self) -> Report {
+        Report { healthy: self.0.iter().all(|finding| finding.result != State::Bad), checks: self.0 }
+    }
+}
+
+impl Report {
+    fn lines(&self) -> String {
+        let line = |finding: &Finding| {
+            let advice = finding.advice.as_ref().map(|advice| format!("\n{:21}{advice}", "")).unwrap_or_default();
+            format!("{:8} {:12}{}{advice}", finding.result.name(), finding.check, finding.finding)
+        };
+        self.checks.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
+    let config = arguments.place.load()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let report = runtime.map_err(Failure::internal)?.block_on(look(&config));
+    output.answer(&report, Report::lines)?;
+    if report.healthy { Ok(()) } else { Err(Failure::already_said()) }
+}
+
+async fn look(config: &Config) -> Report {
+    let mut findings = Findings::default();
+    look_at_address(config, &mut findings);
+    look_at_certificate(config, &mut findings);
+    look_at_files(config, &mut findings);
+    if let Some(service) = open(config, &mut findings).await {
+        look_at_data(&service, &mut findings);
+    }
+    for reached in notify::reach(config).await {
+        let advice = "look at the section of this name in the configuration, and at the network between here and there";
+        findings.take(reached.who, "it answers, and lets this server in", reached.outcome, advice);
+    }
+    findings.report()
+}
+
+fn look_at_address(config: &Config, findings: &mut Findings) {
+    match &config.public_url {
+        Some(address) => findings.good("address", format!("phones are told {address}")),
+        None if config.listen.ip().is_unspecified() => findings.bad(
+            "address",
+            format!("the server listens on {}, which no phone can call, and public_url is not set", config.listen),
+            "set public_url to the address that phones use",
+        ),
+        None if config.listen.ip().is_loopback() => findings.warning(
+            "address",
+            format!("the server listens on {}, which only this machine reaches", config.listen),
+            "for phones set listen, and public_url where a proxy stands before it",
+        ),
+        None => findings.good("address", format!("phones are told https://{}", config.listen)),
+    }
+}
+
+fn look_at_certificate(config: &Config, findings: &mut Findings) {
+    let Some(files) = &config.tls else {
+        findings.good("certificate", "from the server's own authority, anew at each start and each day");
+        return;
+    };
+    let advice = "put a certificate and its key there; a running server takes them within a day";
+    if let Err(error) = tls::from_files(files) {
+        return findings.bad("certificate", format!("{error:#}"), advice);
+    }
+    let now = Timestamp::now();
+    match end_of(&files.certificate) {
+        Err(problem) => findings.bad("certificate", problem, advice),
+        Ok(end) if end < now => findings.bad("certificate", format!("it ended at {end}"), advice),
+        Ok(end) if end < now + SOON => findings.warning("certificate", format!("it ends at {end}"), advice),
+        Ok(end) => findings.good("certificate", format!("until {end}")),
+    }
+}
+
+/// When the first of the chain's certificates to end does.
+fn end_of(chain: &Path) -> Result<Timestamp, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", chain.display());
+    let mut first = Timestamp::MAX;
+    for certificate in CertificateDer::pem_file_iter(chain).map_err(|error| wrong(&error))? {
+        let der = certificate.map_err(|error| wrong(&error))?;
+        let (_, parsed) = X509Certificate::from_der(&der).map_err(|error| wrong(&error))?;
+        let end = Timestamp::from_second(parsed.validity().not_after.timestamp()).map_err(|error| wrong(&error))?;
+        first = first.min(end);
+    }
+    Ok(first)
+}
+
+/// The files that nobody else on the machine may read.
+fn look_at_files(config: &Config, findings: &mut Findings) {
+    let mut files = vec![config.data_dir.clone(), config.data_dir.join(DATABASE)];
+    if let MasterKeySource::File(path) = config.master_key_source() {
+        files.push(path);
+    }
+    let there: Vec<_> = files.iter().filter(|path| path.exists()).collect();
+    let mut open = Vec::new();
+    for path in &there {
+        #[cfg(unix)]
+        if let Ok(details) = std::fs::metadata(path)
+            && std::os::unix::fs::PermissionsExt::mode(&details.permissions()) & 0o077 != 0
+        {
+            open.push(path.display().to_string());
+        }
+    }
+    match (there.is_empty(), open.is_empty()) {
+        (true, _) => findings.warning(
+            "files",
+            format!("{} is not there yet", config.data_dir.display()),
+            "`symbolon-server serve` makes it; or name another by --data-dir",
+        ),
+        (false, true) => findings.good("files", format!("{} is for its owner alone", config.data_dir.display())),
+        (false, false) => findings.bad(
+            "files",
+            format!("others on this machine may look into {}", open.join(", ")),
+            format!("chmod go= {}", open.join(" ")),
+        ),
+    }
+}
+
+/// Opens the database, only to read it where it is a file.
+async fn open(config: &Config, findings: &mut Findings) -> Option<Service> {
+    let database = config.data_dir.join(DATABASE);
+    if config.database.is_none() && !database.exists() {
+        return None;
+    }
+    let opened = match &config.database {
+        None => installation::open_copy(config, &database).await,
+        Some(_) => installation::open(config).await,
+    };
+    match opened {
+        Ok(service) => Some(service),
+        Err(failure) => {
+            findings.bad("database", failure, "is it the right database, and the master key that belongs to it?");
+            None
+        }
+    }
+}
+
+fn look_at_data(service: &Service, findings: &mut Findings) {
+    match service.holdings() {
+        Err(error) => findings.bad("database", error, "`admin backup restore` puts a backup in its place"),
+        Ok(holdings) if !holdings.audit.intact => findings.bad(
+            "database",
+            "it opens with the master key, and its audit was tampered with",
+            "`admin audit verify` names the first bad entry",
+        ),
+        Ok(holdings) => findings.good(
+            "database",
+            format!("{} tokens, {} entries of the audit, intact", holdings.tokens, holdings.audit.entries),
+        ),
+    }
+    let now = service.clock.now();
+    let clock = service.store.read(|snapshot| audit::check_clock(snapshot, now)).map_err(|error| error.to_string());
+    let advice = "set the machine's clock; where it is right and was wrong before, `admin clock accept`";
+    findings.take("clock", &format!("{now}, after all that is stored"), clock, advice);
+    match (service.trust.check_list(now), service.trust.list_age(now)) {
+        (Err(refusal), _) => findings.bad(
+            "attestation",
+            format!("{refusal}, so no Android device is believed"),
+            "put it there, or see why attestation.revocation_url does not answer",
+        ),
+        (Ok(()), Some(age)) => {
+            findings.good("attestation", format!("the revocation list is {} hours old", age.as_hours()));
+        }
+        (Ok(()), None) => findings.good("attestation", "no revocation list is configured"),
+    }
+}
