@@ -336,6 +336,11 @@ impl Browser {
         crate::qr::read(&element.screenshot().await.unwrap())
     }
 
+    /// Goes to the top of the page, with the focus nowhere.
+    pub async fn settle(&self) {
+        self.script("document.activeElement?.blur(); scrollTo(0, 0)").await;
+    }
+
     /// A picture of what the window shows, as PNG.
     pub async fn picture(&self) -> Vec<u8> {
         self.client.screenshot().await.unwrap()

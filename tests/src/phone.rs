@@ -92,6 +92,13 @@ impl Phone {
         self
     }
 
+    /// Says what it is.
+    #[must_use]
+    pub fn of_model(mut self, model: &str) -> Self {
+        self.description.model = model.parse().unwrap();
+        self
+    }
+
     /// Tells where it is woken.
     #[must_use]
     pub fn woken_at(mut self, address: PushAddress) -> Self {

@@ -9,6 +9,7 @@ mod bindings;
 mod demo;
 mod fuzz;
 mod generated;
+mod screenshots;
 mod soak;
 mod style;
 mod test;
@@ -78,6 +79,8 @@ enum Command {
     },
     /// Writes docs/openapi.json anew
     Openapi,
+    /// Takes the pictures of the pages in docs/screenshots anew
+    Screenshots,
     /// Writes docs/commands.md anew, from what the programs say with --help
     HelpDocs,
 }
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
             fuzz::run(&workspace, &only, runs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Runs))
         }
         Command::Openapi => generated::write(&workspace, generated::Document::OpenApi),
+        Command::Screenshots => screenshots::run(&workspace),
         Command::HelpDocs => generated::write(&workspace, generated::Document::Commands),
     });
     match outcome {

@@ -97,6 +97,42 @@ pub(super) fn is_in_use(token: &TokenView) -> bool {
     matches!(token.state, TokenState::Active | TokenState::Locked)
 }
 
+/// What happened, in words for the person to whom it did.
+pub(super) fn words(action: &str) -> String {
+    let told = match action {
+        "code.accepted" => "A code was accepted",
+        "code.refused" => "A code was refused",
+        "challenge.created" => "Your confirmation was asked for",
+        "challenge.ended" => "A confirmation ended",
+        "challenge.code_refused" | "approval.refused" => "An answer was refused",
+        "approval.concern" => "You reported a concern about a request",
+        "approval.wrong_value" => "A wrong value was picked for a request",
+        "token.added" => "A token was added",
+        "token.activated" | "token.confirmed" => "A token was activated",
+        "token.ticket_issued" | "token.ticket_renewed" => "A ticket was given out",
+        "token.ticket_revoked" => "A ticket was revoked",
+        "token.reactivated" => "A token was given out anew",
+        "token.disabled" => "A token was disabled",
+        "token.enabled" => "A token was enabled",
+        "token.deleted" => "A token was deleted",
+        "token.labelled" => "A token was named",
+        "token.locked" => "A token was locked",
+        "token.unlocked" => "A token was unlocked",
+        "token.reset" => "A token was re-synchronised",
+        "token.moved" => "A token moved to another phone",
+        "user.added" => "You were added",
+        "user.edited" => "Your address or group was changed",
+        "user.signed_in" => "You signed in here",
+        "user.concern" => "You reported a concern",
+        "user.locked" => "Too many wrong codes: yours were locked",
+        "user.unlocked" => "Your codes were unlocked",
+        "user.disabled" => "Your codes were switched off",
+        "user.enabled" => "Your codes were switched on again",
+        other => return other.replace(['.', '_'], " "),
+    };
+    told.to_owned()
+}
+
 #[derive(Template)]
 #[template(path = "me.html")]
 struct MyPage {

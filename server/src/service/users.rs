@@ -246,7 +246,7 @@ impl Service {
         self.store.read(|snapshot| view(snapshot, find(snapshot, name)?, now))
     }
 
-    /// Users by name, after `after`, whose name or address contains `search`.
+    /// Users by name, after `after`, whose name or address has a word that begins with `search`.
     ///
     /// # Errors
     /// The store's.

@@ -41,7 +41,8 @@ pub trait Users {
     fn user(&self, id: UserId) -> Result<Option<User>>;
     /// Those of these users who are there, in no order.
     fn users_by_names(&self, names: &[Name]) -> Result<Vec<User>>;
-    /// Users whose name or address contains `search`, by name, after `after`, at most `limit`.
+    /// Users whose name or address has a word that begins with `search`, whatever the case, by name, after `after`, at
+    /// most `limit`. Of an address only what stands before the `@` has words.
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>>;
     /// The groups that users are in, by name, each with the number of its users.
     fn groups(&self) -> Result<Vec<(Name, u64)>>;

@@ -71,7 +71,7 @@ async fn a_link_gives_the_first_token_and_a_further_one_takes_a_code() {
     assert_eq!(later.act("/me/disable", &[("serial", &serial)]).await.leads_to(), "/me");
     assert!(!accepted(&server.caller("verify").verify("ana", &code(&desktop)).await));
     let page = later.get("/me").await;
-    assert!(page.text.contains("token.disabled") && page.text.contains("Old phone"));
+    assert!(page.text.contains("A token was disabled") && page.text.contains("Old phone"));
     let refused = later.act("/me/add", &[("label", "")]).await;
     assert_eq!(refused.status, 400, "a token that was lost still counts as one");
     let reported = later.act("/me/concern", &[("text", "<b>not me</b>")]).await;

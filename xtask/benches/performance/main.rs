@@ -10,6 +10,7 @@ mod commit;
 mod load;
 mod machine;
 mod nothing;
+mod pages;
 mod postgres;
 mod report;
 mod server;
@@ -96,7 +97,7 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         measure_nothing(&mut report)?;
     }
     let mut disk = Disk::new(folder.path())?;
-    if ["verify_sqlite", "verify_wrong", "activation", "memory", "startup", "import"]
+    if ["verify_sqlite", "verify_wrong", "activation", "memory", "startup", "import", "page"]
         .iter()
         .any(|group| report.wants(group))
     {
@@ -161,6 +162,7 @@ fn measure_server(report: &mut Report, program: &Path, folder: PathBuf, tokens: 
         report.add("memory_at_rest", server.memory("VmRSS")?, "MB");
     }
     measure_verification(report, &database, &server, members, disk)?;
+    pages::measure(report, &database, &server)?;
     activation::measure(report, &database, &server)?;
     if report.wants("memory_under_load") && report.wants("verify_sqlite_c128") {
         report.add("memory_under_load", server.memory("VmHWM")?, "MB");

@@ -27,7 +27,7 @@ pub(super) struct ManyUsers {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
-    /// Part of the name or the address.
+    /// The beginning of a word of the name or of the address, or of several that follow each other.
     search: Option<String>,
     /// The last name of the page before.
     #[param(value_type = Option<String>)]

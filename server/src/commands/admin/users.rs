@@ -58,7 +58,7 @@ pub(super) enum Command {
     },
     /// List users by name.
     List {
-        /// Only those whose name or address contains this.
+        /// Only those whose name or address has a word that begins so.
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
     },

@@ -37,7 +37,7 @@ function show(password) {
   qr.addData(link, "Byte");
   qr.make();
   const canvas = document.querySelector("#qr");
-  const [module, quiet, count] = [5, 4, qr.getModuleCount()];
+  const [module, quiet, count] = [4, 4, qr.getModuleCount()];
   canvas.width = canvas.height = (count + 2 * quiet) * module;
   const pen = canvas.getContext("2d");
   pen.fillStyle = "#fff";

@@ -310,3 +310,14 @@ CREATE TABLE push_address (
     told_at INTEGER NOT NULL,
     PRIMARY KEY (token_id, device)
 ) STRICT, WITHOUT ROWID;
+
+-- What people are searched by: the name from the beginning of each of its words on, and the address likewise, in small
+-- letters. A search is a range of this key.
+CREATE TABLE user_search (
+    beginning TEXT NOT NULL,
+    name TEXT NOT NULL,                 -- the user's: what is found is listed by name
+    user_id INTEGER NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
+    PRIMARY KEY (beginning, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX user_search_of_user ON user_search (user_id);

@@ -1,5 +1,7 @@
 //! Users.
 
+use std::collections::BTreeSet;
+
 use symbolon_core::text::Name;
 
 use super::row::{Columns, lock_column, millis};
@@ -59,13 +61,15 @@ impl Users for Open<'_> {
         match search {
             None => self.many(select!("WHERE name > ? ORDER BY name LIMIT ?"), params![after, limit], read),
             Some(search) => {
-                let escaped = search.to_ascii_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+                let search = search.to_lowercase();
+                // No text that begins with `search` comes after this.
+                let end = format!("{search}\u{10ffff}");
                 self.many(
                     select!(
-                        "WHERE name > ?1 AND (lower(name) LIKE ?2 ESCAPE '\\' OR lower(email) LIKE ?2 ESCAPE '\\')
-                         ORDER BY name LIMIT ?3"
+                        "WHERE name IN (SELECT DISTINCT name FROM user_search
+                         WHERE beginning >= ? AND beginning < ? AND name > ? ORDER BY name LIMIT ?) ORDER BY name"
                     ),
-                    params![after, format!("%{escaped}%"), limit],
+                    params![search, end, after, limit],
                     read,
                 )
             }
@@ -82,6 +86,36 @@ impl Users for Open<'_> {
     }
 }
 
+impl Open<'_> {
+    fn insert_beginnings(&self, id: UserId, user: &User) -> Result<()> {
+        let insert = "INSERT INTO user_search (beginning, name, user_id) VALUES (?, ?, ?)";
+        beginnings(user).iter().try_for_each(|text| self.write(insert, params![text, user.name.as_str(), id.0]))
+    }
+}
+
+/// What a search for a user may begin with: the name from the beginning of each of its words on, and the address likewise
+/// up to its domain, which many have in common.
+fn beginnings(user: &User) -> BTreeSet<String> {
+    let mut beginnings = BTreeSet::new();
+    let mut add = |text: &str, searched: &str| {
+        let mut before = None;
+        for (at, character) in text.char_indices() {
+            let begins = character.is_alphanumeric() && !before.is_some_and(char::is_alphanumeric);
+            if (at == 0 || begins) && at < searched.len() {
+                beginnings.insert(text.get(at..).unwrap_or_default().to_owned());
+            }
+            before = Some(character);
+        }
+    };
+    let name = user.name.as_str().to_lowercase();
+    add(&name, &name);
+    if let Some(email) = &user.email {
+        let email = email.as_str().to_lowercase();
+        add(&email, email.split('@').next().unwrap_or_default());
+    }
+    beginnings
+}
+
 impl WriteUsers for Open<'_> {
     fn insert_user(&self, user: &User) -> Result<UserId> {
         let id = self.insert(
@@ -94,6 +128,7 @@ impl WriteUsers for Open<'_> {
                 millis(user.created_at)
             ],
         )?;
+        self.insert_beginnings(UserId(id), user)?;
         Ok(UserId(id))
     }
 
@@ -108,6 +143,8 @@ impl WriteUsers for Open<'_> {
                 user.id.0
             ],
         )?;
+        self.write("DELETE FROM user_search WHERE user_id = ?", [user.id.0])?;
+        self.insert_beginnings(user.id, user)?;
         self.set_user_lock(user.id, &user.lock)
     }
 

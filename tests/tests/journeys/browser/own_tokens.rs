@@ -84,6 +84,7 @@ async fn a_person_gets_tokens_confirms_and_loses_one_at_their_own_page() {
     browser.fill(&format!("#l{serial}"), "Old phone").await;
     browser.press(&format!("Save the name of {serial}")).await;
     browser.says("Old phone").await;
+    browser.press(&format!("Are its codes refused? Those of {serial}")).await;
     browser.fill(&format!("#a{serial}"), "12").await;
     browser.fill(&format!("#b{serial}"), "34").await;
     browser.press(&format!("Re-synchronise {serial}")).await;
@@ -95,6 +96,7 @@ async fn a_person_gets_tokens_confirms_and_loses_one_at_their_own_page() {
     browser.press("Disable this token").await;
     browser.says("disabled").await;
     assert!(!accepted(&server.caller("verify").verify("ana", &code(&desktop)).await));
+    browser.says("A token was disabled").await;
     browser.fill("#text", "I was on a plane").await;
     browser.press("Report it").await;
     browser.says("It is written down for the administrators").await;
