@@ -35,13 +35,15 @@ pub(crate) enum Part {
     Docs,
     /// Whether generated files are current
     Generated,
+    /// SDK and app of Android
+    Android,
     /// The demo, once
     Demo,
 }
 
 impl Part {
     /// All parts, in the order in which they run.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Format,
         Self::Lint,
         Self::Xtask,
@@ -53,6 +55,7 @@ impl Part {
         Self::Docs,
         Self::Generated,
         Self::Journeys,
+        Self::Android,
         Self::Demo,
     ];
 
@@ -70,6 +73,7 @@ impl Part {
             Self::Xtask => "xtask",
             Self::Docs => "docs",
             Self::Generated => "generated",
+            Self::Android => "android",
             Self::Demo => "demo",
         }
     }
@@ -88,6 +92,7 @@ impl Part {
             Self::Xtask => "these commands",
             Self::Docs => "the documentation has no dead link, and its examples run",
             Self::Generated => "generated files are current",
+            Self::Android => "SDK and app, on Android's framework with the real library and a real server",
             Self::Demo => "the demo goes as it is told",
         }
     }
@@ -102,13 +107,13 @@ impl Part {
             Self::Server => Some("symbolon-server"),
             Self::Journeys => Some("symbolon-tests"),
             Self::Xtask => Some("xtask"),
-            Self::Format | Self::Lint | Self::Docs | Self::Generated | Self::Demo => None,
+            Self::Format | Self::Lint | Self::Docs | Self::Generated | Self::Android | Self::Demo => None,
         }
     }
 
     /// Whether it runs the two programs.
     fn needs_programs(self) -> bool {
-        matches!(self, Self::Ffi | Self::Journeys | Self::Generated | Self::Demo)
+        matches!(self, Self::Ffi | Self::Journeys | Self::Generated | Self::Android | Self::Demo)
     }
 }
 
@@ -142,6 +147,10 @@ impl<'a> Session<'a> {
         let mut packages: Vec<&str> = self.parts.iter().filter_map(|part| part.tested()).collect();
         if self.parts.iter().any(|part| part.needs_programs()) {
             packages.extend(PROGRAMS);
+        }
+        if self.parts.contains(&Part::Android) {
+            // Its library is what the tests on the JVM load.
+            packages.push("symbolon-ffi");
         }
         packages.sort_unstable();
         packages.dedup();
@@ -178,6 +187,7 @@ impl<'a> Session<'a> {
                 anyhow::ensure!(stale.is_empty(), "{}", stale.join("\n"));
                 Ok(None)
             }
+            Part::Android => super::android::check(workspace).map(Some),
             Part::Demo => demo::check(workspace).map(|()| None),
             Part::Core | Part::Client | Part::Cli | Part::Ffi | Part::Server | Part::Journeys | Part::Xtask => {
                 let package = part.tested().context("a part without tests")?;

@@ -35,7 +35,7 @@ enum Source {
 }
 
 /// The whole list.
-static TOOLS: [Tool; 14] = [
+static TOOLS: [Tool; 18] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -119,6 +119,36 @@ static TOOLS: [Tool; 14] = [
         why: "finds what people with impairments can't use",
         is_there: has_axe,
         needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "a JDK",
+        source: Source::Debian("openjdk-17-jdk-headless"),
+        why: "compiles and runs SDK and app of Android",
+        is_there: || answers("javac", &["-version"]),
+        needed_by: |part| part == Part::Android,
+    },
+    Tool {
+        name: "Maven",
+        source: Source::Debian("maven"),
+        why: "builds SDK and app of Android, and fetches Android's framework",
+        is_there: || answers("mvn", &["--version"]),
+        needed_by: |part| part == Part::Android,
+    },
+    Tool {
+        name: "unzip",
+        source: Source::Debian("unzip"),
+        why: "takes aapt2 out of its package",
+        is_there: || answers("unzip", &["-v"]),
+        needed_by: |part| part == Part::Android,
+    },
+    Tool {
+        name: "clang",
+        source: Source::Debian("clang musl-dev"),
+        why: "compiles the C of ring for phones",
+        is_there: || {
+            answers("clang", &["--version"]) && std::path::Path::new("/usr/include/x86_64-linux-musl").is_dir()
+        },
+        needed_by: |part| part == Part::Android,
     },
     Tool {
         name: "rustfmt",

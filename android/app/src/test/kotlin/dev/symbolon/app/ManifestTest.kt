@@ -1,0 +1,63 @@
+package dev.symbolon.app
+
+import java.io.File
+import javax.xml.parsers.DocumentBuilderFactory
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.w3c.dom.Element
+
+/** What the manifest and the resources promise, and that the code calls nothing that Android hides. */
+class ManifestTest {
+    private val manifest = parse("src/main/AndroidManifest.xml")
+    private val application = elements(manifest, "application").single()
+
+    private fun parse(path: String) = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(File(path)).documentElement
+
+    private fun elements(root: Element, name: String): List<Element> {
+        val found = root.getElementsByTagName(name)
+        return (0 until found.length).map { found.item(it) as Element }
+    }
+
+    @Test
+    fun nothingIsBackedUpSentInTheClearOrOpenToOthersButTheOneActivity() {
+        assertEquals("false", application.getAttribute("android:allowBackup"))
+        assertEquals("false", application.getAttribute("android:usesCleartextTraffic"))
+        val rules = parse("src/main/res/xml/no_backup.xml")
+        assertEquals(listOf("root", "root"), elements(rules, "exclude").map { it.getAttribute("domain") })
+        val exported = listOf("activity", "service", "receiver", "provider").flatMap { elements(manifest, it) }
+            .filter { it.getAttribute("android:exported") != "false" }
+        assertEquals(listOf(".MainActivity"), exported.map { it.getAttribute("android:name") })
+        assertTrue(application.getAttribute("android:debuggable").isEmpty())
+    }
+
+    @Test
+    fun onlyTheLinksOfTicketsOpenTheApp() {
+        val data = elements(manifest, "data").map { it.getAttribute("android:scheme") to it.getAttribute("android:host") }
+        assertEquals(listOf("symbolon" to "activate", "symbolon" to "offline", "symbolon" to "approve"), data)
+        val asked = elements(manifest, "uses-permission").map { it.getAttribute("android:name").substringAfterLast('.') }
+        assertEquals(setOf("INTERNET", "USE_BIOMETRIC", "CAMERA"), asked.toSet())
+    }
+
+    @Test
+    fun everyWordIsThereInBothLanguagesAndIsUsed() {
+        val strings = { folder: String -> elements(parse("src/main/res/$folder/strings.xml"), "string").associate { it.getAttribute("name") to it.textContent } }
+        val (english, german) = strings("values") to strings("values-de")
+        assertEquals(english.keys - "app_name", german.keys)
+        val places = Regex("%\\d\\$[sd]")
+        for ((name, text) in german) {
+            assertEquals(name, places.findAll(english.getValue(name)).map { it.value }.toSet(), places.findAll(text).map { it.value }.toSet())
+        }
+        val code = File("src/main").walk().filter { it.extension in setOf("kt", "xml") && "values" !in it.path }.joinToString { it.readText() }
+        val unused = english.keys.filter { "R.string.$it" !in code && "@string/$it" !in code }
+        assertEquals(emptyList<String>(), unused)
+    }
+
+    @Test
+    fun nothingIsCalledThatAndroidHides() {
+        // The framework of the tests has hidden parts too, which a phone refuses: names that only such parts have.
+        val hidden = Regex("android\\.os\\.(ServiceManager|SystemProperties)|com\\.android\\.internal|dalvik\\.system\\.VMRuntime")
+        val sources = (File("src/main").walk() + File("../sdk/src/main").walk()).filter { it.extension == "kt" }
+        assertEquals(emptyList<String>(), sources.filter { hidden.containsMatchIn(it.readText()) }.map { it.path }.toList())
+    }
+}
