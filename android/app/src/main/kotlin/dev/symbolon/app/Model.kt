@@ -5,6 +5,7 @@ import dev.symbolon.ffi.AccountState
 import dev.symbolon.ffi.Approval
 import dev.symbolon.ffi.ChosenPin
 import dev.symbolon.ffi.Decision
+import dev.symbolon.ffi.InternalException
 import dev.symbolon.ffi.Move
 import dev.symbolon.ffi.MoveProgress
 import dev.symbolon.ffi.Outcome
@@ -33,6 +34,7 @@ class Model(private val open: suspend () -> SoftToken) {
     private val decided = mutableListOf<Screen.Decided>()
     private var watching: List<Job> = emptyList()
     private var moving: Job? = null
+    private var attempts = 0
 
     /** What is on the screen. */
     var screen: Screen = Screen.Working(R.string.starting)
@@ -44,9 +46,9 @@ class Model(private val open: suspend () -> SoftToken) {
     /** Draws it. */
     var shown: (Screen) -> Unit = {}
 
-    /** The app comes to the front. */
+    /** The app comes to the front. A link that was tapped may have begun something already. */
     fun resume() {
-        if (softToken == null) attempt(R.string.starting) { home() } else watch()
+        if (softToken == null && attempts == 0) attempt(R.string.starting) { home() } else watch()
     }
 
     /** Another app comes to the front, or the screen goes off: what was open is closed. */
@@ -439,6 +441,7 @@ class Model(private val open: suspend () -> SoftToken) {
         act: suspend () -> Unit,
     ) {
         if (waiting != R.string.starting || screen !is Screen.Accounts) screen = Screen.Working(waiting)
+        attempts++
         scope.launch {
             try {
                 act()
@@ -446,6 +449,11 @@ class Model(private val open: suspend () -> SoftToken) {
                 if (input != null) screen = input() else problem(error)
             } catch (error: SymbolonException) {
                 problem(error, again, entry)
+            } catch (error: InternalException) {
+                // A mistake of the library's is shown and not waited for.
+                problem(SymbolonException.Internal(error.message.orEmpty()), again, entry)
+            } finally {
+                attempts--
             }
         }
     }

@@ -56,7 +56,7 @@ class Person(link: String? = null) {
     /** Every word on the screen. */
     fun words(): String = views().filterIsInstance<TextView>().joinToString("\n") { it.text }
 
-    fun sees(text: String) = until("no “$text” on the screen:\n${words()}") { text in words() }
+    fun sees(text: String) = until({ "no “$text” on the screen:\n${words()}" }) { text in words() }
 
     fun sees(text: Int, vararg arguments: Any) = sees(activity.getString(text, *arguments))
 
@@ -76,12 +76,12 @@ class Person(link: String? = null) {
 
     fun type(field: Int, value: String) {
         val name = activity.getString(field)
-        until("no field “$name”:\n${words()}") { views().any { it is EditText && it.hint == name } }
+        until({ "no field “$name”:\n${words()}" }) { views().any { it is EditText && it.hint == name } }
         (views().first { it is EditText && it.hint == name } as EditText).setText(value)
     }
 
     fun pin(digits: String) = digits.forEach { digit ->
-        until("no keypad:\n${words()}") { views().any { it is Button && it.contentDescription == digit.toString() } }
+        until({ "no keypad:\n${words()}" }) { views().any { it is Button && it.contentDescription == digit.toString() } }
         views().first { it is Button && it.contentDescription == digit.toString() }.performClick()
     }
 

@@ -13,10 +13,10 @@ import org.robolectric.Shadows.shadowOf
 private const val PATIENCE = 120_000L
 
 /** Lets the main thread work, which a test stands on, until [what] is so. */
-fun until(why: String = "it did not happen", what: () -> Boolean) {
+fun until(why: () -> String = { "it did not happen" }, what: () -> Boolean) {
     val end = System.currentTimeMillis() + PATIENCE
     while (!what()) {
-        check(System.currentTimeMillis() < end) { why }
+        check(System.currentTimeMillis() < end, why)
         shadowOf(Looper.getMainLooper()).idle()
         Thread.sleep(2)
     }
