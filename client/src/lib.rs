@@ -12,6 +12,8 @@
 //! QR, password ── SoftToken::activate_offline ──► offline::Proposed ── accept(PIN) ──► Session (registration code)
 //! Account ── unlock(PIN) ──► Session ── code()
 //!                                    └─ begin_move() ──► Move ── agree(digits)
+//!         ├─ requests(), then Session ── answer(decision)
+//!         └─ tell_push_address(address), at each start and when it changes
 //! ```
 //!
 //! Everything that ends a step early (no network, no power, no process) leaves a token that works or a ticket that

@@ -5,6 +5,7 @@
 //!     vault     the sealed file; the account exists once it is there, so it is written last and removed first
 //!     keys      the name of its set of keys in the key store
 //!     tries     how many PINs were tried; outside the vault, since it is written before each try
+//!     push      which push address the server was told, and when
 //!     clock     how far the device's clock is off, and when the server was last asked
 //!     lock      held while tries are counted, and while the vault changes
 //! HOME/loose-keys/<key set>    a set of keys that may belong to no account: written before the keys are made, and
@@ -24,6 +25,7 @@ use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use symbolon_core::CryptoRngCore;
+use symbolon_core::encoding::Bytes;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::KeyHash;
 use symbolon_core::vault::Tries;
@@ -262,6 +264,16 @@ impl AccountFiles {
         self.write("clock", &bytes)
     }
 
+    /// What the server was told of where this device is woken; nothing, when that is damaged.
+    pub(crate) fn told(&self) -> Result<Option<Told>, Error> {
+        Ok(self.read("push")?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    pub(crate) fn write_told(&self, told: &Told) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(told).map_err(|_| Error::Protocol("a push address has no JSON form"))?;
+        self.write("push", &bytes)
+    }
+
     /// Removes the vault, and with it the account; what else there is counts for nothing then.
     pub(crate) fn erase_vault(&self) -> Result<(), Error> {
         self.erase("vault")
@@ -305,6 +317,17 @@ impl fmt::Debug for AccountFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccountFiles").field("directory", &self.directory).finish_non_exhaustive()
     }
+}
+
+/// What the server was last told of where this device is woken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// The SHA-256 of the address; `None` when it was told that there is none.
+    pub(crate) address: Option<Bytes<32>>,
+    /// Whether the server wakes it there.
+    pub(crate) woken: bool,
+    /// When, by this device's clock.
+    pub(crate) at: Timestamp,
 }
 
 /// What an account knows of its server's clock, and of the last times that it asked.

@@ -10,6 +10,7 @@ use symbolon_client::{AccountState, Activation, Error};
 use symbolon_core::activation::Ticket;
 use symbolon_core::integrity::Signal;
 use symbolon_core::policy::{Policy, PolicyPatch, PolicyVersion};
+use symbolon_core::push::PushAddress;
 
 fn policy(settings: &[(&str, &str)]) -> symbolon_core::policy::PhonePolicy {
     let mut patch = PolicyPatch::default();
@@ -394,4 +395,38 @@ fn every_future_can_change_its_thread() {
         let _ = session.code().await;
         let _ = session.change_pin(chosen(PIN)).await;
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_is_told_a_push_address_once_and_when_it_changes() {
+    let (server, device, soft_token) = activated().await;
+    let account = soft_token.account(None).unwrap();
+    let address = |token: &str| -> PushAddress {
+        serde_json::from_value(serde_json::json!({"service": "fcm", "token": token})).unwrap()
+    };
+    let (first, second) = (address("first"), address("second"));
+
+    // A lost message is told by the next call, also after a restart.
+    server.state().otherwise = Fate::Lost;
+    assert!(account.tell_push_address(Some(&first)).await.is_err());
+    server.state().otherwise = Fate::Delivered;
+    let account = device.start(&server).await.unwrap().account(None).unwrap();
+    for _ in 0..2 {
+        assert!(account.tell_push_address(Some(&first)).await.unwrap());
+    }
+    assert_eq!(server.state().told, [Some(first.clone())]);
+    assert!(account.tell_push_address(Some(&second)).await.unwrap());
+    assert!(!account.tell_push_address(None).await.unwrap());
+    assert_eq!(server.state().told, [Some(first.clone()), Some(second), None]);
+
+    // A week later it is told again; a clock that was set meanwhile is no obstacle.
+    assert!(account.tell_push_address(Some(&first)).await.unwrap());
+    server.clock().advance(SignedDuration::from_hours(7 * 24));
+    server.state().ahead = SignedDuration::from_mins(20);
+    assert!(account.tell_push_address(Some(&first)).await.unwrap());
+    assert_eq!(server.state().told.len(), 5);
+    assert_eq!(account.status().unwrap().clock_offset, 20 * 60 * 1000);
+
+    server.reactivate();
+    assert!(matches!(account.tell_push_address(None).await.unwrap_err(), Error::NotActive(_)));
 }

@@ -235,6 +235,11 @@ pub struct PushReply {
     pub woken: bool,
 }
 
+/// Asks for the server's key for Web Push.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushKeyRequest {}
+
 /// What a phone needs before it can have an address for Web Push.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushKeyReply {

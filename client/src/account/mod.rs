@@ -20,6 +20,7 @@ mod moving;
 mod server;
 mod session;
 mod unlocking;
+mod waking;
 
 pub use approvals::Pending;
 pub use moving::Move;

@@ -23,6 +23,7 @@ use symbolon_core::keys::{Label, SealingKey};
 use symbolon_core::otp::{Code, Digits, Hash, OtpKey, Period, TimeStep};
 use symbolon_core::policy::PinLength;
 use symbolon_core::policy::{PhonePolicy, Policy, PolicyVersion};
+use symbolon_core::push::{PushAddress, PushReply, PushRequest, PushUpdate};
 use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::{PublicKey, SigningKey, verify};
@@ -82,6 +83,8 @@ pub(crate) struct ServerState {
     pub(crate) tls: Option<[u8; 32]>,
     /// Handshakes are forgotten.
     pub(crate) forgets: bool,
+    /// What phones said of where they are woken.
+    pub(crate) told: Vec<Option<PushAddress>>,
 }
 
 struct Enrolled {
@@ -119,6 +122,7 @@ impl TestServer {
                 asked: Vec::new(),
                 tls: Some([9; 32]),
                 forgets: false,
+                told: Vec::new(),
             }),
         })
     }
@@ -234,6 +238,17 @@ impl TestServer {
                     label: None,
                 };
                 json(200, &ContactReply { answer: self.identity.sign_object(&answer).unwrap() })
+            }
+            "/v1/device/push-address" => {
+                let request: PushRequest = read(body);
+                let Some(active) = &state.active else { return refused() };
+                let Ok(update) = verify::<PushUpdate>(&request.update, &active.key) else { return refused() };
+                if update.time.duration_since(now).abs() > SignedDuration::from_secs(PushUpdate::TOLERANCE) {
+                    return refused();
+                }
+                let woken = update.address.is_some();
+                state.told.push(update.address);
+                json(200, &PushReply { woken })
             }
             other => panic!("{other}"),
         })

@@ -67,8 +67,22 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), Failure>
         )));
     }
     start_log(&config)?;
+    take_all_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::internal)?;
     runtime.block_on(serve(config, arguments.insecure_http, output))
+}
+
+/// Takes as many open files as the system lets this process have: each phone that waits holds a connection, and where
+/// nobody asks for more, a process gets 1024.
+fn take_all_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+            tracing::warn!(%error, limit = limit.current, "the limit of open files can't be raised");
+        }
+    }
 }
 
 async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(), Failure> {

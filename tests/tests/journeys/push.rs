@@ -295,7 +295,7 @@ async fn a_phone_with_unified_push_is_woken_by_an_encrypted_message() {
     };
     let installation = Installation::new().configured("PUSH__WEB__CONTACT", "mailto:operations@example.org");
     let (mut server, mut token, caller) = with_phone(installation, &address("/up/secret-path")).await;
-    let offered = server.wire().get("/v1/device/push-key").await.json();
+    let offered = server.wire().post("/v1/device/push-key", &json!({})).await.json();
 
     let asked = caller.challenge(&approval()).await;
     let sent = distributor.next().await;

@@ -2,17 +2,24 @@
 //! that are kept. Each connection asks, waits for the answer, and asks again.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
 
 /// Answers of this first part are not counted.
-const WARM_UP: Duration = Duration::from_millis(500);
-const DURATION: Duration = Duration::from_secs(4);
+pub(crate) const WARM_UP: Duration = Duration::from_millis(500);
+
+/// Those of this time are.
+pub(crate) const DURATION: Duration = Duration::from_secs(4);
 
 /// Where requests come from.
 pub(crate) trait Requests: Send + 'static {
@@ -37,6 +44,12 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// What came within `duration`, and how long each took.
+    pub(crate) fn new(mut latencies: Vec<Duration>, duration: Duration) -> Self {
+        latencies.sort_unstable();
+        Self { per_second: latencies.len() as f64 / duration.as_secs_f64(), latencies }
+    }
+
     /// The time within which this share of the answers came, in milliseconds.
     pub(crate) fn percentile(&self, share: f64) -> f64 {
         let index = (self.latencies.len() as f64 * share) as usize;
@@ -64,8 +77,7 @@ pub(crate) fn run<R: Requests>(address: SocketAddr, clients: usize, requests: &A
         if let Some(example) = unexpected.first().filter(|_| share > tolerated) {
             bail!("{} of {} answers were not the expected ones, such as {example}", unexpected.len(), latencies.len());
         }
-        latencies.sort_unstable();
-        Ok(Outcome { per_second: latencies.len() as f64 / DURATION.as_secs_f64(), latencies })
+        Ok(Outcome::new(latencies, DURATION))
     })
 }
 
@@ -76,9 +88,25 @@ struct Asked {
     unexpected: Vec<String>,
 }
 
+/// TCP, or TLS over it.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// TLS that trusts one authority, in PEM.
+pub(crate) fn trusting(authority: &Path) -> Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(authority)? {
+        roots.add(certificate?)?;
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
 /// A kept connection.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     answer: Vec<u8>,
 }
 
@@ -87,7 +115,15 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, answer: Vec::with_capacity(4096) })
+        Ok(Self { stream: Box::new(stream), answer: Vec::with_capacity(4096) })
+    }
+
+    /// Connects with TLS.
+    pub(crate) async fn open_with_tls(address: SocketAddr, tls: &TlsConnector) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+        stream.set_nodelay(true)?;
+        let stream = tls.connect(address.ip().into(), stream).await.context("TLS with the server")?;
+        Ok(Self { stream: Box::new(stream), answer: Vec::new() })
     }
 
     async fn ask<R: Requests>(mut self, requests: Arc<Mutex<R>>, counted_from: Instant) -> Result<Asked> {

@@ -5,12 +5,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to the person at the terminal")]
 
 mod activation;
+mod approval;
 mod code;
 mod commit;
 mod load;
 mod machine;
 mod nothing;
 mod pages;
+mod phone;
 mod postgres;
 mod report;
 mod server;
@@ -108,6 +110,10 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         report.add(COMMIT, disk.per_second()?, "1/s");
     }
 
+    if ["approval", "es256", "wake_up", "waiting"].iter().any(|group| report.wants(group)) {
+        let program = command_line.server.as_deref().context("--server names the server's program")?;
+        approval::measure(&mut report, program, folder.path().join("approvals"))?;
+    }
     if report.wants("verify_postgres") || report.wants(UPDATE) {
         let program = command_line.server.as_deref().context("--server names the server's program")?;
         measure_postgres(&mut report, program, &folder.path().join("node"), command_line.tokens)?;

@@ -56,19 +56,33 @@ impl Database {
 
     /// Adds an application that may do everything; answers its key.
     pub(crate) fn add_application(&self, name: &str) -> Result<String> {
-        let answer = self.admin(["application", "add", name, "--scope", "verify,challenge"])?;
+        let answer = self.admin(["application", "add", name, "--scope", "verify,challenge,admin"])?;
         Ok(answer.get("key").and_then(Value::as_str).context("an application's key")?.to_owned())
     }
 
     /// Starts the server and waits until it is ready. It takes plain HTTP on loopback, and as many requests of one
     /// client as come.
     pub(crate) fn start(&self) -> Result<Server> {
+        self.start_with(&["--insecure-http"])
+    }
+
+    /// The same over TLS.
+    pub(crate) fn start_with_tls(&self) -> Result<Server> {
+        self.start_with(&[])
+    }
+
+    /// The certificate of the server's own authority, once it was started with TLS.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.folder.join("authority.pem")
+    }
+
+    fn start_with(&self, arguments: &[&str]) -> Result<Server> {
         let config = self.file("bench.toml");
         std::fs::write(&config, CONFIGURATION).context("writing the server's configuration")?;
         let log = std::fs::File::options().create(true).append(true).open(self.file("server.log"))?;
         let mut command = self.command("serve");
         command.arg("--config").arg(config);
-        command.args(["--listen", "127.0.0.1:0", "--insecure-http"]);
+        command.args(["--listen", "127.0.0.1:0"]).args(arguments);
         let begun = Instant::now();
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
         let mut line = String::new();
@@ -85,9 +99,8 @@ impl Database {
         }
         let ready: Value = serde_json::from_str(&line).with_context(|| format!("the server's first line, {line}"))?;
         let url = ready.get("url").and_then(Value::as_str).context("the server's address")?;
-        let address = url.strip_prefix("http://").with_context(|| format!("expected plain HTTP, got {url}"))?;
-        server.address =
-            address.trim_end_matches('/').parse().with_context(|| format!("the server's address, {url}"))?;
+        let address = url.split_once("://").map(|(_, address)| address.trim_end_matches('/')).unwrap_or_default();
+        server.address = address.parse().with_context(|| format!("the server's address, {url}"))?;
         Ok(server)
     }
 

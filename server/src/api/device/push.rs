@@ -1,7 +1,7 @@
 //! Where a phone is woken.
 
 use axum::extract::State;
-use symbolon_core::push::{PushKeyReply, PushReply, PushRequest};
+use symbolon_core::push::{PushKeyReply, PushKeyRequest, PushReply, PushRequest};
 use symbolon_core::signed::SigningKey;
 
 use crate::api::extract::{Address, Json};
@@ -29,15 +29,17 @@ pub(super) async fn update(
 
 /// The server's key for Web Push (RFC 8292), with which a phone makes its address.
 #[utoipa::path(
-    get, path = "/v1/device/push-key", tag = "device",
+    post, path = "/v1/device/push-key", tag = "device", request_body = Object,
     responses(
         (status = 200, description = "The key; empty where no Web Push is sent", body = Object),
+        (status = 400, body = Problem, description = "Not such a request"),
         (status = 429, body = Problem, description = "Too many requests from this address"),
     )
 )]
 pub(super) async fn key(
     State(api): State<Api>,
     Address(address): Address,
+    Json(PushKeyRequest {}): Json<PushKeyRequest>,
 ) -> Result<axum::Json<PushKeyReply>, Problem> {
     api.guards.device.admit(&address)?;
     let key = api.service.push.web_push_key.as_ref();
