@@ -54,8 +54,8 @@ async fn noticed(server: &Server, hours: std::ops::Range<i64>) {
 /// Waits until the last change of a verdict is this one.
 async fn judged(server: &Server, verdict: &str) {
     loop {
-        let changes = server.audit().into_iter().filter(|entry| entry["action"] == "attestation.changed");
-        if changes.last().is_some_and(|entry| entry["details"]["after"] == verdict) {
+        let last = server.audit().into_iter().rfind(|entry| entry["action"] == "attestation.changed");
+        if last.is_some_and(|entry| entry["details"]["after"] == verdict) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
