@@ -119,7 +119,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let app = api::router(Api::new(service.clone(), guards, metrics.clone()), pages);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
-    tokio::spawn(stop_on_signal(handle.clone(), Arc::clone(&service.bells)));
+    tokio::spawn(stop_when(told_to_stop().map_err(Failure::internal)?, handle.clone(), Arc::clone(&service.bells)));
     let mut metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
     hang_up_on_the_slow(&mut metrics_server);
     tokio::spawn(
@@ -279,17 +279,20 @@ fn metrics_routes(metrics: Metrics, service: Service) -> Router {
     Router::new().route("/metrics", get(show))
 }
 
-/// Ends the server when it is told to: no new connections; requests under way are finished, and who waits for a change
-/// waits no longer.
-async fn stop_on_signal(handle: Handle<SocketAddr>, bells: Arc<Bells>) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Ends when the process is told to stop. From here on that does not just kill it.
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ends the server: no new connections; requests under way are finished, and who waits for a change waits no longer.
+async fn stop_when(told: impl Future<Output = ()>, handle: Handle<SocketAddr>, bells: Arc<Bells>) {
+    told.await;
     tracing::info!("stopping");
     bells.close();
     handle.graceful_shutdown(Some(GRACE));

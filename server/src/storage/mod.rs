@@ -19,6 +19,7 @@ mod together;
 mod traits;
 mod visits;
 mod webhooks;
+mod writer;
 
 pub use administrators::*;
 pub use challenges::*;

@@ -16,12 +16,12 @@ use std::sync::Arc;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 
+use super::writer::Writer;
 use super::{Backend, Heard, Job, Snapshot, StorageError};
 pub use address::{Address, DatabaseUrl, DatabaseUrlError};
 pub use moving::{Moved, move_from_sqlite};
 use readers::Readers;
 use session::Session;
-use writer::Writer;
 
 /// The schema that this code reads and writes.
 const SCHEMA: i64 = 1;
@@ -45,7 +45,8 @@ impl Postgres {
             migrations::run(&session)?;
             Ok::<_, StorageError>(session)
         })?;
-        let writer = Writer::start(Arc::clone(&address), session)?;
+        let writes_to = Arc::clone(&address);
+        let writer = Writer::start(move |jobs| writer::run(&writes_to, session, jobs))?;
         Ok(Self { readers: Readers::new(Arc::clone(&address)), writer, address })
     }
 }

@@ -40,10 +40,13 @@ impl Readers {
         let place = self.place()?;
         let session = self.begin()?;
         work(&Open::new(&session));
-        // A connection that does not come this far is not used again.
-        session.run("COMMIT")?;
+        // A connection that does not come this far is not used again. Nobody waits for the end of what has only read.
+        session.send("COMMIT");
+        session.breathe();
         session.forget_failure();
-        self.pool().idle.push(session);
+        if session.is_sound() {
+            self.pool().idle.push(session);
+        }
         drop(place);
         Ok(())
     }
@@ -72,20 +75,18 @@ impl Readers {
         Ok(Place(self))
     }
 
-    /// Opens a transaction, on a new connection where the old ones have gone. Nothing has been read yet.
+    /// Opens a transaction, on a new connection where the old ones have gone. It travels with the first question.
     fn begin(&self) -> Result<Session, StorageError> {
-        const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        loop {
+        let session = loop {
             let pooled = self.pool().idle.pop();
-            let Some(session) = pooled else {
-                let session = Session::connect(&self.address)?;
-                session.run(BEGIN)?;
-                return Ok(session);
-            };
-            if session.is_sound() && session.run(BEGIN).is_ok() {
-                return Ok(session);
+            let Some(session) = pooled else { break Session::connect(&self.address)? };
+            session.breathe();
+            if session.is_sound() {
+                break session;
             }
-        }
+        };
+        session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        Ok(session)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::address::{Address, error_of};
 use super::value::{Param, Translated, translate};
@@ -91,6 +91,16 @@ impl Session {
         self.push(Box::pin(async move { client.batch_execute(sql).await }));
     }
 
+    /// Lets the connection do what takes no waiting: what was sent leaves, and an end of the connection is noticed.
+    pub(super) fn breathe(&self) {
+        self.runtime.block_on(async {
+            // The first time the socket is looked at, the second time the connection is told.
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
     /// Waits for what was sent.
     ///
     /// # Errors
@@ -163,6 +173,14 @@ impl Session {
         let prepared = Arc::new(Prepared { translated, statement });
         self.statements.borrow_mut().insert(sql.to_owned(), Arc::clone(&prepared));
         Ok(prepared)
+    }
+
+    /// Asks two questions without parameters at once: each sees what has happened before it.
+    pub(super) fn both(&self, first: &str, second: &str) -> Result<[Vec<Row>; 2], StorageError> {
+        let (first, second) = (self.prepared(first)?, self.prepared(second)?);
+        let (first, second) = (self.client.query(&first.statement, &[]), self.client.query(&second.statement, &[]));
+        let (first, second) = self.wait(async { futures_util::try_join!(first, second) })?;
+        Ok([first, second])
     }
 
     fn answer(&self, prepared: &Prepared, params: &[&(dyn ToSql + Sync)], each: Each<'_>) -> Result<(), StorageError> {

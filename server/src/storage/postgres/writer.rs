@@ -1,4 +1,4 @@
-//! The writer: one thread, one connection, many transactions a commit, as in SQLite; and one writer at a time among all
+//! What the writer does: one connection, many transactions a commit, as in SQLite; and one writer at a time among all
 //! nodes, by a lock on the only row of the table `symbolon`.
 //!
 //! Whoever holds that row has the database to itself until its commit: what a transaction read has not changed when it
@@ -6,8 +6,6 @@
 //! loses the row with its connection, or when its transaction is idle for too long.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -15,60 +13,24 @@ use tokio::sync::mpsc;
 use super::SCHEMA;
 use super::address::Address;
 use super::session::Session;
-use crate::storage::sql::{Bound, Connection, Open};
-use crate::storage::{Acknowledge, Job, StorageError};
+use crate::storage::sql::{Open, Values, audit};
+use crate::storage::writer::SHARED;
+use crate::storage::{Acknowledge, AuditHead, Job, StorageError};
 
-/// At most so many transactions share a commit …
-const SHARED: usize = 256;
-
-/// … and none is taken in any more after this time, since other nodes wait.
+/// No transaction is taken into a commit any more after this time, since other nodes wait.
 const TURN: Duration = Duration::from_millis(20);
-
-/// At most so many transactions wait; more are refused at once, so that a flood is answered and not hoarded.
-const QUEUE: usize = 8192;
-
-pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    pub(super) fn start(address: Arc<Address>, session: Session) -> Result<Self, StorageError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let thread = std::thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || run(&address, session, jobs))
-            .map_err(|error| StorageError::Failed(error.to_string()))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
-    }
-
-    pub(super) fn submit(&self, job: Job) -> Result<(), StorageError> {
-        let queue = self.queue.as_ref().ok_or(StorageError::Busy)?;
-        queue.try_send(job).map_err(|_| StorageError::Busy)
-    }
-}
-
-impl Drop for Writer {
-    /// Ends the queue and waits until what was queued is committed.
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the writer was logged where it happened.
-            drop(thread.join());
-        }
-    }
-}
 
 /// Transactions that have run, each with what came of it, and wait for the commit of all.
 type Ran = Vec<(Acknowledge, Result<(), StorageError>)>;
 
-fn run(address: &Address, session: Session, mut jobs: mpsc::Receiver<Job>) {
+/// Runs what is queued up until there will be no more.
+pub(super) fn run(address: &Address, session: Session, mut jobs: mpsc::Receiver<Job>) {
     let mut session = Some(session);
     while let Some(first) = jobs.blocking_recv() {
         let mut ran = Ran::new();
         let committed = match begin(address, session.take()) {
-            Ok(begun) => {
-                let committed = share_commit(&begun, first, &mut jobs, &mut ran);
+            Ok((begun, head)) => {
+                let committed = share_commit(&begun, head, first, &mut jobs, &mut ran);
                 if committed.is_err() && begun.is_sound() {
                     drop(begun.run("ROLLBACK"));
                 }
@@ -94,10 +56,10 @@ fn run(address: &Address, session: Session, mut jobs: mpsc::Receiver<Job>) {
 
 /// Opens a transaction and takes the writers' lock, on a new connection where the old one has gone. Nothing has run yet
 /// that could count twice.
-fn begin(address: &Address, session: Option<Session>) -> Result<Session, StorageError> {
+fn begin(address: &Address, session: Option<Session>) -> Result<(Session, Option<AuditHead>), StorageError> {
     if let Some(session) = session {
         match lock(&session) {
-            Ok(()) => return Ok(session),
+            Ok(head) => return Ok((session, head)),
             Err(error) if session.is_sound() => {
                 drop(session.run("ROLLBACK"));
                 return Err(error);
@@ -106,34 +68,34 @@ fn begin(address: &Address, session: Option<Session>) -> Result<Session, Storage
         }
     }
     let session = Session::connect(address)?;
-    lock(&session)?;
-    Ok(session)
+    let head = lock(&session)?;
+    Ok((session, head))
 }
 
-fn lock(session: &Session) -> Result<(), StorageError> {
+/// Takes the lock, and reads the end of the audit's chain, which nobody moves from then on.
+fn lock(session: &Session) -> Result<Option<AuditHead>, StorageError> {
     session.forget_failure();
-    session.send("BEGIN");
-    let mut oldest = None;
-    session.query("SELECT oldest FROM symbolon WHERE id = 1 FOR UPDATE", Bound::Placed(&[]), &mut |row| {
-        oldest = Some(row.value(0)?.as_i64().map_err(|_| StorageError::Damaged("schema"))?);
-        Ok(())
-    })?;
-    match oldest {
-        Some(oldest) if oldest <= SCHEMA => Ok(()),
-        Some(oldest) => Err(StorageError::Later(oldest)),
-        None => Err(StorageError::Damaged("schema")),
+    // Each statement sees what was committed before it, whatever the database's default.
+    session.send("BEGIN ISOLATION LEVEL READ COMMITTED");
+    let [locked, head] = session.both("SELECT oldest FROM symbolon WHERE id = 1 FOR UPDATE", audit::HEAD)?;
+    let damaged = StorageError::Damaged("schema");
+    let oldest = locked.first().ok_or_else(|| damaged.clone())?.value(0)?.as_i64().map_err(|_| damaged)?;
+    if oldest > SCHEMA {
+        return Err(StorageError::Later(oldest));
     }
+    head.first().map(|row| audit::read_head(row)).transpose()
 }
 
 /// Runs `first` and whatever else has queued up in one database transaction, each in a savepoint of its own.
 fn share_commit(
     session: &Session,
+    head: Option<AuditHead>,
     first: Job,
     jobs: &mut mpsc::Receiver<Job>,
     ran: &mut Ran,
 ) -> Result<(), StorageError> {
     let began = Instant::now();
-    let open = Open::new(session);
+    let open = Open::after(session, head);
     let mut next = Some(first);
     while let Some(job) = next {
         session.send("SAVEPOINT one");

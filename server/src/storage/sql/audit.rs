@@ -17,16 +17,21 @@ fn read(row: &Row<'_>) -> Result<StoredEntry> {
     })
 }
 
+/// The end of the chain.
+pub(in crate::storage) const HEAD: &str = "SELECT sequence, time, hash FROM audit ORDER BY sequence DESC LIMIT 1";
+
+/// Reads an answer to [`HEAD`].
+pub(in crate::storage) fn read_head(row: &Row<'_>) -> Result<AuditHead> {
+    let mut columns = Columns::of(row);
+    Ok(AuditHead { sequence: columns.next()?, time: columns.time()?, hash: columns.next()? })
+}
+
 impl Audit for Open<'_> {
     fn audit_head(&self) -> Result<Option<AuditHead>> {
         if let Some(head) = self.head.get() {
             return Ok(head);
         }
-        let head =
-            self.one("SELECT sequence, time, hash FROM audit ORDER BY sequence DESC LIMIT 1", params![], |row| {
-                let mut columns = Columns::of(row);
-                Ok(AuditHead { sequence: columns.next()?, time: columns.time()?, hash: columns.next()? })
-            })?;
+        let head = self.one(HEAD, params![], read_head)?;
         self.head.set(Some(head));
         Ok(head)
     }

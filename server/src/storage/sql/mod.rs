@@ -7,7 +7,7 @@ mod activations;
 mod administrators;
 mod applications;
 mod attestations;
-mod audit;
+pub(super) mod audit;
 mod challenges;
 mod epochs;
 mod meta;
@@ -120,6 +120,11 @@ pub(super) struct Open<'c> {
 impl<'c> Open<'c> {
     pub(super) fn new(connection: &'c dyn Connection) -> Self {
         Self { connection, head: Cell::new(None), tally: Tally::default() }
+    }
+
+    /// One that has read the end of the audit's chain.
+    pub(super) fn after(connection: &'c dyn Connection, head: Option<AuditHead>) -> Self {
+        Self { head: Cell::new(Some(head)), ..Self::new(connection) }
     }
 
     /// A transaction of those that share a commit has ended: it is kept, or was rolled back.

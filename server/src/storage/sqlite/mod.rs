@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::sql::{self, Bound, Each, Open, ValueRef};
+use super::writer::Writer;
 use super::{Backend, Job, Snapshot, StorageError};
 pub use copies::{check, replace, take};
-use writer::Writer;
 
 /// The schema that this code reads and writes.
 const SCHEMA: i64 = 1;
@@ -39,7 +39,11 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate(&mut connection)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Mutex::default(), path: path.to_owned() })
+        Ok(Self {
+            writer: Writer::start(move |jobs| writer::run(&connection, jobs))?,
+            readers: Mutex::default(),
+            path: path.to_owned(),
+        })
     }
 
     /// Opens a database that is only to be read, as the file of a backup is.
@@ -48,7 +52,11 @@ impl Sqlite {
     /// [`StorageError`] when the file can't be opened.
     pub fn open_read_only(path: &Path) -> Result<Self, StorageError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Mutex::default(), path: path.to_owned() })
+        Ok(Self {
+            writer: Writer::start(move |jobs| writer::run(&connection, jobs))?,
+            readers: Mutex::default(),
+            path: path.to_owned(),
+        })
     }
 
     fn reader(&self) -> Result<Connection, StorageError> {

@@ -1,53 +1,16 @@
-//! The writer: one thread, one connection, many transactions a commit.
+//! What the writer does: one connection, many transactions a commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use crate::storage::sql::Open;
+use crate::storage::writer::SHARED;
 use crate::storage::{Acknowledge, Job, StorageError};
 
-/// At most so many transactions share a commit: enough for any load seen, and the last of them waits some milliseconds.
-const SHARED: usize = 256;
-
-/// At most so many transactions wait; more are refused at once, so that a flood is answered and not hoarded.
-const QUEUE: usize = 8192;
-
-pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StorageError> {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let thread = std::thread::Builder::new()
-            .name("writer".into())
-            .spawn(move || run(&connection, jobs))
-            .map_err(|error| StorageError::Failed(error.to_string()))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
-    }
-
-    pub(super) fn submit(&self, job: Job) -> Result<(), StorageError> {
-        let queue = self.queue.as_ref().ok_or(StorageError::Busy)?;
-        queue.try_send(job).map_err(|_| StorageError::Busy)
-    }
-}
-
-impl Drop for Writer {
-    /// Ends the queue and waits until what was queued is committed.
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the writer was logged where it happened.
-            drop(thread.join());
-        }
-    }
-}
-
-fn run(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
+/// Runs what is queued up until there will be no more.
+pub(super) fn run(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
     while let Some(first) = jobs.blocking_recv() {
         let mut acknowledgements = Vec::new();
         let committed = share_commit(connection, first, &mut jobs, &mut acknowledgements);
