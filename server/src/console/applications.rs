@@ -4,30 +4,16 @@ use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
-use jiff::Timestamp;
 use symbolon_core::text::Name;
 
 use super::fields::{FieldErrors, Named, Sent};
 use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page};
 use super::routes::see;
+use crate::service::ServiceError;
 use crate::service::applications::{ApplicationKey, ApplicationView, NewApplication};
-use crate::service::audit::AuditFilter;
-use crate::service::{Actor, ServiceError};
 use crate::storage::Scope;
 
-/// An application with when it was last heard of.
-struct Row {
-    application: ApplicationView,
-    last_use: Option<Timestamp>,
-}
-
-impl Row {
-    fn scopes(&self) -> String {
-        scopes(&self.application)
-    }
-}
-
-fn scopes(application: &ApplicationView) -> String {
+pub(super) fn scopes(application: &ApplicationView) -> String {
     application.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(", ")
 }
 
@@ -35,20 +21,14 @@ fn scopes(application: &ApplicationView) -> String {
 #[template(path = "applications.html")]
 struct ApplicationsPage {
     frame: Frame,
-    rows: Vec<Row>,
+    applications: Vec<ApplicationView>,
     errors: FieldErrors,
     name: String,
 }
 
 fn list_page(visit: &Visit, errors: FieldErrors, name: String) -> Result<ApplicationsPage, Failure> {
-    let mut rows = Vec::new();
-    for application in visit.service.applications()? {
-        let actor = Actor::Application(application.name.clone()).to_string();
-        let filter = AuditFilter { actor: Some(actor), ..AuditFilter::default() };
-        let latest = visit.service.find_entries(&filter, None, 1)?.entries;
-        rows.push(Row { application, last_use: latest.first().map(|entry| entry.time) });
-    }
-    Ok(ApplicationsPage { frame: visit.frame(Section::Applications, "Applications"), rows, errors, name })
+    let (frame, applications) = (visit.frame(Section::Applications, "Applications"), visit.service.applications()?);
+    Ok(ApplicationsPage { frame, applications, errors, name })
 }
 
 /// All applications, and a form for another.
@@ -96,19 +76,30 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
     Ok(html(StatusCode::BAD_REQUEST, &list_page(&visit, errors, fields.text("name").to_owned())?))
 }
 
+#[derive(Template)]
+#[template(path = "application-rotate.html")]
+struct RotatePage {
+    frame: Frame,
+    name: Name,
+}
+
 /// What is asked before a key ends.
 pub(super) async fn confirm(visit: Visit, Query(named): Query<Named>) -> Result<Response, Failure> {
     let name = named.name("application")?;
+    if named.action == "rotate" {
+        let frame = visit.frame(Section::Applications, format!("New key for {name}?"));
+        return Ok(page(&RotatePage { frame, name }));
+    }
     let (title, text, button, is_harsh) = match named.action.as_str() {
-        "rotate" => (
-            format!("New key for {name}?"),
-            "The key that the application has now ends at once: it is refused until it has the new one.",
-            "Make the new key",
-            false,
+        "end-old-key" => (
+            format!("End the old key of {name}?"),
+            "It ends at once: where the application still uses it, it is refused.",
+            "End the old key",
+            true,
         ),
         "remove" => (
             format!("Remove {name}?"),
-            "Its key ends at once, and so do its challenges that wait. What the audit says of it stays.",
+            "Its keys end at once, and so do its challenges that wait. What the audit says of it stays.",
             "Remove this application",
             true,
         ),
@@ -129,7 +120,14 @@ pub(super) async fn confirm(visit: Visit, Query(named): Query<Named>) -> Result<
 pub(super) async fn act(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
     let name = fields.named("name", "application")?;
     match fields.text("action") {
-        "rotate" => Ok(show_key(&visit, visit.service.rotate_application(visit.actor(), name).await?)),
+        "rotate" => {
+            let overlap = fields.text("overlap").parse().map_err(|_| Failure::bad("Choose when the old key ends."))?;
+            Ok(show_key(&visit, visit.service.rotate_application(visit.actor(), name, overlap).await?))
+        }
+        "end-old-key" => {
+            visit.service.end_old_key(visit.actor(), name).await?;
+            Ok(see("/console/applications"))
+        }
         "remove" => {
             visit.service.remove_application(visit.actor(), name).await?;
             Ok(see("/console/applications"))

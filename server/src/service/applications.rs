@@ -1,6 +1,7 @@
-//! Applications: programs with an API key. The key is shown once and stored as its hash.
+//! Applications: programs with an API key. The key is shown once and stored as its hash. While an application gets another
+//! one, the old one can go on for a time.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use symbolon_core::keys::sha256;
@@ -9,7 +10,13 @@ use zeroize::Zeroizing;
 
 use super::audit::Entry;
 use super::{Actor, Service, ServiceError};
-use crate::storage::{Application, ApplicationId, Scope, Snapshot, Together};
+use crate::storage::{ApiKey, Application, ApplicationId, Scope, Snapshot, Together, Transaction};
+
+/// That a key is used is written down so often.
+const TOUCH: SignedDuration = SignedDuration::from_mins(1);
+
+/// No old key goes on for longer, in seconds: 30 days.
+pub const LONGEST_OVERLAP: u32 = 30 * 24 * 3600;
 
 /// What is needed to add an application.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
@@ -34,11 +41,50 @@ pub struct ApplicationView {
     /// When it was added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// When its key was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub key_created_at: Timestamp,
+    /// When its key was last used, to the minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+    /// The key before, while it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_key: Option<OldKeyView>,
 }
 
-impl From<Application> for ApplicationView {
-    fn from(application: Application) -> Self {
-        Self { name: application.name, scopes: application.scopes, created_at: application.created_at }
+/// A key that another takes the place of.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+pub struct OldKeyView {
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
+    pub ends_at: Timestamp,
+    /// When it was last used, to the minute. An application that has the new key does not use it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+}
+
+fn view(snapshot: &dyn Snapshot, application: Application, now: Timestamp) -> Result<ApplicationView, ServiceError> {
+    let keys = snapshot.api_keys(application.id)?;
+    let current = keys.iter().find(|key| key.ends_at.is_none());
+    let old = keys.iter().filter(|key| key.is_live(now)).find_map(|key| {
+        let ends_at = key.ends_at?;
+        Some(OldKeyView { ends_at, last_used_at: key.used_at })
+    });
+    Ok(ApplicationView {
+        key_created_at: current.map_or(application.created_at, |key| key.created_at),
+        last_used_at: current.and_then(|key| key.used_at),
+        old_key: old,
+        name: application.name,
+        scopes: application.scopes,
+        created_at: application.created_at,
+    })
+}
+
+impl ApiKey {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.ends_at.is_none_or(|end| now < end)
     }
 }
 
@@ -63,12 +109,29 @@ fn hash(key: &str) -> [u8; 32] {
     sha256(key.as_bytes())
 }
 
-/// API keys, by their hashes, that wait for their applications.
-pub(super) type Keys = Together<[u8; 32], Result<Option<Application>, ServiceError>>;
+fn fresh(key: &str, application: ApplicationId, now: Timestamp) -> ApiKey {
+    ApiKey { hash: hash(key), application, created_at: now, ends_at: None, used_at: None }
+}
 
-fn by_keys(snapshot: &dyn Snapshot, hashes: Vec<[u8; 32]>) -> Result<Vec<Option<Application>>, ServiceError> {
+fn find(snapshot: &dyn Snapshot, name: &Name) -> Result<Application, ServiceError> {
+    snapshot.application_by_name(name)?.ok_or_else(|| ServiceError::not_found("application", name))
+}
+
+/// Writes down that a key was used, unless another request has done so since it was looked at.
+fn touch(transaction: &dyn Transaction, hash: &[u8; 32], now: Timestamp) -> Result<(), ServiceError> {
+    let Some((key, _)) = transaction.application_by_key(hash)? else { return Ok(()) };
+    if key.used_at.is_none_or(|used| used + TOUCH <= now) {
+        transaction.update_api_key(&ApiKey { used_at: Some(now), ..key })?;
+    }
+    Ok(())
+}
+
+/// API keys, by their hashes, that wait for their applications.
+pub(super) type Keys = Together<[u8; 32], Result<Option<(ApiKey, Application)>, ServiceError>>;
+
+fn by_keys(snapshot: &dyn Snapshot, hashes: Vec<[u8; 32]>) -> Result<Vec<Option<(ApiKey, Application)>>, ServiceError> {
     let found = snapshot.applications_by_keys(&hashes)?;
-    let application = |hash| found.iter().find(|application| application.key_hash == hash).cloned();
+    let application = |hash| found.iter().find(|(key, _)| key.hash == hash).cloned();
     Ok(hashes.into_iter().map(application).collect())
 }
 
@@ -85,20 +148,21 @@ impl Service {
             scopes = vec![Scope::Verify, Scope::Challenge];
         }
         scopes.dedup();
-        let application =
-            Application { id: ApplicationId(0), name: new.name, key_hash: hash(&key), scopes, created_at: now };
+        let application = Application { id: ApplicationId(0), name: new.name, scopes, created_at: now };
         self.store
             .write(move |transaction| {
                 if transaction.application_by_name(&application.name)?.is_some() {
                     return Err(ServiceError::Exists { kind: "application", name: application.name.into() });
                 }
-                transaction.insert_application(&application)?;
+                let id = transaction.insert_application(&application)?;
+                transaction.insert_api_key(&fresh(&key, id, now))?;
+                let application = Application { id, ..application };
                 let scopes: Vec<&str> = application.scopes.iter().map(|scope| scope.name()).collect();
                 Entry::new("application.added")
                     .detail("application", application.name.as_str())
                     .detail("scopes", scopes)
                     .append(transaction, &actor, now)?;
-                Ok(ApplicationKey { application: application.into(), key })
+                Ok(ApplicationKey { application: view(transaction, application, now)?, key })
             })
             .await
     }
@@ -108,33 +172,72 @@ impl Service {
     /// # Errors
     /// The store's.
     pub fn applications(&self) -> Result<Vec<ApplicationView>, ServiceError> {
-        self.store.read(|snapshot| Ok(snapshot.applications()?.into_iter().map(ApplicationView::from).collect()))
+        let now = self.clock.now();
+        self.store.read(|snapshot| {
+            let applications = snapshot.applications()?;
+            applications.into_iter().map(|application| view(snapshot, application, now)).collect()
+        })
     }
 
-    /// Gives an application another key; the old one ends at once.
+    /// Gives an application another key. The one that it has goes on for `overlap` seconds, none when zero; one from
+    /// before that, if it still goes on, ends at once.
     ///
     /// # Errors
-    /// [`ServiceError::NotFound`].
-    pub async fn rotate_application(&self, actor: Actor, name: Name) -> Result<ApplicationKey, ServiceError> {
+    /// [`ServiceError::NotFound`]; [`ServiceError::Invalid`] beyond [`LONGEST_OVERLAP`].
+    pub async fn rotate_application(
+        &self,
+        actor: Actor,
+        name: Name,
+        overlap: u32,
+    ) -> Result<ApplicationKey, ServiceError> {
+        if overlap > LONGEST_OVERLAP {
+            return Err(ServiceError::invalid("overlap", format!("must be 0 to {LONGEST_OVERLAP} seconds (30 days)")));
+        }
         let now = self.clock.now();
         let key = generate_key();
+        let ends_at = (overlap > 0).then(|| now + SignedDuration::from_secs(overlap.into()));
         self.store
             .write(move |transaction| {
-                let application = transaction
-                    .application_by_name(&name)?
-                    .ok_or_else(|| ServiceError::not_found("application", &name))?;
-                transaction.set_application_key(application.id, &hash(&key))?;
-                Entry::new("application.rotated").detail("application", name.as_str()).append(
-                    transaction,
-                    &actor,
-                    now,
-                )?;
-                Ok(ApplicationKey { application: application.into(), key })
+                let application = find(transaction, &name)?;
+                for key in transaction.api_keys(application.id)? {
+                    match (key.ends_at, ends_at) {
+                        (None, Some(_)) => transaction.update_api_key(&ApiKey { ends_at, ..key })?,
+                        _ => transaction.delete_api_key(&key.hash)?,
+                    }
+                }
+                transaction.insert_api_key(&fresh(&key, application.id, now))?;
+                let mut entry = Entry::new("application.rotated").detail("application", name.as_str());
+                if let Some(ends_at) = ends_at {
+                    entry = entry.detail("old_key_ends_at", ends_at.to_string());
+                }
+                entry.append(transaction, &actor, now)?;
+                Ok(ApplicationKey { application: view(transaction, application, now)?, key })
             })
             .await
     }
 
-    /// Removes an application; its key ends at once.
+    /// Ends an application's old key before its time.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`]; [`ServiceError::Refused`] when it has no old key.
+    pub async fn end_old_key(&self, actor: Actor, name: Name) -> Result<ApplicationView, ServiceError> {
+        let now = self.clock.now();
+        self.store
+            .write(move |transaction| {
+                let application = find(transaction, &name)?;
+                let old = transaction.api_keys(application.id)?.into_iter().find(|key| key.ends_at.is_some());
+                let Some(old) = old.filter(|key| key.is_live(now)) else {
+                    return Err(ServiceError::Refused(format!("application {name} has no old key that goes on")));
+                };
+                transaction.delete_api_key(&old.hash)?;
+                let entry = Entry::new("application.old_key_ended").detail("application", name.as_str());
+                entry.append(transaction, &actor, now)?;
+                view(transaction, application, now)
+            })
+            .await
+    }
+
+    /// Removes an application; its keys end at once.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`].
@@ -142,25 +245,29 @@ impl Service {
         let now = self.clock.now();
         self.store
             .write(move |transaction| {
-                let application = transaction
-                    .application_by_name(&name)?
-                    .ok_or_else(|| ServiceError::not_found("application", &name))?;
+                let application = find(transaction, &name)?;
                 transaction.delete_application(application.id)?;
                 Entry::new("application.removed").detail("application", name.as_str()).append(transaction, &actor, now)
             })
             .await
     }
 
-    /// The application whose key this is.
+    /// The application whose key this is. That it was used is written down, once in a minute.
     ///
     /// # Errors
     /// The store's.
     pub async fn authenticate(&self, key: &str) -> Result<Option<Application>, ServiceError> {
         // The look-up is by hash: what its timing tells is about a hash that the caller can't choose.
         let hash = hash(key);
-        if self.store.is_far() {
-            return self.store.read_together(&self.gathered.keys, hash, by_keys).await;
+        let found = match self.store.is_far() {
+            true => self.store.read_together(&self.gathered.keys, hash, by_keys).await?,
+            false => self.store.read(|snapshot| snapshot.application_by_key(&hash))?,
+        };
+        let now = self.clock.now();
+        let Some((key, application)) = found.filter(|(key, _)| key.is_live(now)) else { return Ok(None) };
+        if key.used_at.is_none_or(|used| used + TOUCH <= now) {
+            self.store.write(move |transaction| touch(transaction, &hash, now)).await?;
         }
-        self.store.read(|snapshot| Ok(snapshot.application_by_key(&hash)?))
+        Ok(Some(application))
     }
 }

@@ -311,19 +311,32 @@ pub struct StoredAttestation {
     pub verdict: String,
 }
 
-/// A program that has an API key.
+/// A program that has an API key, and while it gets another one two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
     /// The row.
     pub id: ApplicationId,
     /// The name that an administrator gave it.
     pub name: Name,
-    /// The SHA-256 of its key.
-    pub key_hash: [u8; 32],
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// When it was added.
     pub created_at: Timestamp,
+}
+
+/// An application's API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its SHA-256.
+    pub hash: [u8; 32],
+    /// Whose it is.
+    pub application: ApplicationId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends, once another takes its place.
+    pub ends_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub used_at: Option<Timestamp>,
 }
 
 /// What an application's key opens.

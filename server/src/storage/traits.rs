@@ -9,10 +9,10 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::Name;
 
 use super::{
-    Accept, Administrators, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd, Handshake,
-    Idempotent, LockState, Moves, Outbox, PushAddresses, Statistics, StorageError, StoredAttestation, StoredEntry,
-    StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks, WriteAdministrators,
-    WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits, WriteWebhooks,
+    Accept, Administrators, ApiKey, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd,
+    Handshake, Idempotent, LockState, Moves, Outbox, PushAddresses, Statistics, StorageError, StoredAttestation,
+    StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks,
+    WriteAdministrators, WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits, WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -72,10 +72,12 @@ pub trait Activations {
 
 /// Applications, read.
 pub trait Applications {
-    /// The application whose key has this hash.
-    fn application_by_key(&self, key_hash: &[u8; 32]) -> Result<Option<Application>>;
-    /// Those applications whose keys have these hashes, in no order.
-    fn applications_by_keys(&self, key_hashes: &[[u8; 32]]) -> Result<Vec<Application>>;
+    /// The key with this hash, and whose it is.
+    fn application_by_key(&self, key_hash: &[u8; 32]) -> Result<Option<(ApiKey, Application)>>;
+    /// Those keys that have these hashes, with their applications, in no order.
+    fn applications_by_keys(&self, key_hashes: &[[u8; 32]]) -> Result<Vec<(ApiKey, Application)>>;
+    /// An application's keys, the newest first.
+    fn api_keys(&self, application: ApplicationId) -> Result<Vec<ApiKey>>;
     /// The application with this name.
     fn application_by_name(&self, name: &Name) -> Result<Option<Application>>;
     /// All applications, by name.
@@ -217,9 +219,13 @@ pub trait WriteActivations {
 pub trait WriteApplications {
     /// Adds an application; `id` is given anew and answered.
     fn insert_application(&self, application: &Application) -> Result<ApplicationId>;
-    /// Gives an application another key.
-    fn set_application_key(&self, id: ApplicationId, key_hash: &[u8; 32]) -> Result<()>;
-    /// Removes an application.
+    /// Gives an application a key.
+    fn insert_api_key(&self, key: &ApiKey) -> Result<()>;
+    /// Writes when a key ends and when it was used.
+    fn update_api_key(&self, key: &ApiKey) -> Result<()>;
+    /// Ends a key.
+    fn delete_api_key(&self, key_hash: &[u8; 32]) -> Result<()>;
+    /// Removes an application and its keys.
     fn delete_application(&self, id: ApplicationId) -> Result<()>;
 }
 

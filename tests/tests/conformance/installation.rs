@@ -2,9 +2,9 @@
 
 use symbolon_core::policy::PolicyPatch;
 use symbolon_core::text::Name;
-use symbolon_server::storage::{AuditHead, StorageError, StoredPolicy};
+use symbolon_server::storage::{ApiKey, AuditHead, StorageError, StoredPolicy};
 
-use crate::samples::{add_application, add_holder, at, entry};
+use crate::samples::{add_application, add_holder, api_key, at, entry};
 use crate::{Database, try_write, write};
 
 pub(crate) fn values_are_set_and_replaced(database: &Database) {
@@ -53,7 +53,7 @@ pub(crate) fn applications_are_found_by_key_and_name(database: &Database) {
     let both = store.read(|snapshot| snapshot.applications_by_keys(&[[2; 32], [7; 32], [1; 32]])).unwrap();
     assert_eq!(both.len(), 2);
     let by_key = |hash: [u8; 32]| store.read(|snapshot| snapshot.application_by_key(&hash)).unwrap();
-    assert_eq!(by_key([1; 32]).as_ref(), Some(&first));
+    assert_eq!(by_key([1; 32]), Some((api_key(first.id, 1), first.clone())));
     assert_eq!(store.read(|snapshot| snapshot.application_by_name(&second.name)).unwrap().as_ref(), Some(&second));
     assert_eq!(store.read(|snapshot| snapshot.applications()).unwrap(), vec![first.clone(), second.clone()]);
     let twice = try_write(&store, {
@@ -61,9 +61,17 @@ pub(crate) fn applications_are_found_by_key_and_name(database: &Database) {
         move |transaction| transaction.insert_application(&second)
     });
     assert_eq!(twice, Err(StorageError::Exists));
-    write(&store, move |transaction| transaction.set_application_key(first.id, &[9; 32]));
+    let (old, new) =
+        (ApiKey { ends_at: Some(at(5)), used_at: Some(at(4)), ..api_key(first.id, 1) }, api_key(first.id, 9));
+    write(&store, move |transaction| {
+        transaction.update_api_key(&old)?;
+        transaction.insert_api_key(&new)
+    });
+    assert_eq!(store.read(|snapshot| snapshot.api_keys(first.id)).unwrap(), vec![new, old]);
+    assert_eq!(by_key([1; 32]), Some((old, first.clone())));
+    assert_eq!(by_key([9; 32]).unwrap().0, new);
+    write(&store, move |transaction| transaction.delete_api_key(&[1; 32]));
     assert_eq!(by_key([1; 32]), None);
-    assert_eq!(by_key([9; 32]).unwrap().name, first.name);
     write(&store, move |transaction| transaction.delete_application(second.id));
     assert_eq!(by_key([2; 32]), None);
 }

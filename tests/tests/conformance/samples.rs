@@ -8,7 +8,7 @@ use symbolon_core::otp::{Digits, Hash, Period, TimeStep};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::SigningKey;
 use symbolon_server::storage::{
-    Application, ApplicationId, Attested, Challenge, ChallengeStatus, Counter, EnrolledDevice, Handshake, Lock,
+    ApiKey, Application, ApplicationId, Attested, Challenge, ChallengeStatus, Counter, EnrolledDevice, Handshake, Lock,
     LockState, Origin, Question, Scope, Store, StoredEntry, Token, TokenId, TokenState, User, UserId,
 };
 
@@ -97,13 +97,18 @@ pub(crate) fn add_application(store: &Store, number: u8) -> Application {
     let application = Application {
         id: ApplicationId(0),
         name: format!("shop {number}").parse().unwrap(),
-        key_hash: [number; 32],
         scopes: vec![Scope::Verify, Scope::Challenge],
         created_at: at(0),
     };
     write(store, move |transaction| {
-        Ok(Application { id: transaction.insert_application(&application)?, ..application })
+        let id = transaction.insert_application(&application)?;
+        transaction.insert_api_key(&api_key(id, number))?;
+        Ok(Application { id, ..application })
     })
+}
+
+pub(crate) fn api_key(application: ApplicationId, number: u8) -> ApiKey {
+    ApiKey { hash: [number; 32], application, created_at: at(number.into()), ends_at: None, used_at: None }
 }
 
 pub(crate) fn handshake(token: &Token, number: u8) -> Handshake {

@@ -338,6 +338,51 @@ async fn wrong_removed_and_rotated_keys_are_refused_alike() {
 }
 
 #[tokio::test]
+async fn an_old_api_key_goes_on_for_its_time_and_each_says_when_it_was_used() {
+    let server = Server::start();
+    let admin = server.caller("admin");
+    let old = server.application("shop", "verify");
+    let shop = || server.admin(&["application", "list"])["applications"][1].clone();
+    assert_eq!((&shop()["name"], shop().get("last_used_at"), shop().get("old_key")), (&json!("shop"), None, None));
+    let opens = async |key: &str| {
+        let reply = Caller::new(server.wire(), key.to_owned()).try_verify("nobody", "00000000").await.unwrap();
+        assert!([200, 401].contains(&reply.status), "{}", reply.text());
+        reply.status == 200
+    };
+    assert!(opens(&old).await && shop()["last_used_at"].is_string());
+
+    let rotate = async |seconds: &str| {
+        let path = format!("/v1/admin/applications/shop/rotate?overlap={seconds}");
+        admin.call("POST", &path, &json!({})).await
+    };
+    for wrong in ["2592001", "-1", "day"] {
+        rotate(wrong).await.problem(400, "invalid");
+    }
+    let rotated = rotate("86400").await.json();
+    let new = rotated["key"].as_str().unwrap();
+    assert_eq!(rotated["application"].get("last_used_at"), None, "nobody has the new one yet");
+    assert!(rotated["application"]["old_key"]["last_used_at"].is_string());
+    assert!(opens(&old).await && opens(new).await);
+    // Its time ends by itself.
+    server.database().execute("UPDATE api_key SET ends_at = 1 WHERE ends_at IS NOT NULL", []).unwrap();
+    assert!(!opens(&old).await && opens(new).await);
+    assert_eq!(shop().get("old_key"), None);
+
+    // Or before it, by hand; and no third key goes on.
+    let newer = server.admin(&["application", "rotate", "shop", "--overlap", "3600"])["key"].clone();
+    let newest = server.admin(&["application", "rotate", "shop", "--overlap", "3600"])["key"].clone();
+    let (newer, newest) = (newer.as_str().unwrap(), newest.as_str().unwrap());
+    assert!(!opens(new).await && opens(newer).await && opens(newest).await);
+    let ended = server.admin(&["application", "end-old-key", "shop"]);
+    assert_eq!(ended["application"].get("old_key"), None);
+    assert!(!opens(newer).await && opens(newest).await);
+    admin.call("DELETE", "/v1/admin/applications/shop/old-key", &json!({})).await.problem(409, "refused");
+    let stored = std::fs::read(server.data_dir().join("symbolon.db")).unwrap();
+    assert!(!stored.windows(newest.len()).any(|part| part == newest.as_bytes()), "keys are kept as hashes");
+    assert_eq!((server.count_of("application.rotated"), server.count_of("application.old_key_ended")), (3, 1));
+}
+
+#[tokio::test]
 async fn guesses_at_api_keys_codes_and_tickets_meet_a_limit() {
     let slow = |name: &str, burst: &str| {
         let installation = Installation::new().configured(&format!("LIMITS__{name}_PER_SECOND"), "1");

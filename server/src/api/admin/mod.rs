@@ -29,6 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(applications::list, applications::add))
         .routes(routes!(applications::remove))
         .routes(routes!(applications::rotate))
+        .routes(routes!(applications::end_old_key))
         .routes(routes!(administrators::list, administrators::add))
         .routes(routes!(administrators::change, administrators::remove))
         .routes(routes!(administrators::link))

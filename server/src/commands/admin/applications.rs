@@ -1,6 +1,7 @@
 //! `admin application …`
 
 use clap::Subcommand;
+use jiff::Timestamp;
 use serde::Serialize;
 use symbolon_core::text::Name;
 
@@ -22,12 +23,20 @@ pub(super) enum Command {
     },
     /// List applications.
     List,
-    /// Give an application another key; the old one ends at once.
+    /// Give an application another key and show it, this once.
     Rotate {
         /// The application's name.
         name: Name,
+        /// For how many seconds the old key goes on, at most 2592000 (30 days); without it the old key ends at once.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        overlap: u32,
     },
-    /// Remove an application; its key ends at once.
+    /// End an application's old key before its time.
+    EndOldKey {
+        /// The application's name.
+        name: Name,
+    },
+    /// Remove an application; its keys end at once.
     Remove {
         /// The application's name.
         name: Name,
@@ -37,6 +46,11 @@ pub(super) enum Command {
 #[derive(Serialize)]
 struct ManyApplications {
     applications: Vec<ApplicationView>,
+}
+
+#[derive(Serialize)]
+struct OneApplication {
+    application: ApplicationView,
 }
 
 pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
@@ -51,7 +65,13 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             let applications = ManyApplications { applications: service.applications()? };
             output.answer(&applications, |many| many.applications.iter().map(line).collect::<Vec<_>>().join("\n"))
         }
-        Command::Rotate { name } => output.answer(&service.rotate_application(ACTOR, name).await?, key_lines),
+        Command::Rotate { name, overlap } => {
+            output.answer(&service.rotate_application(ACTOR, name, overlap).await?, key_lines)
+        }
+        Command::EndOldKey { name } => {
+            let application = OneApplication { application: service.end_old_key(ACTOR, name).await? };
+            output.answer(&application, |one| line(&one.application))
+        }
         Command::Remove { name } => {
             service.remove_application(ACTOR, name.clone()).await?;
             output.answer(&Deleted { deleted: name.into() }, Deleted::show)
@@ -61,5 +81,8 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
 
 fn line(application: &ApplicationView) -> String {
     let scopes: Vec<&str> = application.scopes.iter().map(|scope| scope.name()).collect();
-    format!("{}  {}", application.name, scopes.join(","))
+    let used = |at: Option<Timestamp>| at.map_or_else(|| "not used yet".to_owned(), |at| format!("last used {at}"));
+    let old = application.old_key.map(|old| format!("; old key until {}, {}", old.ends_at, used(old.last_used_at)));
+    let last = used(application.last_used_at);
+    format!("{}  {}  {last}{}", application.name, scopes.join(","), old.unwrap_or_default())
 }

@@ -88,7 +88,6 @@ CREATE INDEX handshake_of_token ON handshake (token_id, created);
 CREATE TABLE application (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    key_hash BLOB NOT NULL UNIQUE,
     scopes TEXT NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
@@ -321,3 +320,14 @@ CREATE TABLE user_search (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX user_search_of_user ON user_search (user_id);
+
+-- API keys. An application has two while one takes the place of the other.
+CREATE TABLE api_key (
+    hash BLOB PRIMARY KEY,
+    application_id INTEGER NOT NULL REFERENCES application (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    ends_at INTEGER,
+    used_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX api_key_of_application ON api_key (application_id, created_at);
