@@ -1,14 +1,21 @@
-//! `/me`: users look after their own tokens. They sign in by a mailed link; which of them exist is told to nobody.
+//! `/me`: users look after their own tokens. They sign in by a mailed link, and confirm by a code or an approval of a token;
+//! which of them exist is told to nobody.
+
+use std::time::Duration;
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use symbolon_core::activation::offline::RegistrationCode;
+use symbolon_core::approval::Context;
 use symbolon_core::otp::Code;
 use symbolon_core::text::{Name, Text};
+use zeroize::Zeroizing;
 
 use super::activation::Told;
 use super::fields::{Fields, Sent};
@@ -17,10 +24,12 @@ use super::routes::see;
 use super::sessions::{cookie, set_named_cookie};
 use super::{Console, qr};
 use crate::api::Address;
+use crate::service::challenges::ChallengeView;
 use crate::service::sessions::Pass;
 use crate::service::tokens::{State as TokenState, TokenView, TokenWithTicket};
 use crate::service::visits::{Happened, VisitError, Visitor};
 use crate::service::{Actor, ServiceError};
+use crate::storage::{ChallengeStatus, Origin};
 
 /// What a signed-in user's browser is known by.
 const VISIT: &str = "__Host-symbolon-me";
@@ -70,8 +79,9 @@ impl Me {
             status,
             &MyPage {
                 frame: self.frame("Your soft tokens"),
-                may_confirm: !self.visitor.confirmed && tokens.iter().any(is_in_use),
-                may_add: self.visitor.confirmed || !has_held_one,
+                may_confirm: !self.visitor.is_confirmed() && tokens.iter().any(is_in_use),
+                may_ask: tokens.iter().any(|token| is_in_use(token) && token.device.is_some()),
+                may_add: self.visitor.is_confirmed() || !has_held_one,
                 happened: service.recently(self.visitor.user.clone()).await?,
                 visitor: self.visitor.clone(),
                 tokens,
@@ -84,17 +94,41 @@ impl Me {
     async fn done<T>(&self, outcome: Result<T, ServiceError>) -> Result<Response, Failure> {
         match outcome {
             Ok(_) => Ok(see("/me")),
-            Err(error @ (ServiceError::Refused(_) | ServiceError::State { .. } | ServiceError::Invalid { .. })) => {
-                self.show(Some(sentence(&error))).await
-            }
+            Err(
+                error @ (ServiceError::Refused(_)
+                | ServiceError::State { .. }
+                | ServiceError::Invalid { .. }
+                | ServiceError::Challenge(_)),
+            ) => self.show(Some(sentence(&error))).await,
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// Whether its codes are asked for.
+/// Whether its codes are asked for. Temporary ones confirm nobody.
 pub(super) fn is_in_use(token: &TokenView) -> bool {
-    matches!(token.state, TokenState::Active | TokenState::Locked)
+    matches!(token.state, TokenState::Active | TokenState::Locked) && token.origin != Origin::Temporary
+}
+
+impl MyPage {
+    /// Whether another token has confirmed the visit, so that the unlock code of this one may be shown.
+    fn may_unlock(&self, token: &TokenView) -> bool {
+        token.device.is_some() && self.visitor.confirmed_by.is_some_and(|by| by != token.serial)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "me-approval.html")]
+struct ApprovalPage {
+    frame: Frame,
+    challenge: ChallengeView,
+}
+
+#[derive(Template)]
+#[template(path = "me-unlock.html")]
+struct UnlockPage {
+    frame: Frame,
+    code: Zeroizing<String>,
 }
 
 /// What happened, in words for the person to whom it did.
@@ -120,6 +154,9 @@ pub(super) fn words(action: &str) -> String {
         "token.unlocked" => "A token was unlocked",
         "token.reset" => "A token was re-synchronised",
         "token.moved" => "A token moved to another phone",
+        "token.temporary_codes_given" => "Temporary codes were given out",
+        "token.unlock_code_given" => "A code for a forgotten PIN was given out",
+        "token.unlock_code_used" => "A code for a forgotten PIN was used",
         "user.added" => "You were added",
         "user.edited" => "Your address or group was changed",
         "user.signed_in" => "You signed in here",
@@ -140,6 +177,7 @@ struct MyPage {
     visitor: Visitor,
     tokens: Vec<TokenView>,
     may_confirm: bool,
+    may_ask: bool,
     may_add: bool,
     happened: Vec<Happened>,
     error: Option<String>,
@@ -254,6 +292,61 @@ pub(super) async fn confirm(me: Me, Address(address): Address, Sent(fields): Sen
     }
     guards.sign_ins.failed(&address);
     me.show(Some("This code does not count. Enter the one that your token shows now.".to_owned())).await
+}
+
+/// Asks the user's phones to confirm.
+pub(super) async fn ask_approval(me: Me, Address(address): Address, headers: HeaderMap) -> Result<Response, Failure> {
+    let guards = &me.console.guards;
+    guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    guards.sign_ins.failed(&address);
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let context = Context {
+        application: None,
+        address: address.to_string().parse().ok(),
+        place: None,
+        user_agent: agent.chars().take(300).collect::<String>().parse().ok(),
+    };
+    match me.console.service.ask_to_confirm_visit(&me.pass, &me.visitor, context).await {
+        Ok(challenge) => Ok(page(&ApprovalPage { frame: me.frame("Look at your phone"), challenge })),
+        refused => me.done(refused).await,
+    }
+}
+
+/// What became of it, for the script; answers when it has ended.
+pub(super) async fn approval_status(me: Me) -> Result<Json<serde_json::Value>, Failure> {
+    let status = me.console.service.visit_approval(&me.pass, Duration::from_secs(30)).await?.name();
+    Ok(Json(serde_json::json!({ "status": status, "words": status.replace('_', " "), "ended": status != "pending" })))
+}
+
+/// Goes on after the phone has confirmed.
+pub(super) async fn approved(me: Me) -> Result<Response, Failure> {
+    match me.console.service.visit_approval(&me.pass, Duration::ZERO).await {
+        Ok(ChallengeStatus::Confirmed) => Ok(see("/me")),
+        Ok(status) => {
+            let told = format!("No phone has confirmed: it is {}. Ask again.", status.name().replace('_', " "));
+            me.show(Some(told)).await
+        }
+        refused => me.done(refused).await,
+    }
+}
+
+/// Shows the unlock code for a forgotten PIN, this once.
+pub(super) async fn unlock(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
+    me.console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+    let serial = serial(&fields)?;
+    let Ok(challenge) = fields.text("lock_challenge").parse::<Text<64>>() else {
+        return me.show(Some("Enter the challenge that the phone shows.".to_owned())).await;
+    };
+    match me.console.service.unlock_own_pin(&me.visitor, serial, challenge).await {
+        Ok(code) => {
+            let code = Zeroizing::new(code.grouped().to_string());
+            Ok(page(&UnlockPage { frame: me.frame("Unlock code"), code }))
+        }
+        refused => {
+            me.console.guards.sign_ins.failed(&address);
+            me.done(refused).await
+        }
+    }
 }
 
 /// Shows a ticket, this once.

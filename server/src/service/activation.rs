@@ -185,6 +185,7 @@ impl Service {
             expires_at,
             guesses: 0,
             tries: 0,
+            mailed: false,
         })?;
         Ok(view)
     }

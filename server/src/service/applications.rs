@@ -113,8 +113,10 @@ fn fresh(key: &str, application: ApplicationId, now: Timestamp) -> ApiKey {
     ApiKey { hash: hash(key), application, created_at: now, ends_at: None, used_at: None }
 }
 
-fn find(snapshot: &dyn Snapshot, name: &Name) -> Result<Application, ServiceError> {
-    snapshot.application_by_name(name)?.ok_or_else(|| ServiceError::not_found("application", name))
+/// Finds an application.
+pub(super) fn find(snapshot: &dyn Snapshot, name: &Name) -> Result<Application, ServiceError> {
+    let application = snapshot.application_by_name(name)?.filter(|application| application.name.as_str() != OWN);
+    application.ok_or_else(|| ServiceError::not_found("application", name))
 }
 
 /// Writes down that a key was used, unless another request has done so since it was looked at.
@@ -124,6 +126,20 @@ fn touch(transaction: &dyn Transaction, hash: &[u8; 32], now: Timestamp) -> Resu
         transaction.update_api_key(&ApiKey { used_at: Some(now), ..key })?;
     }
     Ok(())
+}
+
+/// In whose name the server itself asks at `/me`. It is an application without a key and without scopes, and is shown to
+/// nobody but on the phones that are asked.
+const OWN: &str = "Self-service";
+
+/// The server's own application.
+pub(super) fn own(transaction: &dyn Transaction, now: Timestamp) -> Result<Application, ServiceError> {
+    let name: Name = OWN.parse().map_err(|error| ServiceError::invalid("name", error))?;
+    if let Some(own) = transaction.application_by_name(&name)? {
+        return Ok(own);
+    }
+    let own = Application { id: ApplicationId(0), name, scopes: Vec::new(), created_at: now };
+    Ok(Application { id: transaction.insert_application(&own)?, ..own })
 }
 
 /// API keys, by their hashes, that wait for their applications.
@@ -151,7 +167,7 @@ impl Service {
         let application = Application { id: ApplicationId(0), name: new.name, scopes, created_at: now };
         self.store
             .write(move |transaction| {
-                if transaction.application_by_name(&application.name)?.is_some() {
+                if application.name.as_str() == OWN || transaction.application_by_name(&application.name)?.is_some() {
                     return Err(ServiceError::Exists { kind: "application", name: application.name.into() });
                 }
                 let id = transaction.insert_application(&application)?;
@@ -174,8 +190,8 @@ impl Service {
     pub fn applications(&self) -> Result<Vec<ApplicationView>, ServiceError> {
         let now = self.clock.now();
         self.store.read(|snapshot| {
-            let applications = snapshot.applications()?;
-            applications.into_iter().map(|application| view(snapshot, application, now)).collect()
+            let applications = snapshot.applications()?.into_iter().filter(|one| one.name.as_str() != OWN);
+            applications.map(|application| view(snapshot, application, now)).collect()
         })
     }
 
@@ -266,7 +282,8 @@ impl Service {
         let now = self.clock.now();
         let Some((key, application)) = found.filter(|(key, _)| key.is_live(now)) else { return Ok(None) };
         if key.used_at.is_none_or(|used| used + TOUCH <= now) {
-            self.store.write(move |transaction| touch(transaction, &hash, now)).await?;
+            // Where nothing can be written, what only reads still works; a later use is written down.
+            drop(self.store.write(move |transaction| touch(transaction, &hash, now)).await);
         }
         Ok(Some(application))
     }

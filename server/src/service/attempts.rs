@@ -5,14 +5,10 @@ use std::time::Duration;
 use symbolon_core::approval::{ChallengeId, Transaction};
 use symbolon_core::text::{Name, Text};
 
+use super::applications::find;
 use super::audit::Entry;
 use super::challenges::{ChallengeKind, ChallengeView, NewChallenge};
 use super::{Actor, Service, ServiceError};
-use crate::storage::{Application, Snapshot};
-
-fn find(snapshot: &dyn Snapshot, name: &Name) -> Result<Application, ServiceError> {
-    snapshot.application_by_name(name)?.ok_or_else(|| ServiceError::not_found("application", name))
-}
 
 impl Service {
     /// Asks a user's phones for an approval. The audit says who really asked.

@@ -88,6 +88,11 @@ pub enum Occasion {
         /// The token.
         serial: SerialNumber,
     },
+    /// Temporary codes were given out. The mail holds none of them: a mailbox is no second factor.
+    TemporaryCodes {
+        /// Until when they count.
+        until: Timestamp,
+    },
     /// Somebody reported a concern about a request.
     Concern {
         /// The application that asked.
@@ -111,6 +116,7 @@ impl Occasion {
             Self::TokenActive { .. } => "token_active",
             Self::TokenDisabled { .. } => "token_disabled",
             Self::UnlockCode { .. } => "unlock_code",
+            Self::TemporaryCodes { .. } => "temporary_codes",
             Self::Concern { .. } => "concern",
             Self::SignIn { .. } => "sign_in",
         }
@@ -215,7 +221,11 @@ impl Service {
     ) -> Result<Option<Email>, ServiceError> {
         let Some(mailed) = MailedTicket::of(ticket) else { return Ok(None) };
         let occasion = Occasion::Activation { serial, expires_at: ticket.expires_at, ticket: mailed };
-        self.tell(transaction, user, occasion, now)
+        let mailed_to = self.tell(transaction, user, occasion, now)?;
+        if let (Some(_), Some(token)) = (&mailed_to, transaction.token_by_serial(serial)?) {
+            transaction.set_ticket_mailed(token.id)?;
+        }
+        Ok(mailed_to)
     }
 }
 

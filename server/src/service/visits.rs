@@ -1,21 +1,28 @@
 //! Self-service: users who look after their own tokens in a browser. They sign in by a mailed link, and one of their
-//! tokens confirms that it is them.
+//! tokens confirms that it is them, by a code or by an approval.
 //!
 //! Whoever reads a mailbox must not get a second factor out of it: the link alone lets its user disable a lost token and
-//! add the very first one. Any further token takes the code of one that is there, or the help desk.
+//! add the very first one. Any further token, or the unlock code of a forgotten PIN, takes a token that is there, or the
+//! help desk.
+
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use symbolon_core::approval::Context;
 use symbolon_core::otp::Code;
+use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
+use symbolon_core::vault::UnlockCode;
 use zeroize::Zeroizing;
 
 use super::audit::Entry;
+use super::challenges::{ChallengeKind, ChallengeView, NewChallenge};
 use super::mail::Occasion;
 use super::sessions::Pass;
-use super::tokens::{NewToken, State, TokenAction, TokenView, TokenWithTicket};
+use super::tokens::{NewToken, SessionProof, State, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 use super::verification::{Subject, Verdict};
-use super::{Actor, Service, ServiceError, audit, tokens, users};
-use crate::storage::{Snapshot, StorageError, Token, User, Visit, VisitLink};
+use super::{Actor, Service, ServiceError, applications, audit, tokens, users};
+use crate::storage::{ChallengeStatus, Snapshot, StorageError, Token, TokenState, Transaction, User, Visit, VisitLink};
 
 /// A link can be used for so long.
 const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
@@ -31,8 +38,16 @@ const SHOWN: usize = 20;
 pub struct Visitor {
     /// The name.
     pub user: Name,
+    /// The token that has confirmed that it is the user, while it is active.
+    pub confirmed_by: Option<SerialNumber>,
+}
+
+impl Visitor {
     /// Whether a token has confirmed that it is the user.
-    pub confirmed: bool,
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        self.confirmed_by.is_some()
+    }
 }
 
 /// Something that happened to a user of late.
@@ -112,7 +127,8 @@ impl Service {
                 }
                 transaction.delete_visit_links(user.id)?;
                 transaction.sweep_visits(now, now - LONGEST)?;
-                let visit = Visit { hash: visit, user: user.id, confirmed: false, created_at: now };
+                let (hash, user_id) = (visit, user.id);
+                let visit = Visit { hash, user: user_id, confirmed_by: None, challenge: None, created_at: now };
                 transaction.insert_visit(&visit)?;
                 Entry::new("user.signed_in").user(&user.name).append(transaction, &Actor::User(user.name), now)?;
                 Ok(())
@@ -130,8 +146,11 @@ impl Service {
         self.store.read(|snapshot| {
             let visit = snapshot.visit(&pass.hash())?;
             let Some(visit) = visit.filter(|visit| now < visit.created_at + LONGEST) else { return Ok(None) };
-            let user = snapshot.user(visit.user)?.filter(|user| user.enabled);
-            Ok(user.map(|user| Visitor { user: user.name, confirmed: visit.confirmed }))
+            let Some(user) = snapshot.user(visit.user)?.filter(|user| user.enabled) else { return Ok(None) };
+            let token = visit.confirmed_by.map(|token| snapshot.token(token)).transpose()?.flatten();
+            // One that is lost or taken back says nothing any more.
+            let token = token.filter(|token| token.state == TokenState::Active && token.user == user.id);
+            Ok(Some(Visitor { user: user.name, confirmed_by: token.map(|token| token.serial) }))
         })
     }
 
@@ -151,12 +170,90 @@ impl Service {
     pub async fn confirm_visit(&self, pass: &Pass, visitor: &Visitor, code: Code) -> Result<bool, ServiceError> {
         let subject = Subject::Holder(visitor.user.clone());
         let verdict = self.verify(Actor::User(visitor.user.clone()), subject, code).await?;
-        if !matches!(verdict, Verdict::Accepted { .. }) {
-            return Ok(false);
-        }
+        let Verdict::Accepted { token, .. } = verdict else { return Ok(false) };
         let hash = pass.hash();
-        self.store.write(move |transaction| Ok::<_, ServiceError>(transaction.confirm_visit(&hash)?)).await?;
-        Ok(true)
+        self.store
+            .write(move |transaction| {
+                let Some(token) = transaction.token_by_serial(token)? else { return Ok(false) };
+                transaction.confirm_visit(&hash, token.id)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Asks the user's phones to confirm a visit. The phone always asks for the value that the page shows: else whoever
+    /// reads the mailbox would only need one tired thumb.
+    ///
+    /// # Errors
+    /// As [`Service::create_challenge`].
+    pub async fn ask_to_confirm_visit(
+        &self,
+        pass: &Pass,
+        visitor: &Visitor,
+        context: Context,
+    ) -> Result<ChallengeView, ServiceError> {
+        let now = self.clock.now();
+        let own = self.store.write(move |transaction| applications::own(transaction, now)).await?;
+        let new = NewChallenge {
+            user: visitor.user.clone(),
+            kind: ChallengeKind::Approval,
+            transaction: None,
+            context: Some(context),
+            mutual_challenge: true,
+        };
+        let challenge = self.create_challenge(&own, new, None).await?;
+        let (hash, id) = (pass.hash(), challenge.id.clone());
+        self.store.write(move |transaction| transaction.set_visit_challenge(&hash, &id)).await?;
+        Ok(challenge)
+    }
+
+    /// What became of the approval that is to confirm a visit, once it has ended or `wait` has passed; once it is confirmed
+    /// the visit is.
+    ///
+    /// # Errors
+    /// [`ServiceError::Refused`] when none was asked for.
+    pub async fn visit_approval(&self, pass: &Pass, wait: Duration) -> Result<ChallengeStatus, ServiceError> {
+        let hash = pass.hash();
+        let none = || ServiceError::Refused("no phone was asked: ask it first".into());
+        let visit = self.store.read(|snapshot| snapshot.visit(&hash))?;
+        let id = visit.and_then(|visit| visit.challenge).ok_or_else(none)?;
+        let asked = self.store.read(|snapshot| snapshot.challenge(&id))?.ok_or_else(none)?;
+        let status = self.challenge(asked.application, id, wait).await?.status;
+        if status == ChallengeStatus::Confirmed {
+            let confirm = move |transaction: &dyn Transaction| {
+                let Some(visit) = transaction.visit(&hash)? else { return Ok(()) };
+                let challenge = visit.challenge.map(|id| transaction.challenge(&id)).transpose()?.flatten();
+                let token = challenge.filter(|challenge| challenge.user == visit.user).and_then(|one| one.token);
+                token.map_or(Ok(()), |token| transaction.confirm_visit(&hash, token))
+            };
+            self.store.write(confirm).await?;
+        }
+        Ok(status)
+    }
+
+    /// The code for the challenge that the visitor's locked phone shows. Another token must have confirmed the visit: one
+    /// that vouched for itself would open to whoever has the phone and saw a code.
+    ///
+    /// # Errors
+    /// [`ServiceError::Refused`] says what is needed; else as [`Service::unlock_pin`].
+    pub async fn unlock_own_pin(
+        &self,
+        visitor: &Visitor,
+        serial: Text<64>,
+        challenge: Text<64>,
+    ) -> Result<UnlockCode, ServiceError> {
+        let token = self.own_token(visitor, &serial)?;
+        let user = self.store.read(|snapshot| users::find(snapshot, &visitor.user))?;
+        let proof = match visitor.confirmed_by {
+            Some(by) if by != token.serial => SessionProof::Token,
+            _ => SessionProof::MailedLink,
+        };
+        let leave = UnlockLeave::of_session(Actor::User(visitor.user.clone()), user.id, proof);
+        let leave = leave.ok_or_else(|| {
+            let told = "an unlock code needs another token of yours: confirm with it first, or ask the help desk";
+            ServiceError::Refused(told.into())
+        })?;
+        self.unlock_pin(leave, serial, challenge).await
     }
 
     /// Gives a visitor a ticket: for the very first token, or for a further one once a token has confirmed the visit. A
@@ -166,14 +263,14 @@ impl Service {
     /// [`ServiceError::Refused`] says what is needed.
     pub async fn add_own_token(&self, visitor: &Visitor, label: Option<Name>) -> Result<TokenWithTicket, ServiceError> {
         let now = self.clock.now();
-        let (name, confirmed) = (visitor.user.clone(), visitor.confirmed);
+        let (name, confirmed) = (visitor.user.clone(), visitor.is_confirmed());
         let service = self.clone();
         self.store
             .write(move |transaction| {
                 let user = users::find(transaction, &name)?;
                 let tokens = transaction.tokens_of(user.id)?;
                 if !confirmed && tokens.iter().any(was_activated) {
-                    let told = "another token needs a code of one that you have: enter it first, or ask the help desk";
+                    let told = "another token needs a code or an approval of one that you have: confirm first, or ask the help desk";
                     return Err(ServiceError::Refused(told.into()));
                 }
                 let actor = Actor::User(name);
@@ -274,7 +371,11 @@ fn expired(snapshot: &dyn Snapshot, serial: &Text<64>, now: Timestamp) -> Result
     let Some(token) = tokens::by_any_serial(snapshot, serial)? else { return Ok(None) };
     let Some(user) = snapshot.user(token.user)?.filter(|user| user.enabled) else { return Ok(None) };
     let state = tokens::view(snapshot, token.clone(), &user, now)?.state;
-    Ok((state == State::Expired && !was_activated(&token)).then_some((token, user)))
+    // A further one that its owner was shown at `/me` was never mailed: it must not reach the mailbox this way.
+    let mailed = snapshot.ticket(token.id)?.is_some_and(|ticket| ticket.mailed);
+    let is_first = !snapshot.tokens_of(user.id)?.iter().any(was_activated);
+    let may_be_mailed = state == State::Expired && !was_activated(&token) && (mailed || is_first);
+    Ok(may_be_mailed.then_some((token, user)))
 }
 
 fn recently(snapshot: &dyn Snapshot, user: &Name) -> Result<Vec<Happened>, ServiceError> {

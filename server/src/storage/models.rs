@@ -260,6 +260,8 @@ pub struct TicketRecord {
     pub guesses: u32,
     /// Wrong completions of an activation without a network.
     pub tries: u32,
+    /// Whether it was mailed to its owner. Only then is another one mailed in its place to whoever asks.
+    pub mailed: bool,
 }
 
 /// A handshake whose phone has shown that it knows the password.

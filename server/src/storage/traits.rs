@@ -197,6 +197,8 @@ pub trait WriteTokens {
 pub trait WriteActivations {
     /// Puts a ticket in the place of the token's earlier one, if there was one; handshakes of that one end.
     fn put_ticket(&self, ticket: &TicketRecord) -> Result<()>;
+    /// Writes down that a token's ticket was mailed to its owner.
+    fn set_ticket_mailed(&self, token: TokenId) -> Result<()>;
     /// Counts a guess at a token's ticket; `by` is one, or minus one when it is given back.
     fn count_guess(&self, token: TokenId, by: i32) -> Result<()>;
     /// Counts a guess at no ticket: the same work for a serial number that nobody activates.

@@ -2,8 +2,9 @@
 //! in.
 
 use jiff::Timestamp;
+use symbolon_core::approval::ChallengeId;
 
-use super::{StorageError, UserId};
+use super::{StorageError, TokenId, UserId};
 
 /// A link that signs a user in, once, in the browser that asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +20,16 @@ pub struct VisitLink {
 }
 
 /// A browser in which a user is signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
     /// The SHA-256 of the secret in the browser's cookie.
     pub hash: [u8; 32],
     /// Who.
     pub user: UserId,
-    /// Whether a token of the user has confirmed it.
-    pub confirmed: bool,
+    /// The token of the user that has confirmed it, while it is there.
+    pub confirmed_by: Option<TokenId>,
+    /// The approval that was last asked for to confirm it.
+    pub challenge: Option<ChallengeId>,
     /// When it began.
     pub created_at: Timestamp,
 }
@@ -48,7 +51,9 @@ pub trait WriteVisits {
     /// Begins a visit.
     fn insert_visit(&self, visit: &Visit) -> Result<(), StorageError>;
     /// Writes down that a token has confirmed a visit.
-    fn confirm_visit(&self, hash: &[u8; 32]) -> Result<(), StorageError>;
+    fn confirm_visit(&self, hash: &[u8; 32], token: TokenId) -> Result<(), StorageError>;
+    /// Writes down which approval is to confirm a visit.
+    fn set_visit_challenge(&self, hash: &[u8; 32], challenge: &ChallengeId) -> Result<(), StorageError>;
     /// Ends a visit.
     fn delete_visit(&self, hash: &[u8; 32]) -> Result<(), StorageError>;
     /// Drops links that expired before `now`, and visits that began before `created`.

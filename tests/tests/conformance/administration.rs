@@ -1,5 +1,6 @@
 //! Administrators, users who help themselves, and what the dashboard counts.
 
+use symbolon_core::approval::ChallengeId;
 use symbolon_server::storage::{
     Administrator, AdministratorId, HourCount, LockState, Role, Session, SignInLink, StorageError, Store, TicketRecord,
     Token, TokenState, Totals, User, Visit, VisitLink,
@@ -82,19 +83,27 @@ pub(crate) fn sessions_end_and_go_with_their_administrator(database: &Database) 
 
 pub(crate) fn visits_begin_with_a_link_and_end(database: &Database) {
     let store = database.open();
-    let user = add_user(&store, "alice");
+    let (user, token) = add_holder(&store);
     let link = VisitLink { hash: [1; 32], user: user.id, browser: [2; 32], expires_at: at(60) };
-    let visit = Visit { hash: [3; 32], user: user.id, confirmed: false, created_at: at(5) };
+    let visit = Visit { hash: [3; 32], user: user.id, confirmed_by: None, challenge: None, created_at: at(5) };
+    let begun = visit.clone();
     write(&store, move |transaction| {
         transaction.insert_visit_link(&link)?;
-        transaction.insert_visit(&visit)
+        transaction.insert_visit(&begun)
     });
     let links = || store.read(|snapshot| snapshot.visit_link(&[1; 32])).unwrap();
     let visits = || store.read(|snapshot| snapshot.visit(&[3; 32])).unwrap();
     write(&store, |transaction| transaction.sweep_visits(at(60), at(5)));
-    assert_eq!((links(), visits()), (Some(link), Some(visit)));
-    write(&store, |transaction| transaction.confirm_visit(&[3; 32]));
-    assert_eq!(visits(), Some(Visit { confirmed: true, ..visit }));
+    assert_eq!((links(), visits()), (Some(link), Some(visit.clone())));
+    let challenge = ChallengeId::from([9; 16]);
+    let asked = challenge.clone();
+    write(&store, move |transaction| transaction.set_visit_challenge(&[3; 32], &asked));
+    let visit = Visit { challenge: Some(challenge), ..visit };
+    assert_eq!(visits(), Some(visit.clone()));
+    write(&store, move |transaction| transaction.confirm_visit(&[3; 32], token.id));
+    assert_eq!(visits(), Some(Visit { confirmed_by: Some(token.id), ..visit.clone() }));
+    write(&store, move |transaction| transaction.delete_token(token.id));
+    assert_eq!(visits(), Some(visit.clone()));
     write(&store, move |transaction| transaction.delete_visit_links(user.id));
     write(&store, |transaction| transaction.sweep_visits(at(0), at(6)));
     assert_eq!((links(), visits()), (None, None));

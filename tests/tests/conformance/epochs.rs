@@ -74,7 +74,13 @@ pub(crate) fn nothing_that_was_under_way_goes_on_in_an_epoch(database: &Database
         transaction.insert_challenge(&asked)?;
         let link = VisitLink { hash: [1; 32], user: holder, browser: [2; 32], expires_at: at(60) };
         transaction.insert_visit_link(&link)?;
-        transaction.insert_visit(&Visit { hash: [3; 32], user: holder, confirmed: true, created_at: at(5) })?;
+        transaction.insert_visit(&Visit {
+            hash: [3; 32],
+            user: holder,
+            confirmed_by: None,
+            challenge: None,
+            created_at: at(5),
+        })?;
         assert!(transaction.accept_assertion(waiting.id, b"jti", at(60))?);
         moves.iter().try_for_each(|moving| transaction.put_move(moving))
     });

@@ -242,6 +242,7 @@ pub(crate) fn ticket(token: &Token, number: u64) -> TicketRecord {
         expires_at: at(300),
         guesses: 0,
         tries: 0,
+        mailed: false,
     }
 }
 

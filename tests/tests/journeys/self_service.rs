@@ -1,6 +1,7 @@
 //! `/activate` and `/me`: what people do for themselves, over a real mail server; and who gets nothing out of it.
 
-use symbolon_tests::{Desktop, Installation, MailServer, Pages, Server, accepted, skip};
+use symbolon_core::approval::Decision;
+use symbolon_tests::{Desktop, Installation, MailServer, Pages, Phone, Server, accepted, skip};
 
 const PIN: &str = "246813";
 
@@ -54,7 +55,7 @@ async fn a_link_gives_the_first_token_and_a_further_one_takes_a_code() {
     // From now on the mailbox alone is not enough.
     let refused = pages.act("/me/add", &[("label", "")]).await;
     assert_eq!(refused.status, 400, "{}", refused.text);
-    assert!(refused.text.contains("needs a code"));
+    assert!(refused.text.contains("needs a code or an approval"));
     let wrong = pages.act("/me/confirm", &[("code", "00000000")]).await;
     assert!(wrong.status == 400 && wrong.text.contains("does not count"));
     assert_eq!(pages.act("/me/confirm", &[("code", &code(&desktop))]).await.leads_to(), "/me");
@@ -78,6 +79,86 @@ async fn a_link_gives_the_first_token_and_a_further_one_takes_a_code() {
     assert!(reported.status == 200 && server.count_of("user.concern") == 1);
     assert_eq!(later.act("/me/sign-out", &[]).await.leads_to(), "/me");
     assert!(later.get("/me").await.text.contains("Send the link"));
+}
+
+/// How many mails of an occasion were written.
+fn mails(server: &Server, occasion: &str) -> usize {
+    let outbox = server.admin(&["outbox", "list", "--kind", "mail"]);
+    outbox["deliveries"].as_array().unwrap().iter().filter(|mail| mail["subject"] == occasion).count()
+}
+
+#[tokio::test]
+async fn a_phone_confirms_by_an_approval_and_a_thief_of_the_mailbox_gets_no_second_factor() {
+    let Some((mail, server)) = start("a_phone_confirms_by_an_approval") else { return };
+    server.admin(&["policy", "set", "temporary_codes=true", "pin_tries=2"]);
+    let phone = Phone::new(&server, &server.hand_out_another("ana")).activate().await;
+    let mut ana = signed_in(&mail, &server, 1).await;
+    let mut thief = signed_in(&mail, &server, 2).await;
+
+    // Whoever is signed in by the link alone can have the phone asked, and gets nothing of the owner's answer to another.
+    assert_eq!(ana.act("/me/approved", &[]).await.status, 400, "no phone was asked");
+    let asked = ana.act("/me/approval", &[]).await;
+    let (_, rest) = asked.text.split_once("class=\"secret\">").unwrap();
+    let value = rest.split_once('<').unwrap().0;
+    assert!(ana.act("/me/approved", &[]).await.text.contains("it is pending"));
+    let on_phone = phone.requests(10).await.pop().unwrap();
+    assert_eq!(on_phone.request.application.as_str(), "Self-service");
+    assert_eq!(on_phone.request.context.as_ref().unwrap().address.as_ref().unwrap().as_str(), "127.0.0.1");
+    let answer = phone.answer(&on_phone, Decision::Confirm, Some(value));
+    assert_eq!(phone.send_answer(&answer).await.json()["status"], "confirmed");
+    assert!(ana.get("/me/approval/status").await.text.contains("\"ended\":true"));
+    assert_eq!(ana.act("/me/approved", &[]).await.leads_to(), "/me");
+    assert_eq!(thief.act("/me/approved", &[]).await.status, 400);
+    let refused = thief.act("/me/add", &[("label", "")]).await;
+    assert!(refused.status == 400 && refused.text.contains("needs a code or an approval"), "{}", refused.text);
+    // Temporary codes are the help desk's word and no token; their owner is told, without them.
+    let given = server.admin(&["token", "add", "ana", "--method", "temporary", "--hours", "1", "--uses", "1"]);
+    let temporary = given["codes"][0].as_str().unwrap();
+    assert_eq!(thief.act("/me/confirm", &[("code", temporary)]).await.status, 400);
+    assert_eq!(mails(&server, "temporary_codes"), 1);
+
+    // What a confirmed visit was shown is not mailed to whoever asks once it has expired.
+    let shown = ana.act("/me/add", &[("label", "Laptop")]).await;
+    let link = shown.value("href=\"symbolon://").replacen("", "symbolon://", 1);
+    let tokens = server.admin(&["token", "list", "ana"]);
+    let find = |label: &str| tokens["tokens"].as_array().unwrap().iter().find(|token| token["label"] == label).cloned();
+    let serial = find("Laptop").unwrap()["serial"].as_str().unwrap().to_owned();
+    let expires = |at: &str| {
+        server.database().execute(&format!("UPDATE ticket SET expires_at = {at}"), []).unwrap();
+    };
+    expires("1");
+    let before = mails(&server, "activation");
+    thief.post("/activate/again", &[("serial", &serial)]).await;
+    assert_eq!(mails(&server, "activation"), before);
+    expires("4102444800000");
+
+    // The PIN of the laptop is forgotten: the phone vouches for its owner, the laptop not for itself, the mailbox for nobody.
+    let laptop = Desktop::new();
+    laptop.run(&["activate", &link, "--pin-fd", "0"], &[PIN]);
+    for _ in 0..2 {
+        assert_eq!(laptop.try_run(&["code", "--pin-fd", "0"], &["864209"]).exit, Some(1));
+    }
+    let challenge = laptop.run(&["status"], &[])["tokens"][0]["lock_challenge"].as_str().unwrap().to_owned();
+    let fields = [("serial", serial.as_str()), ("lock_challenge", challenge.as_str())];
+    let refused = thief.act("/me/unlock", &fields).await;
+    assert!(refused.status == 400 && refused.text.contains("needs another token"), "{}", refused.text);
+    let itself = ana.act("/me/unlock", &[("serial", &phone.serial), ("lock_challenge", &challenge)]).await;
+    assert!(itself.status == 400 && itself.text.contains("needs another token"), "{}", itself.text);
+    let shown = ana.act("/me/unlock", &fields).await;
+    let (_, rest) = shown.text.split_once("data-copy=\"the unlock code\">").unwrap_or_else(|| panic!("{}", shown.text));
+    let code = rest.split_once('<').unwrap().0;
+    let unlocked = laptop.try_run(&["unlock", "--code-fd", "0", "--pin-fd", "0"], &[code, "975104"]);
+    assert_eq!(unlocked.exit, Some(0), "{}", unlocked.message);
+    assert_eq!(mails(&server, "unlock_code"), 1, "its owner is told");
+
+    // A token that is lost vouches for nobody any more.
+    assert_eq!(ana.act("/me/disable", &[("serial", &phone.serial)]).await.leads_to(), "/me");
+    assert_eq!(ana.act("/me/add", &[("label", "")]).await.status, 400);
+    let listed = server.admin(&["application", "list"]);
+    assert_eq!(listed["applications"], serde_json::json!([]), "the server's own application is nobody's business");
+    for own in [&["application", "add", "Self-service"][..], &["application", "rotate", "Self-service"]] {
+        assert_eq!(server.try_admin(own).exit, Some(1));
+    }
 }
 
 #[tokio::test]

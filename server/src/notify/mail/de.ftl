@@ -29,6 +29,9 @@ token-disabled-what = Am { $at } wurde Ihr Soft-Token { $serial } abgeschaltet. 
 unlock-code-subject = Ein Code wurde ausgegeben, der die App auf Ihrem Telefon entsperrt
 unlock-code-what = Am { $at } wurde ein Code ausgegeben, mit dem für Ihren Soft-Token { $serial } eine neue PIN gewählt werden kann.
 
+temporary-codes-subject = Für Sie wurden bei { $issuer } vorläufige Codes ausgegeben
+temporary-codes-what = Am { $at } hat die Benutzerhilfe vorläufige Codes ausgegeben, mit denen Sie sich bis { $until } anmelden können. In dieser Mail stehen sie nicht.
+
 concern-subject = Bei { $issuer } wurde ein Verdacht gemeldet
 concern-what = Am { $at } hat eines Ihrer Telefone gemeldet, dass eine Anfrage von { $application } nicht von Ihnen kam. Solche Anfragen werden eine Weile zurückgehalten; Ihre Codes gelten weiter.
 concern-next = Wenn Sie das waren, ist nichts zu tun. Wenn nicht, ist Ihr Telefon vielleicht in anderen Händen: Sagen Sie es der Benutzerhilfe.

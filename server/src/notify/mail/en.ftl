@@ -29,6 +29,9 @@ token-disabled-what = On { $at } your soft token { $serial } was disabled. Its c
 unlock-code-subject = A code was given out that unlocks your phone's app
 unlock-code-what = On { $at } a code was given out with which a new PIN can be chosen for your soft token { $serial }.
 
+temporary-codes-subject = Temporary codes were given out for you at { $issuer }
+temporary-codes-what = On { $at } the help desk gave out temporary codes with which you can sign in until { $until }. They are not in this mail.
+
 concern-subject = A concern was reported at { $issuer }
 concern-what = On { $at } one of your phones reported that a request of { $application } was not yours. Requests of that kind are held back for a while; your codes go on counting.
 concern-next = If it was you, nothing is to be done. If it was not, your phone may be in other hands: tell the help desk.

@@ -79,6 +79,10 @@ impl Letter {
                 blocks.push(told("unlock-code-what", serial));
                 "unlock-code-subject"
             }
+            Occasion::TemporaryCodes { until } => {
+                blocks.push(say("temporary-codes-what", &[("at", &at), ("until", &moment(*until))]));
+                "temporary-codes-subject"
+            }
             Occasion::Concern { application } => {
                 blocks.push(say("concern-what", &[("at", &at), ("application", application)]));
                 blocks.push(say("concern-next", &[]));
@@ -238,6 +242,7 @@ mod tests {
                 Occasion::TokenActive { serial, model: Some("Phone 3".parse().unwrap()) },
                 Occasion::TokenDisabled { serial },
                 Occasion::UnlockCode { serial },
+                Occasion::TemporaryCodes { until: Timestamp::UNIX_EPOCH },
                 Occasion::Concern { application: "Shop".parse().unwrap() },
                 Occasion::SignIn {
                     link: "https://s.example/me/link#x".to_owned().into(),

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{TokenView, free_serial, view};
 use crate::service::audit::Entry;
 use crate::service::keyring::{Place, StoredKeys};
+use crate::service::mail::Occasion;
 use crate::service::{Actor, Service, ServiceError, policies, users};
 use crate::storage::{Counter, LockState, Origin, Token, TokenId, TokenState};
 
@@ -124,6 +125,7 @@ impl Service {
                     .detail("uses", new.uses)
                     .detail("until", ends_at.to_string())
                     .append(transaction, &actor, now)?;
+                service.tell(transaction, &user, Occasion::TemporaryCodes { until: ends_at }, now)?;
                 Ok(TemporaryCodes { token: view(transaction, token, &user, now)?, codes })
             })
             .await

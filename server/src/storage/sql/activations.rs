@@ -27,6 +27,7 @@ fn read_ticket(row: &Row<'_>) -> Result<TicketRecord> {
         expires_at: columns.time()?,
         guesses: columns.next()?,
         tries: columns.next()?,
+        mailed: columns.next()?,
     })
 }
 
@@ -50,7 +51,7 @@ fn read_handshake(row: &Row<'_>) -> Result<Handshake> {
 impl Activations for Open<'_> {
     fn ticket(&self, token: TokenId) -> Result<Option<TicketRecord>> {
         self.one(
-            "SELECT token_id, number, sealed_record, sealed_halves, expires_at, guesses, tries FROM ticket
+            "SELECT token_id, number, sealed_record, sealed_halves, expires_at, guesses, tries, mailed FROM ticket
              WHERE token_id = ?",
             [token.0],
             read_ticket,
@@ -71,11 +72,11 @@ impl WriteActivations for Open<'_> {
     fn put_ticket(&self, ticket: &TicketRecord) -> Result<()> {
         self.write("DELETE FROM handshake WHERE token_id = ?", [ticket.token.0])?;
         self.write(
-            "INSERT INTO ticket (token_id, number, sealed_record, sealed_halves, expires_at, guesses, tries)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO ticket (token_id, number, sealed_record, sealed_halves, expires_at, guesses, tries, mailed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (token_id) DO UPDATE SET number = excluded.number, sealed_record = excluded.sealed_record,
              sealed_halves = excluded.sealed_halves, expires_at = excluded.expires_at, guesses = excluded.guesses,
-             tries = excluded.tries",
+             tries = excluded.tries, mailed = excluded.mailed",
             params![
                 ticket.token.0,
                 ticket.number,
@@ -83,9 +84,14 @@ impl WriteActivations for Open<'_> {
                 ticket.halves,
                 millis(ticket.expires_at),
                 ticket.guesses,
-                ticket.tries
+                ticket.tries,
+                ticket.mailed
             ],
         )
+    }
+
+    fn set_ticket_mailed(&self, token: TokenId) -> Result<()> {
+        self.write("UPDATE ticket SET mailed = 1 WHERE token_id = ?", [token.0])
     }
 
     fn count_guess(&self, token: TokenId, by: i32) -> Result<()> {

@@ -60,7 +60,8 @@ CREATE TABLE ticket (
     sealed_halves BLOB,                 -- for one without a network; erased when the ticket ends
     expires_at INTEGER NOT NULL,
     guesses INTEGER NOT NULL DEFAULT 0,
-    tries INTEGER NOT NULL DEFAULT 0    -- wrong completions of an activation without a network
+    tries INTEGER NOT NULL DEFAULT 0,   -- wrong completions of an activation without a network
+    mailed INTEGER NOT NULL DEFAULT 0   -- whether it went to its owner's address
 ) STRICT;
 
 CREATE INDEX ticket_to_erase ON ticket (expires_at) WHERE sealed_halves IS NOT NULL;
@@ -282,7 +283,8 @@ CREATE INDEX visit_link_of_user ON visit_link (user_id);
 CREATE TABLE visit (
     hash BLOB PRIMARY KEY,
     user_id INTEGER NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
-    confirmed INTEGER NOT NULL,
+    confirmed_by INTEGER REFERENCES token (id) ON DELETE SET NULL,
+    challenge BLOB,                     -- the approval that is to confirm it
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

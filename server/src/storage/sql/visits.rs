@@ -1,15 +1,20 @@
 //! Visits.
 
 use jiff::Timestamp;
+use symbolon_core::approval::ChallengeId;
 
 use super::row::{Columns, millis};
 use super::{Open, params};
-use crate::storage::{StorageError, UserId, Visit, VisitLink, Visits, WriteVisits};
+use crate::storage::{StorageError, TokenId, UserId, Visit, VisitLink, Visits, WriteVisits};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
 /// What a restored database does not go on with.
 pub(super) const UNFINISHED: &[&str] = &["DELETE FROM visit_link", "DELETE FROM visit"];
+
+fn read_challenge(id: Option<Vec<u8>>) -> Result<Option<ChallengeId>> {
+    id.map(ChallengeId::new).transpose().map_err(|_| StorageError::Damaged("visit"))
+}
 
 impl Visits for Open<'_> {
     fn visit_link(&self, hash: &[u8; 32]) -> Result<Option<VisitLink>> {
@@ -25,12 +30,13 @@ impl Visits for Open<'_> {
     }
 
     fn visit(&self, hash: &[u8; 32]) -> Result<Option<Visit>> {
-        self.one("SELECT user_id, confirmed, created_at FROM visit WHERE hash = ?", [hash], |row| {
+        self.one("SELECT user_id, confirmed_by, challenge, created_at FROM visit WHERE hash = ?", [hash], |row| {
             let mut columns = Columns::of(row);
             Ok(Visit {
                 hash: *hash,
                 user: UserId(columns.next()?),
-                confirmed: columns.next()?,
+                confirmed_by: columns.next::<Option<i64>>()?.map(TokenId),
+                challenge: read_challenge(columns.next()?)?,
                 created_at: columns.time()?,
             })
         })
@@ -51,13 +57,17 @@ impl WriteVisits for Open<'_> {
 
     fn insert_visit(&self, visit: &Visit) -> Result<()> {
         self.write(
-            "INSERT INTO visit (hash, user_id, confirmed, created_at) VALUES (?, ?, ?, ?)",
-            params![visit.hash, visit.user.0, visit.confirmed, millis(visit.created_at)],
+            "INSERT INTO visit (hash, user_id, created_at) VALUES (?, ?, ?)",
+            params![visit.hash, visit.user.0, millis(visit.created_at)],
         )
     }
 
-    fn confirm_visit(&self, hash: &[u8; 32]) -> Result<()> {
-        self.write("UPDATE visit SET confirmed = 1 WHERE hash = ?", [hash])
+    fn confirm_visit(&self, hash: &[u8; 32], token: TokenId) -> Result<()> {
+        self.write("UPDATE visit SET confirmed_by = ? WHERE hash = ?", params![token.0, hash])
+    }
+
+    fn set_visit_challenge(&self, hash: &[u8; 32], challenge: &ChallengeId) -> Result<()> {
+        self.write("UPDATE visit SET challenge = ? WHERE hash = ?", params![challenge.as_slice(), hash])
     }
 
     fn delete_visit(&self, hash: &[u8; 32]) -> Result<()> {
