@@ -86,6 +86,13 @@ pub(crate) fn from_files(files: &TlsFiles) -> anyhow::Result<Arc<ServerConfig>> 
     server_config(chain, key)
 }
 
+/// When the certificate in a file ends; `None` where it can't be read, which serving says in its own words.
+pub(crate) fn ends_at(files: &TlsFiles) -> Option<jiff::Timestamp> {
+    let leaf = CertificateDer::pem_file_iter(&files.certificate).ok()?.next()?.ok()?;
+    let (_, leaf) = x509_parser::parse_x509_certificate(&leaf).ok()?;
+    jiff::Timestamp::from_second(leaf.validity().not_after.timestamp()).ok()
+}
+
 fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,

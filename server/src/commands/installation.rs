@@ -9,12 +9,12 @@ use jiff::SignedDuration;
 use super::output::Failure;
 use crate::attestation::Roots;
 use crate::config::{Config, MasterKeySource};
-use crate::revocations;
 use crate::service::attestation::Trust;
 use crate::service::{Keyring, ServerIdentity, Service, ServiceError, SystemClock, installation};
 use crate::storage::Store;
 use crate::storage::postgres::{Address, Postgres};
 use crate::storage::sqlite::{self, Sqlite};
+use crate::{revocations, tls};
 
 /// The database of an installation, in its data directory.
 pub(super) const DATABASE: &str = "symbolon.db";
@@ -84,6 +84,7 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
         issuer: config.issuer.clone(),
         address: config.public_url.clone().or(announced.address),
         tls: announced.tls,
+        certificate_ends_at: config.tls.as_ref().and_then(tls::ends_at),
     };
     Ok(Service {
         store,

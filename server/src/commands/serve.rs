@@ -207,7 +207,8 @@ fn identity(config: &Config, url: &str, tls: Option<KeyHash>) -> Result<ServerId
         None if config.listen.ip().is_unspecified() => None,
         None => Some(url.parse::<ServerAddress>().map_err(Failure::internal)?),
     };
-    Ok(ServerIdentity { issuer: config.issuer.clone(), address, tls })
+    let certificate_ends_at = config.tls.as_ref().and_then(tls::ends_at);
+    Ok(ServerIdentity { issuer: config.issuer.clone(), address, tls, certificate_ends_at })
 }
 
 /// The server's own TLS authority, made at the first start. Its certificate also lies in the data directory, for

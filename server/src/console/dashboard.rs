@@ -144,7 +144,45 @@ struct DashboardPage {
     charts: Vec<Chart>,
     refusals: Vec<Refusal>,
     first_steps: bool,
+    now: Timestamp,
 }
+
+/// Something that an administrator may have to look after.
+struct Notice {
+    path: &'static str,
+    text: String,
+    at: Option<Timestamp>,
+}
+
+impl DashboardPage {
+    /// What failed in the time that is shown, and what ends.
+    fn notices(&self) -> Vec<Notice> {
+        let mut failed: BTreeMap<&str, u64> = BTreeMap::new();
+        for event in self.statistics.events.iter().filter(|event| event.event == "delivery.given_up") {
+            *failed.entry(&event.detail).or_default() += event.count;
+        }
+        let failed = failed.into_iter().map(|(kind, count)| Notice {
+            path: "/console/deliveries?state=given_up",
+            text: format!("{}: {count} given up", kind.replace('_', " ")),
+            at: None,
+        });
+        let keys = self.statistics.old_keys.iter().map(|old| Notice {
+            path: "/console/applications",
+            text: format!("The old API key of {} ends", old.application),
+            at: Some(old.key.ends_at),
+        });
+        let certificate = self.statistics.certificate_ends_at.filter(|end| *end < self.now + WARNED_BEFORE);
+        let certificate = certificate.map(|end| Notice {
+            path: "/console",
+            text: "The TLS certificate of this server ends".to_owned(),
+            at: Some(end),
+        });
+        failed.chain(keys).chain(certificate).collect()
+    }
+}
+
+/// That a certificate ends is said so long before.
+const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The start page.
 pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
@@ -177,7 +215,7 @@ pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     refusals.sort_by_key(|refusal| std::cmp::Reverse(refusal.count));
     let frame = visit.frame(Section::Dashboard, "Dashboard");
     let first_steps = statistics.users == 0;
-    Ok(page(&DashboardPage { frame, statistics, is_by_day, charts, refusals, first_steps }))
+    Ok(page(&DashboardPage { frame, statistics, is_by_day, charts, refusals, first_steps, now }))
 }
 
 /// Adds up what happened into bars of `width`.

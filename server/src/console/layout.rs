@@ -66,6 +66,7 @@ pub(super) enum Section {
     Users,
     Settings,
     Applications,
+    Deliveries,
     Administrators,
     Audit,
     Attempt,
@@ -84,11 +85,12 @@ const fn entry(section: Section, path: &'static str, name: &'static str) -> Entr
     Entry { section, path, name }
 }
 
-const NAVIGATION: [Entry; 7] = [
+const NAVIGATION: [Entry; 8] = [
     entry(Section::Dashboard, "/console", "Dashboard"),
     entry(Section::Users, "/console/users", "Users"),
     entry(Section::Settings, "/console/settings", "Settings"),
     entry(Section::Applications, "/console/applications", "Applications"),
+    entry(Section::Deliveries, "/console/deliveries", "Deliveries"),
     entry(Section::Administrators, "/console/administrators", "Administrators"),
     entry(Section::Audit, "/console/audit", "Audit"),
     entry(Section::Attempt, "/console/try", "Try it"),

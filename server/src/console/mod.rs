@@ -8,6 +8,7 @@ mod assets;
 mod attempts;
 mod audit;
 mod dashboard;
+mod deliveries;
 mod fields;
 mod layout;
 mod me;

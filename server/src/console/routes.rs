@@ -15,7 +15,8 @@ use super::fields::Fields;
 use super::layout::{Failure, Visit};
 use super::sessions::{self, Session};
 use super::{
-    Console, activation, administrators, applications, assets, attempts, audit, dashboard, me, settings, tokens, users,
+    Console, activation, administrators, applications, assets, attempts, audit, dashboard, deliveries, me, settings,
+    tokens, users,
 };
 use crate::service::sessions::SignedIn;
 use crate::storage::Role;
@@ -108,6 +109,9 @@ impl Pages {
             .post("/console/applications", OWNERS, applications::add)
             .get("/console/applications/confirm", OWNERS, applications::confirm)
             .post("/console/applications/act", OWNERS, applications::act)
+            .get("/console/deliveries", EVERY_ROLE, deliveries::list)
+            .get("/console/deliveries/confirm", HELPERS, deliveries::confirm)
+            .post("/console/deliveries/act", HELPERS, deliveries::act)
             .get("/console/audit", EVERY_ROLE, audit::list)
             .get("/console/audit/export", EVERY_ROLE, audit::export)
             .post("/console/audit/verify", EVERY_ROLE, audit::verify)

@@ -102,6 +102,8 @@ pub struct ServerIdentity {
     pub address: Option<ServerAddress>,
     /// The hash of the TLS authority's key, where it is the server's own.
     pub tls: Option<symbolon_core::signed::KeyHash>,
+    /// When its TLS certificate ends, where that comes from files.
+    pub certificate_ends_at: Option<Timestamp>,
 }
 
 /// Why a service did not do what it was asked. The texts are for whoever asked.
@@ -199,7 +201,8 @@ pub(crate) mod tests {
         let master = keyring::MasterKey::new(&Secret::generate(&mut rand_core::OsRng));
         let keyring = Arc::new(Keyring::open(&store, master).await.unwrap());
         let address = Some("https://symbolon.example".parse().unwrap());
-        let identity = ServerIdentity { issuer: "Example".parse().unwrap(), address, tls: None };
+        let identity =
+            ServerIdentity { issuer: "Example".parse().unwrap(), address, tls: None, certificate_ends_at: None };
         let (clock, bells) = (Arc::new(SystemClock), Arc::default());
         Service {
             store,

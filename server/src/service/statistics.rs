@@ -2,17 +2,21 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use symbolon_core::text::Name;
 
+use super::applications::OldKeyView;
 use super::{Service, ServiceError};
+use crate::storage::DeliveryKind;
 
 /// Which entries of the audit are counted by the hour, and which of their details tells the kinds apart.
-const COUNTED: [(&str, &str); 6] = [
+const COUNTED: [(&str, &str); 7] = [
     ("code.accepted", ""),
     ("code.refused", "reason"),
     ("challenge.created", "kind"),
     ("challenge.ended", "status"),
     ("approval.concern", ""),
     ("token.activated", ""),
+    ("delivery.given_up", "kind"),
 ];
 
 /// The detail of an entry that tells its kinds apart, where the entry is counted.
@@ -33,11 +37,39 @@ pub struct StatisticsView {
     pub expired_activations: u64,
     /// Users whose codes are locked.
     pub locked_users: u64,
+    /// Mails, wake-ups and webhooks that wait to be sent.
+    pub waiting_deliveries: Vec<WaitingDeliveries>,
+    /// API keys that end, since another took their place.
+    pub old_keys: Vec<EndingKey>,
+    /// When the server's TLS certificate ends, where it comes from files; its own authority makes a new one each day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub certificate_ends_at: Option<Timestamp>,
     /// When the first hour began.
     #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// What happened, by the hour.
     pub events: Vec<EventCount>,
+}
+
+/// How many deliveries of a kind wait.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+pub struct WaitingDeliveries {
+    /// The kind.
+    pub kind: DeliveryKind,
+    /// How many.
+    pub count: u64,
+}
+
+/// An application whose old API key goes on for a time.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct EndingKey {
+    /// The application.
+    #[schema(value_type = String)]
+    pub application: Name,
+    /// Its old key.
+    #[serde(flatten)]
+    pub key: OldKeyView,
 }
 
 /// How often something happened in one hour.
@@ -62,6 +94,12 @@ impl Service {
     pub fn statistics(&self, hours: u16) -> Result<StatisticsView, ServiceError> {
         let now = self.clock.now();
         let since = now - SignedDuration::from_hours(i64::from(hours));
+        let waiting_deliveries = self.outbox_depth()?.map(|(kind, count)| WaitingDeliveries { kind, count }).to_vec();
+        let old_keys = self
+            .applications()?
+            .into_iter()
+            .filter_map(|application| application.old_key.map(|key| EndingKey { application: application.name, key }));
+        let old_keys = old_keys.collect();
         self.store.read(|snapshot| {
             let totals = snapshot.totals(now)?;
             let events = snapshot.hour_counts(since)?.into_iter().map(|counted| EventCount {
@@ -76,6 +114,9 @@ impl Service {
                 waiting_activations: totals.waiting,
                 expired_activations: totals.expired,
                 locked_users: totals.locked_users,
+                waiting_deliveries,
+                old_keys,
+                certificate_ends_at: self.identity.certificate_ends_at,
                 since,
                 events: events.collect(),
             })

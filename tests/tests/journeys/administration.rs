@@ -121,3 +121,70 @@ async fn commands_say_what_is_wrong_with_their_input() {
         assert!(outcome.message.contains(named), "{arguments:?}: {}", outcome.message);
     }
 }
+
+#[tokio::test]
+async fn the_admin_api_tells_what_the_pages_of_the_console_show() {
+    let server = Server::start();
+    let admin = server.caller("admin");
+    let verifier = server.caller("verify");
+    let token = server.activated("alice").await;
+    assert!(accepted(&verifier.verify("alice", &token.code()).await));
+    assert_eq!(reason(&verifier.verify("alice", &token.wrong_code()).await), "wrong_code");
+    server.hand_out_another("alice");
+    server.admin(&["application", "rotate", "verify 1", "--overlap", "3600"]);
+
+    let told = admin.get("/v1/admin/statistics").await.json();
+    let counts = (&told["users"], &told["active_tokens"], &told["waiting_activations"]);
+    assert_eq!(counts, (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(told["old_keys"][0]["application"], "verify 1");
+    assert!(told["old_keys"][0]["ends_at"].is_string() && told["old_keys"][0]["last_used_at"].is_string());
+    assert_eq!(told["waiting_deliveries"].as_array().unwrap().len(), 3);
+    let events = told["events"].as_array().unwrap();
+    let times = |event: &str| -> u64 {
+        events.iter().filter(|count| count["event"] == event).map(|count| count["count"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((times("code.accepted"), times("code.refused")), (1, 1), "{told}");
+    for hours in ["0", "721", "day"] {
+        assert_eq!(admin.get(&format!("/v1/admin/statistics?hours={hours}")).await.status, 400);
+    }
+
+    let find = async |query: &str| admin.get(&format!("/v1/admin/audit/search?{query}")).await.json();
+    let found = find("user=alice&action=code.refused").await;
+    assert_eq!(found["entries"].as_array().unwrap().len(), 1, "{found}");
+    assert_eq!(found["entries"][0]["details"]["reason"], "wrong_code");
+    assert_eq!(
+        find(&format!("token={}&action=token.act", token.serial)).await["entries"][0]["action"],
+        "token.activated"
+    );
+    assert_eq!(find("user=bob").await["entries"], json!([]));
+    assert_eq!(find("to=2020-01-01T00:00:00Z").await["entries"], json!([]));
+    let mut before = String::new();
+    let mut sequences = Vec::new();
+    loop {
+        let part = find(&format!("limit=2{before}")).await;
+        sequences.extend(part["entries"].as_array().unwrap().iter().map(|entry| entry["sequence"].as_u64().unwrap()));
+        let Some(next) = part["next"].as_u64() else { break };
+        before = format!("&before={next}");
+    }
+    let all: Vec<u64> = (1..=sequences.len() as u64).rev().collect();
+    assert_eq!((&sequences, sequences.len()), (&all, server.audit().len()));
+    for wrong in ["limit=0", "limit=1001", "token=1", "from=yesterday", "who=alice"] {
+        assert_eq!(admin.get(&format!("/v1/admin/audit/search?{wrong}")).await.status, 400, "{wrong}");
+    }
+
+    server.admin(&["policy", "set", "lockout_count=4"]);
+    let preview = async |path: &str, body| admin.call("POST", path, &body).await;
+    let change = json!({"set": {"pin_required": false}, "unset": ["lockout_count"]});
+    let changes = preview("/v1/admin/policy/preview", change).await.json()["changes"].clone();
+    assert_eq!(changes.as_array().unwrap().len(), 2, "{changes}");
+    assert_eq!((&changes[0]["key"], &changes[0]["after"]), (&json!("pin_required"), &json!("false")));
+    assert!(changes[0]["warning"].is_string() && changes[0]["takes_effect"].is_string());
+    assert_eq!((&changes[1]["before"], &changes[1]["after"]), (&json!("4"), &json!("5")));
+    let of_group = preview("/v1/admin/policy/groups/vault/preview", json!({"set": {"lockout_count": 2}})).await.json();
+    assert_eq!(of_group["changes"][0]["before"], "4");
+    for wrong in [json!({"set": {"lockout_count": 99}}), json!({"unset": ["nothing"]}), json!({"change": {}})] {
+        preview("/v1/admin/policy/preview", wrong).await.problem(400, "invalid");
+    }
+    assert_eq!(server.admin(&["policy", "show"])["policy"]["lockout_count"], 4, "nothing was changed");
+    assert_eq!(server.count_of("policy.changed"), 1);
+}

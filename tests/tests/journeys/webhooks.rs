@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use symbolon_core::approval::Decision;
-use symbolon_tests::{Arrived, Installation, Prepared, Receiver, Server, calling_receivers};
+use symbolon_tests::{Arrived, Installation, Pages, Prepared, Receiver, Server, calling_receivers};
 
 fn server() -> Server {
     Server::with(calling_receivers(Installation::new()))
@@ -200,4 +200,39 @@ async fn endpoints_lead_to_public_addresses_only_and_secrets_are_shown_once() {
     assert!(!database.windows(bytes.len()).any(|window| window == bytes), "sealed at rest");
     admin.call("POST", "/v1/admin/webhooks", &json!({"url": "http://example.org/"})).await.invalid("url");
     admin.get("/v1/admin/outbox?limit=0").await.invalid("limit");
+}
+
+#[tokio::test]
+async fn the_console_shows_what_was_given_up_and_sends_it_again() {
+    let server = server();
+    let password = "a long enough password";
+    let added = server.admin(&["administrator", "add", "root", "--role", "owner"]);
+    let mut root = Pages::of(&server);
+    let chosen = [("link", added["link"].as_str().unwrap()), ("password", password), ("again", password)];
+    assert_eq!(root.post("/console/welcome", &chosen).await.status, 303);
+    assert!(!root.get("/console").await.text.contains("To look after"));
+
+    let endpoint = Receiver::start();
+    let (number, secret) = add(&server, &endpoint.url, &["--event", "user.added"]);
+    endpoint.prepare(Prepared::status(410));
+    server.admin(&["user", "add", "bob"]);
+    let given_up = deliveries(&server, &number, "given_up").await.remove(0);
+    endpoint.next().await;
+    let start = root.get("/console").await;
+    assert!(start.text.contains("To look after") && start.text.contains("webhook: 1 given up"), "{}", start.text);
+    let page = root.get("/console/deliveries?state=given_up&kind=webhook").await;
+    assert!(page.text.contains("410") && page.text.contains("user.added"), "{}", page.text);
+    assert!(root.get("/console/deliveries?kind=mail").await.text.contains("Nothing here"));
+    assert_eq!(root.get("/console/deliveries?kind=pigeon").await.status, 404);
+
+    let token = page.value("name=\"form_token\" value=\"");
+    let id = given_up["id"].as_str().unwrap();
+    let fields = [("form_token", token.as_str()), ("id", id), ("action", "retry")];
+    assert_eq!(root.post("/console/deliveries/act", &fields).await.leads_to(), "/console/deliveries?done=retry");
+    assert_eq!(verified(&endpoint.next().await, &secret)["data"]["user"], "bob");
+    deliveries(&server, &number, "sent").await;
+    assert!(root.get(&format!("/console/deliveries/confirm?id={id}")).await.text.contains("Drop this delivery"));
+    let fields = [("form_token", token.as_str()), ("id", id), ("action", "drop")];
+    assert_eq!(root.post("/console/deliveries/act", &fields).await.leads_to(), "/console/deliveries?done=drop");
+    assert_eq!(root.post("/console/deliveries/act", &fields).await.status, 404);
 }

@@ -6,6 +6,7 @@ mod audit;
 mod clock;
 mod outbox;
 mod policy;
+mod statistics;
 mod tokens;
 mod users;
 mod webhooks;
@@ -43,11 +44,15 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(outbox::discard))
         .routes(routes!(policy::show, policy::change))
         .routes(routes!(policy::unset))
+        .routes(routes!(policy::preview))
         .routes(routes!(policy::show_of_group, policy::change_of_group))
         .routes(routes!(policy::unset_of_group))
+        .routes(routes!(policy::preview_of_group))
         .routes(routes!(policy::show_of_user))
         .routes(routes!(policy::groups))
+        .routes(routes!(statistics::show))
         .routes(routes!(audit::export))
+        .routes(routes!(audit::search))
         .routes(routes!(audit::verify))
         .routes(routes!(audit::checkpoint))
         .routes(routes!(clock::accept))
