@@ -18,7 +18,7 @@ use crate::service::import::UserImportReport;
 use crate::service::policies::Source;
 use crate::service::tokens::TokenView;
 use crate::service::users::{AddedUser, NewUser, UserAction, UserChanges, UserState, UserView};
-use crate::storage::Email;
+use crate::storage::{Email, Language};
 
 /// So many users on a page.
 const PAGE: u32 = 50;
@@ -83,13 +83,14 @@ struct NewUserPage {
     name: String,
     email: String,
     group: String,
+    language: String,
 }
 
 /// The form for another user.
 pub(super) async fn ask_new(visit: Visit) -> Response {
     let frame = visit.frame(Section::Users, "Add a user");
-    let (name, email, group) = Default::default();
-    page(&NewUserPage { frame, errors: FieldErrors::default(), name, email, group })
+    let (name, email, group, language) = Default::default();
+    page(&NewUserPage { frame, errors: FieldErrors::default(), name, email, group, language })
 }
 
 /// Adds a user.
@@ -98,8 +99,9 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
     let name = fields.parsed::<Name>("name", &mut errors);
     let email = fields.optional::<Email>("email", &mut errors);
     let group = fields.optional::<Name>("group", &mut errors);
+    let language = fields.optional::<Language>("language", &mut errors);
     if let (Some(name), true) = (name, errors.is_empty()) {
-        match visit.service.add_user(visit.actor(), NewUser { name: name.clone(), email, group }).await {
+        match visit.service.add_user(visit.actor(), NewUser { name: name.clone(), email, group, language }).await {
             Ok(AddedUser { token: Some(issued), .. }) => return tokens::show_ticket(&visit, &issued),
             Ok(_) => return Ok(see(&format!("{}&done=added", address(&name)))),
             Err(error @ ServiceError::Exists { .. }) => errors.add("name", error),
@@ -109,8 +111,8 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
     }
     let frame = visit.frame(Section::Users, "Add a user");
     let text = |field| fields.text(field).to_owned();
-    let (name, email, group) = (text("name"), text("email"), text("group"));
-    Ok(html(StatusCode::BAD_REQUEST, &NewUserPage { frame, errors, name, email, group }))
+    let (name, email, group, language) = (text("name"), text("email"), text("group"), text("language"));
+    Ok(html(StatusCode::BAD_REQUEST, &NewUserPage { frame, errors, name, email, group, language }))
 }
 
 /// A setting that holds for a person, and why.
@@ -189,6 +191,7 @@ struct EditPage {
     errors: FieldErrors,
     email: String,
     group: String,
+    language: String,
 }
 
 /// The form by which a user is changed.
@@ -197,7 +200,8 @@ pub(super) async fn ask_edit(visit: Visit, Query(named): Query<Named>) -> Result
     let frame = visit.frame(Section::Users, format!("Change {}", user.name));
     let email = user.email.map(String::from).unwrap_or_default();
     let group = user.group.map(String::from).unwrap_or_default();
-    Ok(page(&EditPage { frame, name: user.name, errors: FieldErrors::default(), email, group }))
+    let language = user.language.map(|language| language.tag().to_owned()).unwrap_or_default();
+    Ok(page(&EditPage { frame, name: user.name, errors: FieldErrors::default(), email, group, language }))
 }
 
 /// Changes a user.
@@ -206,8 +210,9 @@ pub(super) async fn edit(visit: Visit, Sent(fields): Sent) -> Result<Response, F
     let mut errors = FieldErrors::default();
     let email = fields.optional::<Email>("email", &mut errors);
     let group = fields.optional::<Name>("group", &mut errors);
+    let language = fields.optional::<Language>("language", &mut errors);
     if errors.is_empty() {
-        let changes = UserChanges { email: Some(email), group: Some(group) };
+        let changes = UserChanges { email: Some(email), group: Some(group), language: Some(language) };
         match visit.service.edit_user(visit.actor(), name.clone(), changes).await {
             Ok(_) => return Ok(see(&format!("{}&done=edited", address(&name)))),
             Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
@@ -215,8 +220,9 @@ pub(super) async fn edit(visit: Visit, Sent(fields): Sent) -> Result<Response, F
         }
     }
     let frame = visit.frame(Section::Users, format!("Change {name}"));
-    let (email, group) = (fields.text("email").to_owned(), fields.text("group").to_owned());
-    Ok(html(StatusCode::BAD_REQUEST, &EditPage { frame, name, errors, email, group }))
+    let text = |field| fields.text(field).to_owned();
+    let (email, group, language) = (text("email"), text("group"), text("language"));
+    Ok(html(StatusCode::BAD_REQUEST, &EditPage { frame, name, errors, email, group, language }))
 }
 
 #[derive(Template)]

@@ -9,36 +9,11 @@ use zeroize::Zeroizing;
 
 use super::activation::TicketView;
 use super::{Service, ServiceError};
+pub use crate::storage::Language;
 use crate::storage::{Delivery, Email, Token, Transaction, User};
 
 /// What only tells of something is tried for so long; a ticket or a link is, until it expires.
 const NEWS_LIFE: SignedDuration = SignedDuration::from_hours(3 * 24);
-
-/// The languages of mails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Language {
-    /// English.
-    #[default]
-    #[serde(rename = "en")]
-    English,
-    /// German.
-    #[serde(rename = "de")]
-    German,
-}
-
-impl Language {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::English, Self::German];
-
-    /// The tag (BCP 47).
-    #[must_use]
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::German => "de",
-        }
-    }
-}
 
 /// A mail before it is put into words. It may hold a ticket or a link: it is kept sealed, and shown to nobody.
 #[derive(Serialize, Deserialize)]
@@ -193,7 +168,8 @@ impl Service {
         occasion: Occasion,
         now: Timestamp,
     ) -> Result<Option<Email>, ServiceError> {
-        let (Some(language), Some(email)) = (self.mail, &user.email) else { return Ok(None) };
+        let (Some(default), Some(email)) = (self.mail, &user.email) else { return Ok(None) };
+        let language = user.language.unwrap_or(default);
         let (subject, expires_at) = (occasion.subject(), occasion.expires_at(now));
         let mail = Mail { language, account: user.name.clone(), at: now, occasion };
         let written = Zeroizing::new(serde_json::to_vec(&mail).map_err(|_| ServiceError::Sealed)?);

@@ -7,7 +7,7 @@ use symbolon_core::text::Name;
 use super::audit::Entry;
 use super::tokens::{NewToken, TokenWithTicket};
 use super::{Actor, Service, ServiceError, policies, tokens};
-use crate::storage::{Email, LockState, Snapshot, Transaction, User, UserId};
+use crate::storage::{Email, Language, LockState, Snapshot, Transaction, User, UserId};
 
 /// What is needed to add a user.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
@@ -24,6 +24,9 @@ pub struct NewUser {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 100)]
     pub group: Option<Name>,
+    /// The language of mails; the server's own when left out.
+    #[serde(default)]
+    pub language: Option<Language>,
 }
 
 /// What is to change of a user. What is left out stays; `null` removes it.
@@ -38,6 +41,10 @@ pub struct UserChanges {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 100)]
     pub group: Option<Option<Name>>,
+    /// The language of mails; the server's own when removed.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Language>)]
+    pub language: Option<Option<Language>>,
 }
 
 /// Tells `null` from a field that is left out.
@@ -59,6 +66,9 @@ pub struct UserView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub group: Option<Name>,
+    /// The language of mails, where it is not the server's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// `active`, `locked` or `disabled`.
     pub state: UserState,
     /// When a lock ends by itself.
@@ -157,6 +167,7 @@ fn view(snapshot: &dyn Snapshot, user: User, now: Timestamp) -> Result<UserView,
         name: user.name,
         email: user.email,
         group: user.group,
+        language: user.language,
         state,
         locked_until,
         tokens,
@@ -179,6 +190,7 @@ pub(super) fn add(
         name: new.name,
         email: new.email,
         group: new.group,
+        language: new.language,
         enabled: true,
         created_at: now,
         lock: LockState::default(),
@@ -316,7 +328,7 @@ impl Service {
     /// [`ServiceError::NotFound`]; [`ServiceError::Invalid`] when nothing is to change.
     pub async fn edit_user(&self, actor: Actor, name: Name, changes: UserChanges) -> Result<UserView, ServiceError> {
         if changes == UserChanges::default() {
-            return Err(ServiceError::invalid("email", "nothing is to change: give an address or a group"));
+            return Err(ServiceError::invalid("email", "nothing is to change: give an address, a group or a language"));
         }
         let now = self.clock.now();
         self.store
@@ -332,6 +344,10 @@ impl Service {
                     let text = |group: &Option<Name>| group.as_ref().map(|group| group.as_str().to_owned());
                     entry = entry.detail("group_before", text(&user.group)).detail("group", text(&group));
                     user.group = group;
+                }
+                if let Some(language) = changes.language {
+                    entry = entry.detail("language", language.map(Language::tag));
+                    user.language = language;
                 }
                 transaction.update_user(&user)?;
                 entry.append(transaction, &actor, now)?;

@@ -33,6 +33,8 @@ pub struct User {
     pub email: Option<Email>,
     /// The group whose policy applies; at most one.
     pub group: Option<Name>,
+    /// The language of the user's mails; the configured one where there is none.
+    pub language: Option<Language>,
     /// Whether an administrator lets the user in.
     pub enabled: bool,
     /// When the user was added.
@@ -311,6 +313,45 @@ pub struct StoredAttestation {
     pub attested: Attested,
     /// What was last made of it, as JSON.
     pub verdict: String,
+}
+
+/// A language that the server writes to people in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum Language {
+    /// English.
+    #[default]
+    #[serde(rename = "en")]
+    English,
+    /// German.
+    #[serde(rename = "de")]
+    German,
+}
+
+/// A text that names no language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be en or de")]
+pub struct LanguageError;
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::English, Self::German];
+
+    /// The tag (BCP 47).
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
+        }
+    }
+}
+
+impl std::str::FromStr for Language {
+    type Err = LanguageError;
+
+    fn from_str(text: &str) -> Result<Self, LanguageError> {
+        Self::ALL.into_iter().find(|language| language.tag() == text).ok_or(LanguageError)
+    }
 }
 
 /// A program that has an API key, and while it gets another one two.

@@ -1,7 +1,7 @@
 //! Users.
 
 use symbolon_core::text::Name;
-use symbolon_server::storage::{StorageError, User};
+use symbolon_server::storage::{Language, StorageError, User};
 
 use crate::samples::{add_application, add_holder, add_user, challenge, handshake, lock, user};
 use crate::tokens::ticket;
@@ -12,6 +12,7 @@ pub(crate) fn users_are_found_and_keep_every_field(database: &Database) {
     let full = User {
         email: Some("zoë@example.org".parse().unwrap()),
         group: Some("Führung".parse().unwrap()),
+        language: Some(Language::German),
         ..user("Zoë 't Hart")
     };
     let inserted = full.clone();

@@ -25,6 +25,7 @@ pub(crate) fn user(name: &str) -> User {
         name: name.parse().unwrap(),
         email: None,
         group: None,
+        language: None,
         enabled: true,
         created_at: at(0),
         lock: LockState::default(),

@@ -162,3 +162,14 @@ async fn mails_are_in_the_language_of_the_organisation_and_names_are_only_names(
         assert_eq!(refused.exit, Some(2), "{address}: {}", refused.message);
     }
 }
+
+#[tokio::test]
+async fn mails_are_in_the_language_of_their_reader() {
+    let Some((mail, server)) = start("mails_are_in_the_language_of_their_reader", "starttls") else { return };
+    server.admin(&["user", "add", "ana", "--email", "ana@example.org", "--language", "de"]);
+    server.admin(&["token", "add", "ana"]);
+    assert_eq!(mail.letter(1).await.subject(), "Ihr Soft-Token für Examplé GmbH");
+    server.admin(&["user", "edit", "ana", "--no-language"]);
+    server.admin(&["token", "add", "ana"]);
+    assert_eq!(mail.letter(2).await.subject(), "Your soft token for Examplé GmbH");
+}

@@ -21,10 +21,15 @@ async fn address_and_group_are_changed_and_removed_through_both_doors() {
     admin.call("PATCH", "/v1/admin/users/ana", &json!({"email": "nowhere"})).await.problem(400, "invalid");
     admin.call("PATCH", "/v1/admin/users/ana", &json!({"name": "eve"})).await.problem(400, "invalid");
     admin.call("PATCH", "/v1/admin/users/nobody", &json!({"email": null})).await.problem(404, "not-found");
+    let german = server.admin(&["user", "edit", "ana", "--language", "de"])["user"]["language"].clone();
+    assert_eq!(german, "de");
+    let user = admin.call("PATCH", "/v1/admin/users/ana", &json!({"language": null})).await.json()["user"].clone();
+    assert_eq!(user.get("language"), None);
+    admin.call("PATCH", "/v1/admin/users/ana", &json!({"language": "tlh"})).await.problem(400, "invalid");
     for wrong in [&["user", "edit", "ana"][..], &["user", "edit", "ana", "--email", "a@b.org", "--no-email"]] {
         assert_eq!(server.try_admin(wrong).exit, Some(2));
     }
-    assert_eq!(server.count_of("user.edited"), 4);
+    assert_eq!(server.count_of("user.edited"), 6);
 }
 
 fn import(server: &Server, csv: &str, more: &[&str]) -> Outcome {
@@ -50,12 +55,13 @@ async fn users_are_imported_all_or_none_and_each_bad_line_is_named() {
     assert_eq!(lines, [3, 4, 5, 6, 7], "{}", outcome.output);
     assert_eq!(count(&server), 1, "nothing of a bad file is kept");
 
-    let good = "\u{feff}name,email,group\r\nben , ben@example.org,sales\r\n\"de la Cruz, Maria\",,\r\n";
+    let good = "\u{feff}name,email,group,language\r\nben , ben@example.org,sales,de\r\n\"de la Cruz, Maria\",,,\r\n";
     let trial = import(&server, good, &["--dry-run"]).done();
     assert_eq!((&trial["dry_run"], &trial["users"], count(&server)), (&json!(true), &json!(2), 1));
     assert_eq!(import(&server, good, &[]).done()["users"], 2);
     let ben = server.admin(&["user", "show", "ben"]);
     assert_eq!((&ben["user"]["email"], &ben["user"]["group"]), (&json!("ben@example.org"), &json!("sales")));
+    assert_eq!(ben["user"]["language"], "de");
     assert_eq!(server.admin(&["user", "show", "de la Cruz, Maria"])["user"].get("email"), None);
     let again = import(&server, good, &[]);
     assert_eq!((again.exit, count(&server)), (Some(2), 3), "the same file twice");

@@ -13,7 +13,7 @@ use crate::service::import::UserImportReport;
 use crate::service::policies::AppliedPolicy;
 use crate::service::tokens::TokenView;
 use crate::service::users::{NewUser, UserAction, UserChanges, UserState, UserView};
-use crate::storage::Email;
+use crate::storage::{Email, Language};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -27,8 +27,11 @@ pub(super) enum Command {
         /// The group whose policy applies.
         #[arg(long)]
         group: Option<Name>,
+        /// The language of mails, en or de; the server's own when left out.
+        #[arg(long)]
+        language: Option<Language>,
     },
-    /// Change a user's address or group.
+    /// Change a user's address, group or language.
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Edit {
         /// The user's name.
@@ -45,10 +48,16 @@ pub(super) enum Command {
         /// Take the user out of the group.
         #[arg(long, group = "change", conflicts_with = "group")]
         no_group: bool,
+        /// The language of mails: en or de.
+        #[arg(long, group = "change")]
+        language: Option<Language>,
+        /// Write mails in the server's own language.
+        #[arg(long, group = "change", conflicts_with = "language")]
+        no_language: bool,
     },
     /// Add the users of a file: all of them or none.
     ///
-    /// CSV with a heading: name,email,group; email and group may be empty or left out.
+    /// CSV with a heading: name,email,group,language; all but the name may be empty or left out.
     Import {
         /// The file.
         file: PathBuf,
@@ -114,17 +123,18 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
         one(output, user)
     };
     match command {
-        Command::Add { name, email, group } => {
-            let added = service.add_user(ACTOR, NewUser { name, email, group }).await?;
+        Command::Add { name, email, group, language } => {
+            let added = service.add_user(ACTOR, NewUser { name, email, group, language }).await?;
             output.answer(&added, |added| {
                 let token = added.token.as_ref().map(super::tokens::ticket_lines);
                 std::iter::once(line(&added.user)).chain(token).collect::<Vec<_>>().join("\n")
             })
         }
-        Command::Edit { name, email, no_email, group, no_group } => {
+        Command::Edit { name, email, no_email, group, no_group, language, no_language } => {
             let changes = UserChanges {
                 email: email.map(Some).or(no_email.then_some(None)),
                 group: group.map(Some).or(no_group.then_some(None)),
+                language: language.map(Some).or(no_language.then_some(None)),
             };
             one(output, service.edit_user(ACTOR, name, changes).await?)
         }

@@ -211,7 +211,12 @@ impl Service {
                 Some(user) => user,
                 None => {
                     report.users += 1;
-                    add_user(transaction, actor, now, NewUser { name: row.user, email: None, group: None })?
+                    add_user(
+                        transaction,
+                        actor,
+                        now,
+                        NewUser { name: row.user, email: None, group: None, language: None },
+                    )?
                 }
             };
             let serial = tokens::free_serial(transaction)?;

@@ -1,4 +1,4 @@
-//! Users as comma-separated values: `name,email,group`, under a heading. All of a file or nothing.
+//! Users as comma-separated values: `name,email,group,language`, under a heading. All of a file or nothing.
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,11 @@ struct Row<'r> {
     email: &'r str,
     #[serde(default)]
     group: &'r str,
+    #[serde(default)]
+    language: &'r str,
 }
 
-const COLUMNS: [&str; 3] = ["name", "email", "group"];
+const COLUMNS: [&str; 4] = ["name", "email", "group", "language"];
 
 impl Service {
     /// Adds the users of a file: all of them, or none when a line is bad.
@@ -143,5 +145,9 @@ fn parse(record: &StringRecord, heading: &StringRecord) -> Result<NewUser, Strin
         name: row.name.parse().map_err(|error| format!("name: {error}"))?,
         email: some(row.email).map(|email| email.parse()).transpose().map_err(|error| format!("email: {error}"))?,
         group: group.map_err(|error| format!("group: {error}"))?,
+        language: some(row.language)
+            .map(|language| language.parse())
+            .transpose()
+            .map_err(|error| format!("language: {error}"))?,
     })
 }

@@ -11,6 +11,7 @@ CREATE TABLE "user" (
     name TEXT NOT NULL UNIQUE,
     email TEXT,
     group_name TEXT,
+    language TEXT,                      -- of mails; none: as configured
     enabled INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     failures INTEGER NOT NULL DEFAULT 0,

@@ -6,14 +6,14 @@ use symbolon_core::text::Name;
 
 use super::row::{Columns, lock_column, millis};
 use super::{Column, Open, Row, named_params, params};
-use crate::storage::{LockState, StorageError, User, UserId, Users, WriteUsers};
+use crate::storage::{Language, LockState, StorageError, User, UserId, Users, WriteUsers};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, email, group_name, enabled, created_at, failures, locked_until, locks, slow_failures,
+            "SELECT id, name, email, group_name, language, enabled, created_at, failures, locked_until, locks, slow_failures,
              slow_since FROM \"user\" ",
             $rest
         )
@@ -27,6 +27,7 @@ fn read(row: &Row<'_>) -> Result<User> {
         name: columns.parsed()?,
         email: columns.optional()?,
         group: columns.optional()?,
+        language: columns.optional()?,
         enabled: columns.next()?,
         created_at: columns.time()?,
         lock: columns.lock_state()?,
@@ -119,11 +120,13 @@ fn beginnings(user: &User) -> BTreeSet<String> {
 impl WriteUsers for Open<'_> {
     fn insert_user(&self, user: &User) -> Result<UserId> {
         let id = self.insert(
-            "INSERT INTO \"user\" (name, email, group_name, enabled, created_at) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            "INSERT INTO \"user\" (name, email, group_name, language, enabled, created_at)
+             VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
             params![
                 user.name.as_str(),
                 user.email.as_ref().map(crate::storage::Email::as_str),
                 user.group.as_ref().map(Name::as_str),
+                user.language.map(Language::tag),
                 user.enabled,
                 millis(user.created_at)
             ],
@@ -134,11 +137,12 @@ impl WriteUsers for Open<'_> {
 
     fn update_user(&self, user: &User) -> Result<()> {
         self.write(
-            "UPDATE \"user\" SET name = ?, email = ?, group_name = ?, enabled = ? WHERE id = ?",
+            "UPDATE \"user\" SET name = ?, email = ?, group_name = ?, language = ?, enabled = ? WHERE id = ?",
             params![
                 user.name.as_str(),
                 user.email.as_ref().map(crate::storage::Email::as_str),
                 user.group.as_ref().map(Name::as_str),
+                user.language.map(Language::tag),
                 user.enabled,
                 user.id.0
             ],
