@@ -66,6 +66,7 @@ mod tests {
         "webhook",
         "hour_count",
         "push_address",
+        "user_search",
         "api_key",
         "token",
     ];
