@@ -4,7 +4,7 @@ use std::io::Write;
 
 use rand_core::{OsRng, RngCore};
 use serde_json::{Value, json};
-use symbolon_core::approval::{Decision, Opened, Receipt};
+use symbolon_core::approval::{Answer, Decision, Opened, Receipt};
 use symbolon_tests::{Asked, Caller, Clock, Desktop, Installation, Phone, Server, Token, accepted, skip};
 
 const PIN: &str = "246813";
@@ -231,6 +231,34 @@ async fn forged_replayed_and_weakened_answers_are_refused() {
     // A replay of a cancelled one's answer changes nothing.
     assert_eq!(token.send_answer(&used).await.json()["status"], "cancelled");
     assert_eq!(caller.look(&earlier, 0).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_device_that_has_come_to_show_signs_of_tampering_confirms_nothing_and_is_still_heard() {
+    let (server, caller, token) = journey().await;
+    server.admin(&["policy", "set", "mutual_challenge=off"]);
+    let showing = |asked: &Asked, decision, signs: &[&str]| {
+        let signals = serde_json::from_value(json!(signs)).unwrap();
+        Answer { signals, ..token.answer(asked, decision, None) }
+    };
+    let asked = caller.challenge(&payment()).await;
+    let on_phone = only(&token).await;
+    // A sign that only a later app knows counts too.
+    for signs in [&["su_binary"][..], &["what_a_later_app_sees"]] {
+        let refused = token.send_answer(&showing(&on_phone, Decision::Confirm, signs)).await;
+        let refused = refused.problem(403, "short-of-policy");
+        assert!(refused["detail"].as_str().unwrap().contains("no unsecure device"), "{refused}");
+    }
+    assert_eq!(server.count_of("approval.refused"), 2);
+    assert_eq!(caller.look(&asked, 0).await["status"], "pending");
+    server.admin(&["policy", "set", "allow_unsecure_device=true"]);
+    let confirm = showing(&on_phone, Decision::Confirm, &["su_binary"]);
+    assert_eq!(token.send_answer(&confirm).await.json()["status"], "confirmed");
+
+    server.admin(&["policy", "set", "allow_unsecure_device=false"]);
+    caller.challenge(&payment()).await;
+    let concern = showing(&only(&token).await, Decision::Concern, &["su_binary"]);
+    assert_eq!(token.send_answer(&concern).await.json()["status"], "concern");
 }
 
 #[tokio::test]

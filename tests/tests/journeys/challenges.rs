@@ -118,6 +118,35 @@ async fn three_wrong_codes_end_a_challenge_and_five_lock_the_codes() {
 }
 
 #[tokio::test]
+async fn a_flood_of_typed_challenges_does_not_keep_the_owner_out() {
+    let (server, caller, desktop) = journey();
+    server.admin(&["policy", "set", "approval_queue=3"]);
+    let from = |address: &str| json!({"user": "alice", "kind": "typed", "context": {"address": address}});
+    let answered = async |asked: Value| {
+        let right = code(&desktop, &["respond", asked["challenge"].as_str().unwrap()]);
+        caller.answer(&asked, &right).await.read::<Value>()["status"].clone()
+    };
+    // The owner has answered from here before.
+    assert_eq!(answered(caller.challenge(&from("192.0.2.7")).await).await, "confirmed");
+    let mut flood = Vec::new();
+    for host in 1..=3 {
+        flood.push(caller.challenge(&from(&format!("198.51.100.{host}"))).await);
+    }
+    let full = caller.call("POST", "/v1/challenges", &from("198.51.100.9")).await.problem(409, "challenge");
+    assert_eq!(full["reason"], "queue_full");
+    assert_eq!(answered(caller.challenge(&from("192.0.2.7")).await).await, "confirmed");
+    let mut superseded = 0;
+    for asked in &flood {
+        superseded += usize::from(caller.look(asked, 0).await["status"] == "superseded");
+    }
+    assert_eq!(superseded, 1, "one of the flood has made room");
+    // Each kind has a queue of its own, and codes have none.
+    caller.challenge(&json!({"user": "alice", "kind": "offline_qr", "transaction": payment()})).await;
+    caller.challenge(&json!({"user": "alice", "kind": "approval"})).await;
+    assert!(accepted(&caller.verify("alice", &code(&desktop, &["code"])).await));
+}
+
+#[tokio::test]
 async fn a_challenge_is_its_applications_own() {
     let (server, caller, _desktop) = journey();
     let asked = caller.challenge(&json!({"user": "alice", "kind": "typed"})).await;

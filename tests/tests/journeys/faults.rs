@@ -314,3 +314,13 @@ async fn a_caller_that_never_ends_its_request_is_hung_up_on() {
     let ended = tokio::time::timeout(Duration::from_secs(75), socket.read_to_end(&mut answer)).await;
     assert!(ended.is_ok(), "the connection is still held");
 }
+
+#[tokio::test]
+async fn more_phones_may_wait_than_a_process_has_files_when_it_starts() {
+    let few = ["sh", "-c", "ulimit -Sn 128 && exec \"$@\"", "sh"];
+    let server = Server::with(Installation::new().started_by(&few));
+    let address = server.url.strip_prefix("https://").unwrap().to_owned();
+    let waiting: Vec<_> = (0..300).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    assert_eq!(server.wire().get("/readyz").await.status, 200);
+    drop(waiting);
+}
