@@ -149,8 +149,11 @@ fn surface(kotlin: &str) -> String {
             ["var" | "val", name, ..] if line.contains('`') && *name != "message" => {
                 let field = text.trim_start_matches("var ").trim_start_matches("val ");
                 let field = field.split(" = ").next().unwrap_or_default();
-                let end = field.rfind(')').filter(|_| !field.contains('(')).unwrap_or(field.len());
-                field.get(..end).map(|field| format!("  {}", field.trim_end_matches(',').trim()))
+                // A case's last field is followed by what closes the case.
+                let closed = field.find(')').filter(|close| field.find('(').is_none_or(|open| *close < open));
+                field
+                    .get(..closed.unwrap_or(field.len()))
+                    .map(|field| format!("  {}", field.trim_end_matches(',').trim()))
             }
             ["data", "class", name, ..] | ["class", name, ..] | ["object", name, ..] => Some((*name).to_owned()),
             _ if is_case => Some(text.trim_end_matches([',', ';']).to_owned()),
