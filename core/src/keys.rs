@@ -47,6 +47,8 @@ pub enum Label {
     VaultUnlock,
     /// The key of the vault's body.
     VaultBody,
+    /// The output of the pseudo-random function that hardware computes by agreeing on keys.
+    Agreement,
     /// The server's key for the state of handshakes that it hands to phones to keep.
     ServerHandshake,
     /// The server's key for the key of its rows.
@@ -74,6 +76,7 @@ impl Label {
             Self::VaultPin => "symbolon/1/vault/pin",
             Self::VaultUnlock => "symbolon/1/vault/unlock",
             Self::VaultBody => "symbolon/1/vault/body",
+            Self::Agreement => "symbolon/1/agreement",
             Self::ServerHandshake => "symbolon/1/server/handshake",
             Self::ServerMaster => "symbolon/1/server/master",
             Self::ServerRow => "symbolon/1/server/row",

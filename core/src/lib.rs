@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod activation;
+pub mod agreement;
 pub mod approval;
 pub mod contact;
 pub mod encoding;

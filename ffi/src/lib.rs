@@ -20,6 +20,7 @@ uniffi::setup_scaffolding!("symbolon");
 
 mod account;
 mod activation;
+mod agreement;
 mod approval;
 mod error;
 mod moving;
@@ -32,6 +33,7 @@ mod time;
 
 pub use account::{Account, AccountInfo, AccountState, AccountStatus, Policy, UnlockedAccount};
 pub use activation::{Accepted, Activation, Proposal, ProposalInfo, UnconfirmedActivation};
+pub use agreement::{agreement_output, agreement_point};
 pub use approval::{
     Approval, Context, Decision, Detail, MutualPrompt, OfflineApproval, OfflineRequest, Outcome, Request, Transaction,
 };

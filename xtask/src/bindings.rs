@@ -76,7 +76,10 @@ fn make(workspace: &Workspace, languages: &[Language]) -> Result<Vec<(PathBuf, S
         }
         if languages.contains(&language) {
             for (file, place) in language.files() {
-                made.push((workspace.root.join(place), text(file)?));
+                let text = text(file)?;
+                // uniffi escapes what is a word of Swift's in C too, where nothing can be escaped.
+                let text = if file.ends_with(".h") { text.replace('`', "") } else { text };
+                made.push((workspace.root.join(place), text));
             }
         }
     }

@@ -3,9 +3,12 @@
 //! Everything goes on after a failure, so that one run names all that is wrong. The last line is `N passed, N failed`.
 
 mod android;
+mod ios;
 mod part;
+mod phones;
 mod programs;
 mod summary;
+mod swift;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -37,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, only: &[Part]) -> Result<ExitCode> {
         println!("\n{}", style.heading(&format!("── {part}: {}", part.what())));
         let started = Instant::now();
         let outcome = match lacking {
-            Some(tool) => Outcome::LeftOut(format!("{} is missing; install it with `{}`", tool.name, tool.command())),
+            Some(tool) => Outcome::LeftOut(format!("{} is missing; {}", tool.name, tool.advice())),
             None => session.check(part).map_or_else(|error| Outcome::Failed(format!("{error:#}")), Outcome::Passed),
         };
         if let Outcome::Failed(reason) = &outcome {

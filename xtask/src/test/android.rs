@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::phones;
 use super::programs::Tally;
 use crate::workspace::{self, Workspace};
 
@@ -26,7 +27,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Tally> {
         }
     }
     ensure!(tally.passed > 0, "Maven ran no test");
-    compile_for_phones(workspace)?;
+    phones::compile(workspace, phones::Phone::Android)?;
     Ok(tally)
 }
 
@@ -39,24 +40,6 @@ fn count(tally: &mut Tally, report: &str) {
     tally.failed += failures + errors;
     tally.ignored += skipped;
     tally.passed += run.saturating_sub(failures + errors + skipped);
-}
-
-/// Compiles the library for phones, without linking it, where the toolchain has their target: linking needs Google's NDK. The C in
-/// ring is compiled with clang against the headers of musl.
-fn compile_for_phones(workspace: &Workspace) -> Result<()> {
-    let target = "aarch64-linux-android";
-    let mut rustup = Command::new("rustup");
-    let installed = rustup.args(["target", "list", "--installed"]);
-    if !workspace::capture(installed).is_ok_and(|list| list.lines().any(|line| line == target)) {
-        println!("not compiled for {target}: `rustup target add {target}` adds it");
-        return Ok(());
-    }
-    let mut check = workspace.cargo(["check", "--quiet", "--package=symbolon-ffi", "--target", target]);
-    check.env("CC_aarch64_linux_android", "clang").env(
-        "CFLAGS_aarch64_linux_android",
-        "--target=aarch64-linux-android30 -isystem /usr/include/x86_64-linux-musl",
-    );
-    workspace::run(&mut check)
 }
 
 #[cfg(test)]

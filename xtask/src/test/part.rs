@@ -37,13 +37,15 @@ pub(crate) enum Part {
     Generated,
     /// SDK and app of Android
     Android,
+    /// SDK and app of iOS
+    Ios,
     /// The demo, once
     Demo,
 }
 
 impl Part {
     /// All parts, in the order in which they run.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Format,
         Self::Lint,
         Self::Xtask,
@@ -56,6 +58,7 @@ impl Part {
         Self::Generated,
         Self::Journeys,
         Self::Android,
+        Self::Ios,
         Self::Demo,
     ];
 
@@ -74,6 +77,7 @@ impl Part {
             Self::Docs => "docs",
             Self::Generated => "generated",
             Self::Android => "android",
+            Self::Ios => "ios",
             Self::Demo => "demo",
         }
     }
@@ -93,6 +97,7 @@ impl Part {
             Self::Docs => "the documentation has no dead link, and its examples run",
             Self::Generated => "generated files are current",
             Self::Android => "SDK and app, on Android's framework with the real library and a real server",
+            Self::Ios => "library and app, with Apple's frameworks stood in for, the real library and a real server",
             Self::Demo => "the demo goes as it is told",
         }
     }
@@ -107,13 +112,13 @@ impl Part {
             Self::Server => Some("symbolon-server"),
             Self::Journeys => Some("symbolon-tests"),
             Self::Xtask => Some("xtask"),
-            Self::Format | Self::Lint | Self::Docs | Self::Generated | Self::Android | Self::Demo => None,
+            Self::Format | Self::Lint | Self::Docs | Self::Generated | Self::Android | Self::Ios | Self::Demo => None,
         }
     }
 
     /// Whether it runs the two programs.
     fn needs_programs(self) -> bool {
-        matches!(self, Self::Ffi | Self::Journeys | Self::Generated | Self::Android | Self::Demo)
+        matches!(self, Self::Ffi | Self::Journeys | Self::Generated | Self::Android | Self::Ios | Self::Demo)
     }
 }
 
@@ -148,8 +153,8 @@ impl<'a> Session<'a> {
         if self.parts.iter().any(|part| part.needs_programs()) {
             packages.extend(PROGRAMS);
         }
-        if self.parts.contains(&Part::Android) {
-            // Its library is what the tests on the JVM load.
+        if self.parts.contains(&Part::Android) || self.parts.contains(&Part::Ios) {
+            // Its library is what the tests in Kotlin and Swift load.
             packages.push("symbolon-ffi");
         }
         packages.sort_unstable();
@@ -188,6 +193,7 @@ impl<'a> Session<'a> {
                 Ok(None)
             }
             Part::Android => super::android::check(workspace).map(Some),
+            Part::Ios => super::ios::check(workspace).map(Some),
             Part::Demo => demo::check(workspace).map(|()| None),
             Part::Core | Part::Client | Part::Cli | Part::Ffi | Part::Server | Part::Journeys | Part::Xtask => {
                 let package = part.tested().context("a part without tests")?;

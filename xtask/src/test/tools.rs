@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
+use super::swift::Toolchain;
 use super::{Part, is_ci};
 use crate::style::Style;
 use crate::workspace;
@@ -32,10 +33,12 @@ enum Source {
     Npm(&'static str),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
+    /// The Swift toolchain of Debian, unpacked into the person's cache: nothing of it is installed.
+    Swift,
 }
 
 /// The whole list.
-static TOOLS: [Tool; 18] = [
+static TOOLS: [Tool; 19] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -148,7 +151,14 @@ static TOOLS: [Tool; 18] = [
         is_there: || {
             answers("clang", &["--version"]) && std::path::Path::new("/usr/include/x86_64-linux-musl").is_dir()
         },
-        needed_by: |part| part == Part::Android,
+        needed_by: |part| matches!(part, Part::Android | Part::Ios),
+    },
+    Tool {
+        name: "Swift 6",
+        source: Source::Swift,
+        why: "compiles and runs library and app of iOS",
+        is_there: || Toolchain::find().is_some(),
+        needed_by: |part| part == Part::Ios,
     },
     Tool {
         name: "rustfmt",
@@ -178,6 +188,15 @@ impl Tool {
             Source::Debian(package) => format!("sudo apt-get install {package}"),
             Source::Npm(package) => format!("npm pack {package}, unpacked into target/tools/axe-core"),
             Source::Rustup(component) => format!("rustup component add {component}"),
+            Source::Swift => "fetched from Debian's mirror, 550 MB; 1.3 GB stay".into(),
+        }
+    }
+
+    /// What a person does where it is missing all the same.
+    pub(super) fn advice(&self) -> String {
+        match self.source {
+            Source::Swift => "this command fetches it on Debian, for x86-64 and ARM64".into(),
+            _ => format!("install it with `{}`", self.command()),
         }
     }
 }
@@ -207,6 +226,12 @@ pub(super) fn provide(parts: &[Part]) -> Result<Vec<&'static Tool>> {
         && answers("npm", &["--version"])
     {
         report(fetch_axe(package));
+    }
+    if missing.iter().any(|tool| tool.source == Source::Swift)
+        && answers("dpkg-deb", &["--version"])
+        && (!asks || agreed("Fetch Swift, 550 MB?")?)
+    {
+        report(Toolchain::fetch());
     }
     if !rustup.is_empty() && answers("rustup", &["--version"]) && (!asks || agreed("Add them to the toolchain?")?) {
         report(workspace::run(Command::new("rustup").args(["component", "add"]).args(&rustup)));

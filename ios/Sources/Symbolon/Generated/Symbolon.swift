@@ -8393,6 +8393,35 @@ public func uniffiForeignFutureHandleCountSymbolon() -> Int {
     UNIFFI_FOREIGN_FUTURE_HANDLE_MAP.count
 }
 /**
+ * What [`HardwareKeys::prf`](crate::HardwareKeys::prf) answers, from its input and what the hardware agreed on: 32 bytes each.
+ *
+ * # Errors
+ * [`SymbolonError::Input`] for values of another length.
+ */
+public func agreementOutput(input: Data, shared: Data)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeSymbolonError_lift) {
+        uniffiCallStatus in
+    uniffi_symbolon_ffi_fn_func_agreement_output(
+        FfiConverterData.lower(input),
+        FfiConverterData.lower(shared),uniffiCallStatus
+    )
+})
+}
+/**
+ * The point that the hardware's key agrees with, for an input of 32 bytes: uncompressed, 65 bytes (RFC 9380).
+ *
+ * # Errors
+ * [`SymbolonError::Input`] for an input of another length.
+ */
+public func agreementPoint(input: Data)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeSymbolonError_lift) {
+        uniffiCallStatus in
+    uniffi_symbolon_ffi_fn_func_agreement_point(
+        FfiConverterData.lower(input),uniffiCallStatus
+    )
+})
+}
+/**
  * Tells what a link or the text of a QR is for, in UTF-8.
  *
  * # Errors
@@ -8421,6 +8450,12 @@ private let initializationResult: InitializationResult = {
     let scaffolding_contract_version = ffi_symbolon_ffi_uniffi_contract_version()
     if bindings_contract_version != scaffolding_contract_version {
         return InitializationResult.contractVersionMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_func_agreement_output() != 38105) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_func_agreement_point() != 32095) {
+        return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_func_read_scan() != 2774) {
         return InitializationResult.apiChecksumMismatch

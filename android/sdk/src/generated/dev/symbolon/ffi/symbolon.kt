@@ -808,6 +808,10 @@ internal object IntegrityCheckingUniffiLib {
     }
 
     internal fun ensureInitialized() = Unit
+    external fun uniffi_symbolon_ffi_checksum_func_agreement_output(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_func_agreement_point(
+    ): Int
     external fun uniffi_symbolon_ffi_checksum_func_read_scan(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_account_info(
@@ -1127,6 +1131,10 @@ internal object UniffiLib {
     ): RustBuffer.ByValue
     external fun uniffi_symbolon_ffi_fn_method_softtoken_remove(`ptr`: Long,`serial`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_symbolon_ffi_fn_func_agreement_output(`input`: RustBuffer.ByValue,`shared`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
+    external fun uniffi_symbolon_ffi_fn_func_agreement_point(`input`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
+    ): RustBuffer.ByValue
     external fun uniffi_symbolon_ffi_fn_func_read_scan(`scanned`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_symbolon_ffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1248,6 +1256,12 @@ private fun uniffiCheckContractApiVersion(lib: IntegrityCheckingUniffiLib) {
 }
 @Suppress("UNUSED_PARAMETER")
 private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
+    if ((lib.uniffi_symbolon_ffi_checksum_func_agreement_output() and 0xFFFF) != 38105) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_func_agreement_point() and 0xFFFF) != 32095) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_symbolon_ffi_checksum_func_read_scan() and 0xFFFF) != 2774) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -11454,6 +11468,43 @@ public object FfiConverterSequenceTypeSignal: FfiConverterRustBuffer<List<Signal
 
 
 
+
+
+        /**
+         * What [`HardwareKeys::prf`](crate::HardwareKeys::prf) answers, from its input and what the hardware agreed on: 32 bytes each.
+         *
+         * # Errors
+         * [`SymbolonError::Input`] for values of another length.
+         */
+    @Throws(SymbolonException::class) fun `agreementOutput`(`input`: kotlin.ByteArray, `shared`: kotlin.ByteArray): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    uniffiRustCallWithError(SymbolonException) { _status ->
+    UniffiLib.uniffi_symbolon_ffi_fn_func_agreement_output(
+
+
+        FfiConverterByteArray.lower(`input`),
+        FfiConverterByteArray.lower(`shared`),_status)
+}
+    )
+    }
+
+
+        /**
+         * The point that the hardware's key agrees with, for an input of 32 bytes: uncompressed, 65 bytes (RFC 9380).
+         *
+         * # Errors
+         * [`SymbolonError::Input`] for an input of another length.
+         */
+    @Throws(SymbolonException::class) fun `agreementPoint`(`input`: kotlin.ByteArray): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    uniffiRustCallWithError(SymbolonException) { _status ->
+    UniffiLib.uniffi_symbolon_ffi_fn_func_agreement_point(
+
+
+        FfiConverterByteArray.lower(`input`),_status)
+}
+    )
+    }
 
 
         /**

@@ -1,0 +1,6 @@
+import SymbolonApp
+
+@main
+enum Main {
+    @MainActor static func main() { SymbolonApplication.main() }
+}

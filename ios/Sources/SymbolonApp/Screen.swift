@@ -1,0 +1,156 @@
+import Foundation
+import Symbolon
+
+/// What is on the screen, and all that it needs.
+public enum Screen {
+    /// Something is waited for.
+    case working(Word)
+    /// Every account of this phone, and what is asked; without one, the way to the first.
+    case accounts([Entry])
+    /// The ways to a new account.
+    case add
+    /// The camera.
+    case scan
+    /// What stands on paper is typed; offline without a network.
+    case typed(isOffline: Bool, mistake: Word? = nil)
+    /// The password of a QR that was scanned.
+    case offlinePassword(qr: Data, mistake: Word? = nil)
+    /// A token that may be accepted.
+    case proposed(Proposal, ProposalInfo)
+    /// The keypad.
+    case keypad(Keypad)
+    /// What the server is to be told of a token that was activated without a network.
+    case registered(String)
+    /// An open account with its code.
+    case open(OpenAccount)
+    /// Something is asked.
+    case asked(Asked)
+    /// A QR asks something without a network.
+    case offlineAsked(OfflineApproval, OfflineRequest, Entry)
+    /// A code that is typed where it is asked for.
+    case response(Word, Code)
+    /// Digits of a page are typed.
+    case challenge(Session, mistake: Word? = nil)
+    /// The ticket for a new phone.
+    case moving(Session, Move, MoveTicket)
+    /// A new phone has used it.
+    case moveDigits(MoveDigits)
+    /// What can be changed about an account.
+    case settings(Entry)
+    /// What was decided on this phone since the app was started.
+    case history([Decided])
+    /// Every PIN try is used up, or the PIN is forgotten.
+    case locked(Entry, challenge: String, mistake: Word? = nil)
+    /// To remove an account takes a second yes.
+    case remove(Entry)
+    /// It went well.
+    case done(Word, Word)
+    /// It did not, and what to do.
+    case problem(Problem)
+}
+
+/// An account in the list.
+@MainActor
+public final class Entry {
+    public let account: Account
+    public let info: AccountInfo
+    public let status: AccountStatus
+    /// What the server asks this account.
+    public internal(set) var asked: [Approval] = []
+
+    init(_ account: Account) throws {
+        self.account = account
+        info = try account.info()
+        status = try account.status()
+    }
+}
+
+/// A PIN that is being typed, for something.
+@MainActor
+public final class Keypad {
+    public let title: Word
+    public let length: Int
+    public let note: Note?
+    /// What a person can do who has forgotten it.
+    let help: (@MainActor () -> Void)?
+    let done: @MainActor (PinPad) -> Void
+    let pad = PinPad()
+
+    init(
+        _ title: Word, length: Int, note: Note? = nil, help: (@MainActor () -> Void)? = nil,
+        done: @escaping @MainActor (PinPad) -> Void
+    ) {
+        self.title = title
+        self.length = length
+        self.note = note
+        self.help = help
+        self.done = done
+    }
+
+    /// How many digits were typed.
+    public var count: Int { Int(pad.length()) }
+}
+
+/// A sentence over the keypad: why the last PIN was not taken.
+public struct Note: Equatable, Sendable {
+    public let word: Word
+    public var number: Int?
+}
+
+/// An open account with its code.
+@MainActor
+public struct OpenAccount {
+    public let entry: Entry
+    let session: Session
+    public let code: Code
+    /// What the server may still have to be told.
+    public let registration: String?
+
+    /// By how many minutes this phone's clock is wrong, where the person should know.
+    public var wrongMinutes: Int? {
+        let minutes = Int(abs(entry.status.clockOffset) / 60_000)
+        return minutes >= Self.clockIsWrong ? minutes : nil
+    }
+
+    private static let clockIsWrong = 2
+}
+
+/// Something that is asked.
+@MainActor
+public struct Asked {
+    public let entry: Entry
+    let approval: Approval
+    public let request: Request
+}
+
+/// A new phone that has used the ticket of a move.
+public struct MoveDigits {
+    let session: Session
+    let move: Move
+    public let model: String
+    public var mistake: Word?
+}
+
+/// A decision that was sent.
+public struct Decided: Sendable {
+    public let application: String
+    public let what: String?
+    public let outcome: Word
+    public let at: Date
+}
+
+/// Something that went wrong.
+@MainActor
+public struct Problem {
+    public let error: SymbolonError
+    let again: (@MainActor () -> Void)?
+    public let entry: Entry?
+
+    /// Whether the account is of no more use: all that can be done is to remove it.
+    public var isForGood: Bool {
+        switch error {
+        case .NotActive, .KeysLost: true
+        default: false
+        }
+    }
+}

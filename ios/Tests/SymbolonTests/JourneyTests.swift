@@ -1,0 +1,356 @@
+import DeviceCheck
+import Foundation
+import MachO
+import Security
+import SwiftUI
+import Symbolon
+import Testing
+
+@testable import SymbolonApp
+
+private let pin = "837194"
+
+extension OnePhone {
+    /// What a person does with the app, with the real library and a real server.
+    @MainActor @Suite final class JourneyTests {
+        private let server: TestServer
+        private let phone = _Phone.shared
+
+        init() throws {
+            server = try TestServer()
+            phone.reset()
+            _Process.libraries = []
+            _Process.isTraced = false
+            DCAppAttestService.shared._apple = nil
+            UIScreen.main.isCaptured = false
+        }
+
+        private func activated(_ user: String = "alice") async throws -> Person {
+            let person = try Person(link: try server.handOut(user).link)
+            try await accept(person)
+            return person
+        }
+
+        private func accept(_ person: Person) async throws {
+            try await person.sees(.proposed)
+            try await person.tap(.accept)
+            try await person.choosePin(pin)
+            try await person.sees(.accounts)
+        }
+
+        private func openCode(_ person: Person, _ account: String = "alice") async throws {
+            try await person.tap(account)
+            try await person.pin(pin)
+            try await person.sees(.copy)
+        }
+
+        private let payment: [String: JSON] = [
+            "transaction": [
+                "summary": "Pay 12.50 EUR to Ana Gómez", "details": [["name": "Amount", "value": "12.50 EUR"]],
+            ]
+        ]
+
+        @Test func aLinkLeadsToACodeThatTheServerAccepts() async throws {
+            let person = try Person(link: try server.handOut("alice").link)
+            try await person.sees(server.address.replacingOccurrences(of: "https://", with: ""))
+            try await person.sees("alice")
+            try await accept(person)
+            try await openCode(person)
+            let code = try person.digits()
+            #expect(try server.accepts("alice", code))
+
+            // The clipboard of this phone alone, and not for ever.
+            try await person.tap(.copy)
+            let board = UIPasteboard.general
+            #expect(board._items.first?["public.utf8-plain-text"] as? String == code)
+            #expect(board._options[.localOnly] as? Bool == true)
+            #expect((board._options[.expirationDate] as? Date).map { $0 < Date().addingTimeInterval(61) } == true)
+
+            // Whoever comes back finds it closed.
+            person.leaveAndComeBack()
+            try await person.sees(.accounts)
+            #expect(!person.text().contains(person.words[.copy]))
+        }
+
+        @Test func aTicketOnPaperIsTyped() async throws {
+            let ticket = try server.handOut("alice")
+            let person = try Person()
+            try await person.sees(.welcome)
+            try await person.tap(.add)
+            try await person.tap(.typeCode)
+            for serial in ["12", ticket.serial] {
+                try await person.type(.server, server.address)
+                try await person.type(.serial, serial)
+                try await person.type(.activationCode, ticket.code)
+                try await person.tap(.goOn)
+                try await person.sees(serial == "12" ? .mistyped : .proposed)
+            }
+            try await accept(person)
+        }
+
+        @Test func aQrAndAPasswordActivateWithoutANetwork() async throws {
+            let offline = try server.handOutOffline("alice")
+            let person = try Person()
+            person.tapLink(try #require(offline["qr"]?.text))
+            try await person.type(.password, try #require(offline["password"]?.text))
+            try await person.tap(.goOn)
+            try await person.sees(.proposedOffline)
+            try await person.tap(.accept)
+            try await person.choosePin(pin)
+            try await person.sees(.registered)
+            let registration = try person.digits()
+            try await person.tap(.ok)
+            try await person.sees(.activatingOffline)
+            try await openCode(person)
+            let code = try person.digits()
+            guard case .open(let open) = person.model.screen else { return #expect(Bool(false)) }
+            try server.admin(
+                "token", "complete", open.entry.info.serial, "--registration-code", registration, "--code", code)
+            // The first code was used by that.
+            #expect(try !server.accepts("alice", code))
+        }
+
+        @Test func wrongPinsLockTheTokenAndTheHelpDesksCodeIsTheWayBack() async throws {
+            try server.admin("policy", "set", "pin_tries=2")
+            let person = try await activated()
+            try await person.tap("alice")
+            try await person.pin("111111")
+            try await person.sees(.wrongPin, 1)
+            try await person.pin("111111")
+            try await person.sees(.lockedText)
+            guard case .locked(let entry, let challenge, _) = person.model.screen else { return #expect(Bool(false)) }
+            try await person.type(.unlockCode, "ABCD-EFGH-JKMN-PQRS")
+            try await person.tap(.unlock)
+            try await person.sees(.wrongUnlockCode)
+            let code = try server.admin("token", "unlock-pin", entry.info.serial, challenge)["unlock_code"]?.text
+            try await person.type(.unlockCode, try #require(code))
+            try await person.tap(.unlock)
+            try await person.choosePin("407183")
+            try await person.sees(.pinSet)
+            try await person.tap(.ok)
+            try await person.tap("alice")
+            try await person.pin("407183")
+            try await person.sees(.copy)
+        }
+
+        @Test func weakPinsAreRefusedWithTheirReason() async throws {
+            let person = try Person(link: try server.handOut("alice").link)
+            try await person.tap(.accept)
+            for (weak, reason) in [("123456", Word.pinRun), ("121212", .pinRepetition), ("110990", .pinDate)] {
+                try await person.sees(.choosePin)
+                try await person.pin(weak)
+                try await person.sees(reason)
+            }
+            try await person.pin(pin)
+            try await person.sees(.repeatPin)
+            try await person.pin("837195")
+            try await person.sees(.pinsDiffer)
+        }
+
+        @Test func anApprovalIsConfirmedWithItsValueAndFiftyTapsAnswerOnce() async throws {
+            let person = try await activated()
+            let asked = try server.ask("alice", payment)
+            try await person.tap("Pay 12.50 EUR to Ana Gómez")
+            try await person.sees("Shop")
+            // Who, what, then the challenge, then the buttons.
+            let said = person.spoken()
+            let order = [.askedBy, .what, .enterValue, .confirm, .cancel, .concern].map { (word: Word) in
+                said.range(of: person.words[word])?.lowerBound
+            }
+            #expect(!order.contains(nil) && order.compactMap { $0 }.isSorted)
+            try await person.type(.enterValue, try #require(asked["mutual_challenge"]?.text))
+            let button = try #require(person.screen().all.first { $0.kind == .button && $0.words == person.words[.confirm] })
+            for _ in 0..<50 { button.tap() }
+            try await person.pin(pin)
+            try await person.sees(.confirmedText)
+            #expect(try server.status(asked) == "confirmed")
+            try await person.tap(.ok)
+            try await person.tap(.history)
+            try await person.sees("Pay 12.50 EUR to Ana Gómez")
+        }
+
+        @Test func anApprovalIsCancelledReportedOrGivenAWrongValue() async throws {
+            let person = try await activated()
+            for (choice, seen, status) in [
+                (Word.cancel, Word.cancelledText, "cancelled"), (.confirm, .valueWasWrongText, "mutual_challenge_failed"),
+                (.concern, .concernRaisedText, "concern"),
+            ] {
+                let asked = try server.ask("alice", payment)
+                try await person.tap("Pay 12.50 EUR to Ana Gómez")
+                if choice == .confirm {
+                    let right = try #require(asked["mutual_challenge"]?.text)
+                    try await person.type(.enterValue, right == "11" ? "22" : "11")
+                }
+                try await person.tap(choice)
+                try await person.pin(pin)
+                try await person.sees(seen)
+                #expect(try server.status(asked) == status)
+                try await person.tap(.ok)
+                try await person.sees(.accounts)
+            }
+        }
+
+        @Test func anUnsecurePhoneIsRefusedUntilThePolicyAllowsIt() async throws {
+            _Process.libraries = ["/usr/lib/FridaGadget.dylib"]
+            let link = try server.handOut("alice").link
+            let person = try Person(link: link)
+            try await person.sees(.refused)
+            try server.admin("policy", "set", "allow_unsecure_device=true")
+            person.tapLink(link)
+            try await accept(person)
+            try await openCode(person)
+        }
+
+        @Test func aPhoneThatBecomesUnsecureOpensNothing() async throws {
+            let person = try await activated()
+            _Process.libraries = ["/usr/lib/FridaGadget.dylib"]
+            try await person.tap("alice")
+            try await person.sees(.unsecureText)
+            try await person.sees(.signalHooking)
+        }
+
+        @Test func aServerThatWantsAttestationRefusesAPhoneWithoutAppAttest() async throws {
+            let link = try server.handOut("alice").link
+            try server.admin("policy", "set", "require_attestation=true")
+            let person = try Person(link: link)
+            try await person.sees(.refused)
+            #expect(phone.keys == 0)
+        }
+
+        @Test func aServerThatWantsAttestationBelievesAppAttestAndHearsOfItAtEachApproval() async throws {
+            let apple = _SimulatedApple(app: "TEAM123456.dev.symbolon.app")
+            let root = FileManager.default.temporaryDirectory.appendingPathComponent("apple-\(UUID().uuidString).pem")
+            try apple.rootPem.write(to: root, atomically: true, encoding: .utf8)
+            let server = try TestServer(configuration: "[attestation]\napp_attest_roots = [\"\(root.path)\"]\n")
+            try server.admin("policy", "set", "require_attestation=true", "mutual_challenge=off")
+            DCAppAttestService.shared._apple = apple
+            let person = try Person(link: try server.handOutOnline("alice"))
+            try await accept(person)
+            let asked = try server.ask("alice", payment)
+            try await person.tap("Pay 12.50 EUR to Ana Gómez")
+            try await person.tap(.confirm)
+            try await person.pin(pin)
+            try await person.sees(.confirmedText)
+            #expect(try server.status(asked) == "confirmed")
+
+            // Another phone's App Attest has another key, and the server believes none of it.
+            DCAppAttestService.shared._apple = _SimulatedApple(app: "TEAM123456.dev.symbolon.app")
+            let other = try Person(link: try server.handOutOnline("bob"))
+            try await other.sees(.refused)
+        }
+
+        @Test func whatWasStoredIsThereAfterTheProcessDied() async throws {
+            let person = try await activated()
+            person.startAgain()
+            try await openCode(person)
+        }
+
+        @Test func keysThatTheSystemLostLeadToAWayOut() async throws {
+            let person = try await activated()
+            phone.lose()
+            try await person.tap("alice")
+            try await person.pin(pin)
+            try await person.sees(.keysLostText)
+            try await person.tap(.remove)
+            try await person.tap(.remove)
+            try await person.sees(.welcome)
+        }
+
+        @Test func twoAccountsOnTwoServersLiveSideBySide() async throws {
+            let other = try TestServer()
+            let person = try await activated()
+            person.tapLink(try other.handOut("bob").link)
+            try await accept(person)
+            try await openCode(person)
+            #expect(try server.accepts("alice", try person.digits()))
+            person.model.toAccounts()
+            try await openCode(person, "bob")
+            #expect(try other.accepts("bob", try person.digits()))
+        }
+
+        @Test func withoutANetworkCodesWorkAndWhatNeedsOneSaysSo() async throws {
+            let person = try await activated()
+            server.stop()
+            try await openCode(person)
+            try await person.tap(.settings)
+            try await person.tap(.move)
+            try await person.pin(pin)
+            try await person.sees(.offline)
+            try await person.tap(.ok)
+            try await person.sees(.accounts)
+        }
+
+        @Test func anAccountMovesToANewPhone() async throws {
+            let old = try await activated()
+            try await openCode(old)
+            try await old.tap(.settings)
+            try await old.tap(.move)
+            try await old.pin(pin)
+            try await old.sees(.moveText)
+            // The QR has a name for those who do not see it, and is drawn with its margin.
+            #expect(old.screen().all.contains { $0.kind == .picture && $0.label == old.words[.moveQr] })
+            guard case .moving(_, _, let ticket) = old.model.screen else { return #expect(Bool(false)) }
+            let shape = QrShape(width: Int(ticket.qr.width), squares: ticket.qr.squares)
+            let squares = shape.path(in: CGRect(x: 0, y: 0, width: 400, height: 400))._rectangles
+            #expect(squares.count == ticket.qr.squares.filter { $0 == 1 }.count)
+            #expect(squares.allSatisfy { $0.minX > 0 && $0.minY > 0 && $0.maxX < 400 && $0.maxY < 400 })
+            old.model.back()
+            try await old.sees(.accounts)
+        }
+
+        @Test func thePinIsChangedAndTheAccountRemoved() async throws {
+            let person = try await activated()
+            try await openCode(person)
+            try await person.tap(.settings)
+            try await person.tap(.changePin)
+            try await person.pin(pin)
+            try await person.choosePin("407183")
+            try await person.sees(.pinSet)
+            try await person.tap(.ok)
+            try await person.tap("alice")
+            try await person.pin("407183")
+            try await person.tap(.settings)
+            try await person.tap(.remove)
+            try await person.tap(.remove)
+            try await person.sees(.welcome)
+            // What stays says who has signed the app.
+            #expect(phone.keys == 0 && phone.values == 1)
+        }
+
+        @Test func nothingIsSeenInTheSwitcherNorRecordedAndEverythingHasAName() async throws {
+            let person = try await activated()
+            try await person.tap("alice")
+            try await person.sees(.enterPin)
+            let keypad = person.screen().all
+            #expect(!keypad.contains { $0.kind == .field }, "no keyboard of others")
+            for node in keypad where node.isTappable { #expect(!node.spoken.isEmpty, "\(node.outline())") }
+            let read = keypad.filter(\.isTappable).prefix(11).map { $0.label ?? $0.words }
+            let expected: [String] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", person.words[.delete]]
+            #expect(Array(read) == expected)
+            try await person.pin(pin)
+            try await person.sees(.copy)
+            // Digit by digit.
+            let digits = try person.digits()
+            #expect(person.spoken().contains(digits.map(String.init).joined(separator: " ")))
+
+            EnvironmentValues._now.scenePhase = .inactive
+            #expect(person.screen().all.contains { $0.kind == .picture && $0.isHidden == false && $0.label == nil })
+            EnvironmentValues._now.scenePhase = .active
+            UIScreen.main.isCaptured = true
+            #expect(person.text() == person.words[.captured])
+            UIScreen.main.isCaptured = false
+            try await person.sees(.copy)
+        }
+
+        @Test func everyScreenSpeaksGerman() async throws {
+            let person = try Person(language: "de", link: try server.handOut("alice").link)
+            try await accept(person)
+            try await openCode(person)
+            try await person.sees("Kopieren")
+        }
+    }
+}
+
+extension Array where Element: Comparable {
+    fileprivate var isSorted: Bool { zip(self, dropFirst()).allSatisfy { $0 <= $1 } }
+}
