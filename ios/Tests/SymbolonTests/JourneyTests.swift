@@ -187,6 +187,8 @@ extension OnePhone {
                 #expect(try server.status(asked) == status)
                 try await person.tap(.ok)
                 try await person.sees(.accounts)
+                // The server asks no more for a while, after a wrong value or a concern.
+                try server.admin("user", "resume-approvals", "alice")
             }
         }
 

@@ -125,7 +125,9 @@ final class TestServer: Sendable {
     /// Asks a user's phones.
     func ask(_ user: String, _ more: [String: JSON] = [:]) throws -> JSON {
         let question: [String: JSON] = ["user": .text(user), "kind": "approval"]
-        return try call("/v1/challenges", .object(question.merging(more) { $1 }))
+        let asked = try call("/v1/challenges", .object(question.merging(more) { $1 }))
+        try #require(asked["id"] != nil, "\(asked)")
+        return asked
     }
 
     /// What became of it.
