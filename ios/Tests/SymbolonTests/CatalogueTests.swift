@@ -27,7 +27,8 @@ import Testing
             let strings = try Tree.text("android/app/src/main/res/\(folder)/strings.xml")
             var compared = 0
             for match in strings.matches(of: /<string name="([a-z_]+)">(.*)<\/string>/) {
-                guard let ours = catalogue[String(match.output.1)]?[language] else { continue }
+                // The history of an iPhone begins with the app.
+                guard match.output.1 != "history_text", let ours = catalogue[String(match.output.1)]?[language] else { continue }
                 let theirs = match.output.2.replacing(/%(\d)\$s/) { "%\($0.output.1)$@" }
                     .replacing(/%(\d)\$d/) { "%\($0.output.1)$lld" }.replacing("\\'", with: "'")
                 #expect(ours == theirs, "\(match.output.1)")
