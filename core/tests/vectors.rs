@@ -194,7 +194,7 @@ fn frames() {
     );
 }
 
-const LABELS: [Label; 18] = [
+const LABELS: [Label; 17] = [
     Label::RegistrationPhone,
     Label::RegistrationServer,
     Label::AttestationChallenge,
@@ -209,7 +209,6 @@ const LABELS: [Label; 18] = [
     Label::VaultPin,
     Label::VaultUnlock,
     Label::VaultBody,
-    Label::Agreement,
     Label::ServerHandshake,
     Label::ServerMaster,
     Label::ServerRow,
