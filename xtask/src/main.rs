@@ -9,6 +9,7 @@ mod bindings;
 mod demo;
 mod fuzz;
 mod generated;
+mod package;
 mod screenshots;
 mod soak;
 mod style;
@@ -65,6 +66,15 @@ enum Command {
         #[arg(value_enum)]
         language: bindings::Language,
     },
+    /// Makes what an app's developer builds upon and what a phone installs, in target/android
+    Package {
+        /// Whose packages
+        #[arg(value_enum)]
+        system: package::System,
+        /// The key store that the app is signed with; its password is asked for, or is in SYMBOLON_SIGNING_PASSWORD
+        #[arg(long, value_name = "FILE")]
+        signing_key: Option<PathBuf>,
+    },
     /// Looks for inputs that make a reader fail, with libFuzzer
     Fuzz {
         /// Only these inputs
@@ -93,6 +103,7 @@ fn main() -> ExitCode {
         Command::Soak => soak::run(&workspace),
         Command::Bench { only, tokens, json } => bench::run(&workspace, &only, tokens, json.as_deref()),
         Command::Bindings { language } => bindings::write(&workspace, language),
+        Command::Package { system, signing_key } => package::run(&workspace, system, signing_key),
         Command::Fuzz { only, seconds, runs } => {
             fuzz::run(&workspace, &only, runs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Runs))
         }

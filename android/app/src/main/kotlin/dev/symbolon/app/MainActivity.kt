@@ -14,7 +14,7 @@ import android.os.Build
 
 /** The one window of the app. It draws what the model says, and keeps nothing. */
 class MainActivity : Activity() {
-    private val model get() = (application as App).model
+    private val model by lazy { (application as App).model }
     private lateinit var scroll: ScrollView
 
     override fun onCreate(savedInstanceState: Bundle?) {

@@ -4,6 +4,7 @@ import dev.symbolon.ffi.Activation
 import dev.symbolon.ffi.AccountState
 import dev.symbolon.ffi.Approval
 import dev.symbolon.ffi.ChosenPin
+import dev.symbolon.ffi.DamagedAccount
 import dev.symbolon.ffi.Decision
 import dev.symbolon.ffi.InternalException
 import dev.symbolon.ffi.Move
@@ -34,6 +35,8 @@ class Model(private val open: suspend () -> SoftToken) {
     private val decided = mutableListOf<Screen.Decided>()
     private var watching: List<Job> = emptyList()
     private var moving: Job? = null
+    private var learning: Job? = null
+    private var expiry: Job? = null
     private var attempts = 0
 
     /** What is on the screen. */
@@ -55,12 +58,8 @@ class Model(private val open: suspend () -> SoftToken) {
     fun leave() {
         stopWatching()
         moving?.cancel()
-        val open = session ?: return
-        session = null
-        scope.launch {
-            open.lockNow()
-            open.close()
-        }
+        if (session == null) return
+        close()
         if (screen !is Screen.Proposed) attempt(R.string.starting) { home() }
     }
 
@@ -83,14 +82,17 @@ class Model(private val open: suspend () -> SoftToken) {
     }
 
     private suspend fun home() {
-        val entries = token().accounts().map { Screen.Entry(it, it.info(), it.status()) }
-        screen = Screen.Accounts(entries)
+        screen = Screen.Accounts(entries(), token().damagedAccounts())
         watch()
     }
+
+    private suspend fun entries() = token().accounts().map { Screen.Entry(it, it.info(), it.status()) }
 
     private suspend fun token(): SoftToken = softToken ?: open().also { softToken = it }
 
     private fun close() {
+        // What is asked of the server meanwhile is not waited for: the secrets go now.
+        learning?.cancel()
         val open = session ?: return
         session = null
         scope.launch {
@@ -106,17 +108,20 @@ class Model(private val open: suspend () -> SoftToken) {
         watching = shown.entries.filter { !it.info.isOffline && it.status.state == AccountState.ACTIVE }.map { entry ->
             scope.launch {
                 while (isActive) {
+                    val before = entry.asked.map { it.request().id } to entry.problem?.javaClass
                     val pause = try {
-                        val wait = if (entry.asked.isEmpty()) Duration.ofSeconds(25) else Duration.ZERO
-                        val asked = entry.account.requests(wait)
-                        if (asked.size != entry.asked.size) {
-                            entry.asked = asked
-                            if (screen === shown) this@Model.shown(shown)
-                        }
-                        if (asked.isEmpty()) 200L else 3_000L
-                    } catch (_: SymbolonException) {
+                        // After a failure it is asked at once, so that what is shown of it goes away.
+                        val isQuiet = entry.asked.isEmpty() && entry.problem == null
+                        entry.asked = entry.account.requests(if (isQuiet) Duration.ofSeconds(25) else Duration.ZERO)
+                        entry.problem = null
+                        if (entry.asked.isEmpty()) 200L else 3_000L
+                    } catch (error: SymbolonException) {
+                        entry.asked = emptyList()
+                        entry.problem = error
                         10_000L
                     }
+                    val now = entry.asked.map { it.request().id } to entry.problem?.javaClass
+                    if (now != before && screen === shown) this@Model.shown(shown)
                     delay(pause)
                 }
             }
@@ -152,8 +157,7 @@ class Model(private val open: suspend () -> SoftToken) {
                 is Scan.OfflineActivation -> screen = Screen.OfflinePassword(text)
                 is Scan.Approval -> {
                     val request = scan.approval.request()
-                    val entries = token().accounts().map { Screen.Entry(it, it.info(), it.status()) }
-                    val entry = entries.firstOrNull { it.info.serial in request.serials }
+                    val entry = entries().firstOrNull { it.info.serial in request.serials }
                         ?: throw SymbolonException.OtherToken()
                     screen = Screen.OfflineAsked(scan.approval, request, entry)
                 }
@@ -228,7 +232,11 @@ class Model(private val open: suspend () -> SoftToken) {
     /** Opens an account; [then] goes on with it. */
     fun unlock(entry: Screen.Entry, note: Screen.Note? = null, then: suspend (Session) -> Unit = { showCode(entry, it) }) {
         stopWatching()
-        val status = entry.account.status()
+        val status = try {
+            entry.account.status()
+        } catch (error: SymbolonException) {
+            return problem(error)
+        }
         val challenge = status.lockChallenge
         val length = entry.info.pinLength
         when {
@@ -261,10 +269,30 @@ class Model(private val open: suspend () -> SoftToken) {
     private suspend fun showCode(entry: Screen.Entry, session: Session) {
         try {
             val code = session.code()
-            screen = Screen.Open(Screen.Entry(entry.account, entry.account.info(), entry.account.status()), session, code, session.registrationCode())
-        } catch (_: SymbolonException.PinMustBeSet) {
-            val length = entry.account.info().policy.pinLength.toInt()
-            choosePin(length, null) { pin -> changePin(session, pin) }
+            screen = Screen.Open(fresh(entry, entry.problem), session, code, session.registrationCode())
+            // A server that did not answer just now is not waited for.
+            if (!entry.info.isOffline && entry.problem !is SymbolonException.Unreachable) learn(entry, session)
+        } catch (error: SymbolonException) {
+            noCode(error, entry, session)
+        }
+    }
+
+    private fun fresh(entry: Screen.Entry, problem: SymbolonException?) =
+        Screen.Entry(entry.account, entry.account.info(), entry.account.status()).also { it.problem = problem }
+
+    /** Asks the server for its time and policy while a code is shown: a gate that was closed meanwhile closes now. */
+    private fun learn(entry: Screen.Entry, session: Session) {
+        learning = scope.launch {
+            try {
+                val problem = reason { session.refresh() }
+                val code = session.code()
+                val open = screen as? Screen.Open ?: return@launch
+                val now = fresh(entry, problem)
+                val isOther = problem?.javaClass != open.entry.problem?.javaClass || code.digits != open.code.digits || now.clockIsOff != open.entry.clockIsOff
+                if (open.session === session && isOther) screen = open.copy(entry = now, code = code)
+            } catch (error: SymbolonException) {
+                if ((screen as? Screen.Open)?.session === session) noCode(error, entry, session)
+            }
         }
     }
 
@@ -275,9 +303,24 @@ class Model(private val open: suspend () -> SoftToken) {
                 val code = open.session.code()
                 if (screen === open) screen = open.copy(code = code)
             } catch (error: SymbolonException) {
-                if (screen === open) if (error is SymbolonException.Closed) toAccounts() else problem(error)
+                if (screen === open) noCode(error, open.entry, open.session)
             }
         }
+    }
+
+    private fun noCode(error: SymbolonException, entry: Screen.Entry, session: Session) {
+        when (error) {
+            is SymbolonException.Closed -> toAccounts()
+            is SymbolonException.PinMustBeSet -> newPin(entry, session)
+            else -> {
+                close()
+                problem(error, entry = entry)
+            }
+        }
+    }
+
+    private fun newPin(entry: Screen.Entry, session: Session) {
+        choosePin(entry.account.info().policy.pinLength.toInt(), null) { pin -> changePin(session, pin) }
     }
 
     fun unlockCode(locked: Screen.Locked, code: String) {
@@ -300,7 +343,15 @@ class Model(private val open: suspend () -> SoftToken) {
 
     fun ask(entry: Screen.Entry, approval: Approval) {
         stopWatching()
-        screen = Screen.Asked(entry, approval, approval.request())
+        val asked = Screen.Asked(entry, approval, approval.request())
+        screen = asked
+        // By the server's clock: whoever still looks at it then need not answer.
+        val left = Duration.between(Instant.now().plusMillis(entry.status.clockOffset), asked.request.expiresAt)
+        expiry?.cancel()
+        expiry = scope.launch {
+            delay(left.toMillis())
+            if (screen === asked) problem(SymbolonException.TooLate())
+        }
     }
 
     /** The person decides. However often they tap, it is sent once. */
@@ -349,9 +400,7 @@ class Model(private val open: suspend () -> SoftToken) {
 
     fun changePin(entry: Screen.Entry) {
         close()
-        unlock(entry) { session ->
-            choosePin(entry.account.info().policy.pinLength.toInt(), null) { pin -> changePin(session, pin) }
-        }
+        unlock(entry) { session -> newPin(entry, session) }
     }
 
     private fun changePin(opened: Session, pin: ChosenPin) = attempt(R.string.working) {
@@ -367,6 +416,16 @@ class Model(private val open: suspend () -> SoftToken) {
     fun remove(entry: Screen.Entry) = attempt(R.string.working) {
         close()
         entry.account.remove()
+        home()
+    }
+
+    fun lookAt(damaged: DamagedAccount) {
+        stopWatching()
+        screen = Screen.Damaged(damaged)
+    }
+
+    fun remove(damaged: DamagedAccount) = attempt(R.string.working) {
+        token().remove(damaged.serial)
         home()
     }
 
@@ -456,6 +515,14 @@ class Model(private val open: suspend () -> SoftToken) {
                 attempts--
             }
         }
+    }
+
+    /** Why it did not work; `null` when it did. */
+    private suspend fun reason(act: suspend () -> Unit): SymbolonException? = try {
+        act()
+        null
+    } catch (error: SymbolonException) {
+        error
     }
 
     private suspend fun <T> quietly(act: suspend () -> T): T? = try {

@@ -5,6 +5,7 @@ import dev.symbolon.ffi.AccountInfo
 import dev.symbolon.ffi.AccountStatus
 import dev.symbolon.ffi.Approval
 import dev.symbolon.ffi.Code
+import dev.symbolon.ffi.DamagedAccount
 import dev.symbolon.ffi.Move
 import dev.symbolon.ffi.MoveTicket
 import dev.symbolon.ffi.OfflineApproval
@@ -15,6 +16,12 @@ import dev.symbolon.ffi.ProposalInfo
 import dev.symbolon.ffi.Request
 import dev.symbolon.ffi.Session
 import dev.symbolon.ffi.SymbolonException
+import java.time.Duration
+import java.time.Instant
+import kotlin.math.abs
+
+/** From so many minutes on the person is told that their clock is wrong. */
+private const val CLOCK_IS_WRONG = 2
 
 /** What is on the screen, and all that it needs. */
 sealed interface Screen {
@@ -22,10 +29,19 @@ sealed interface Screen {
     data class Working(val text: Int) : Screen
 
     /** Every account of this phone, and what is asked; without one, the way to the first. */
-    data class Accounts(val entries: List<Entry>) : Screen
+    data class Accounts(val entries: List<Entry>, val damaged: List<DamagedAccount>) : Screen
 
     /** An account in the list. */
-    class Entry(val account: Account, val info: AccountInfo, val status: AccountStatus, var asked: List<Approval> = emptyList())
+    class Entry(val account: Account, val info: AccountInfo, val status: AccountStatus) {
+        /** What its server asks. */
+        var asked: List<Approval> = emptyList()
+
+        /** Why the server could not be asked, or did not answer. */
+        var problem: SymbolonException? = null
+
+        /** By how many minutes the phone's clock is wrong, where it is worth a word. */
+        val clockIsOff: Int? = Duration.ofMillis(abs(status.clockOffset)).toMinutes().toInt().takeIf { it >= CLOCK_IS_WRONG }
+    }
 
     /** The ways to a new account. */
     data object Add : Screen
@@ -87,13 +103,16 @@ sealed interface Screen {
     data class History(val decisions: List<Decided>) : Screen
 
     /** A decision that was sent. */
-    data class Decided(val application: String, val what: String?, val outcome: Int, val at: java.time.Instant)
+    data class Decided(val application: String, val what: String?, val outcome: Int, val at: Instant)
 
     /** Every PIN try is used up, or the PIN is forgotten. */
     data class Locked(val entry: Entry, val challenge: String, val mistake: Int? = null) : Screen
 
     /** To remove an account takes a second yes. */
     data class Remove(val entry: Entry) : Screen
+
+    /** An account that can't be read can be removed, and nothing else. */
+    data class Damaged(val account: DamagedAccount) : Screen
 
     /** It went well. */
     data class Done(val title: Int, val text: Int) : Screen

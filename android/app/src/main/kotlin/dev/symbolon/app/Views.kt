@@ -54,7 +54,7 @@ class Sheet(context: Context) : LinearLayout(context) {
         both.faint(name)
         both.text(value, 18f).apply { typeface = Typeface.create(Typeface.DEFAULT, Typeface.BOLD) }
         both.contentDescription = "$name: $value"
-        both.isFocusable = true
+        both.isScreenReaderFocusable = true
         add(both, 4)
     }
 

@@ -1,70 +1,24 @@
 package dev.symbolon.app
 
-import android.content.pm.ApplicationInfo
 import android.content.ClipDescription
 import android.content.ClipboardManager
 import android.view.View
 import android.view.WindowManager
 import android.widget.Button
 import android.widget.EditText
-import com.google.zxing.BarcodeFormat
-import com.google.zxing.qrcode.QRCodeWriter
-import dev.symbolon.testing.FakeBiometricPrompt
+import dev.symbolon.ffi.MutualPrompt
 import dev.symbolon.testing.FakeKeyStore
 import dev.symbolon.testing.TestServer
 import dev.symbolon.testing.until
-import org.json.JSONArray
-import org.json.JSONObject
-import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
-import org.junit.Before
 import org.junit.Test
-import org.junit.runner.RunWith
-import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
-import org.robolectric.annotation.Config
-import org.robolectric.shadows.ShadowBuild
 
-private const val PIN = "837194"
-
-/** What a person does with the app, on Android's framework, with the real library and a real server. */
-@RunWith(RobolectricTestRunner::class)
-@Config(shadows = [FakeBiometricPrompt::class])
-class JourneysTest {
-    private val server = TestServer()
-
-    @Before
-    fun aPhone() {
-        FakeKeyStore.install()
-        ShadowBuild.setTags("release-keys")
-        RuntimeEnvironment.getApplication().applicationInfo.run { flags = flags and ApplicationInfo.FLAG_DEBUGGABLE.inv() }
-    }
-
-    @After
-    fun end() = server.close()
-
-    private fun activated(user: String = "alice", of: TestServer = server): Person {
-        val person = Person(of.handOut(user).link)
-        accept(person)
-        return person
-    }
-
-    private fun accept(person: Person) {
-        person.sees(R.string.proposed)
-        person.tap(R.string.accept)
-        person.choosePin(PIN)
-        person.sees(R.string.accounts)
-    }
-
-    private fun openCode(person: Person) {
-        person.tap("alice")
-        person.pin(PIN)
-        person.sees(R.string.copy)
-    }
-
+/** What a person does with the app. */
+class JourneysTest : PhoneTest() {
     @Test
     fun aLinkLeadsToACodeThatTheServerAccepts() {
         val person = Person(server.handOut("alice").link)
@@ -122,7 +76,7 @@ class JourneysTest {
         person.sees(R.string.activating_offline)
         openCode(person)
         val code = person.digits()
-        val serial = (person.app.model.screen as Screen.Open).entry.info.serial
+        val serial = (person.model.screen as Screen.Open).entry.info.serial
         server.admin("token", "complete", serial, "--registration-code", registration, "--code", code)
         // The first code was used by that.
         assertFalse(server.accepts("alice", code))
@@ -137,7 +91,7 @@ class JourneysTest {
         person.sees(R.string.wrong_pin, 1)
         person.pin("111111")
         person.sees(R.string.locked_text)
-        val locked = person.app.model.screen as Screen.Locked
+        val locked = person.model.screen as Screen.Locked
         person.type(R.string.unlock_code, "ABCD-EFGH-JKMN-PQRS")
         person.tap(R.string.unlock)
         person.sees(R.string.wrong_unlock_code)
@@ -167,18 +121,12 @@ class JourneysTest {
         person.sees(R.string.pins_differ)
     }
 
-    private fun payment() = JSONObject().put(
-        "transaction",
-        JSONObject().put("summary", "Pay 12.50 EUR to Ana Gómez")
-            .put("details", JSONArray().put(JSONObject().put("name", "Amount").put("value", "12.50 EUR"))),
-    )
-
     @Test
     fun anApprovalIsConfirmedWithItsValueAndFiftyTapsAnswerOnce() {
         val person = activated()
         val asked = server.ask("alice", payment())
-        person.sees("Pay 12.50 EUR to Ana Gómez")
-        person.tap("Pay 12.50 EUR to Ana Gómez")
+        person.sees(PAYMENT)
+        person.tap(PAYMENT)
         person.sees("Shop")
         person.type(R.string.enter_value, asked.getString("mutual_challenge"))
         val button = person.views().first { it is Button && it.text == person.activity.getString(R.string.confirm) }
@@ -188,18 +136,18 @@ class JourneysTest {
         assertEquals("confirmed", server.status(asked))
         person.tap(R.string.ok)
         person.tap(R.string.history)
-        person.sees("Pay 12.50 EUR to Ana Gómez")
+        person.sees(PAYMENT)
     }
 
     @Test
-    fun anApprovalIsCancelledReportedOrGivenAWrongValue() {
+    fun anApprovalIsCancelledOrReported() {
         val person = activated()
         for ((button, seen, status) in listOf(
             Triple(R.string.cancel, R.string.cancelled_text, "cancelled"),
             Triple(R.string.concern, R.string.concern_raised_text, "concern"),
         )) {
             val asked = server.ask("alice", payment())
-            person.tap("Pay 12.50 EUR to Ana Gómez")
+            person.tap(PAYMENT)
             person.tap(button)
             person.pin(PIN)
             person.sees(seen)
@@ -210,8 +158,113 @@ class JourneysTest {
     }
 
     @Test
+    fun aValueThatThePageDoesNotShowConfirmsNothing() {
+        val person = activated()
+        val typed = server.ask("alice", payment())
+        person.tap(PAYMENT)
+        // Too short: nothing is sent, and nothing is used up.
+        person.type(R.string.enter_value, "1")
+        person.tap(R.string.confirm)
+        person.sees(R.string.concern)
+        person.type(R.string.enter_value, other(typed.getString("mutual_challenge")))
+        person.tap(R.string.confirm)
+        person.pin(PIN)
+        person.sees(R.string.value_was_wrong_text)
+        assertEquals("mutual_challenge_failed", server.status(typed))
+        person.tap(R.string.ok)
+
+        server.admin("policy", "set", "mutual_challenge=pick")
+        val picked = server.ask("alice", payment("203.0.113.8"))
+        person.tap(PAYMENT)
+        person.sees(R.string.pick_value)
+        val choices = (person.model.screen as Screen.Asked).request.mutualChallenge as MutualPrompt.Pick
+        person.tap(choices.choices.first { it != picked.getString("mutual_challenge") })
+        person.pin(PIN)
+        person.sees(R.string.value_was_wrong_text)
+        assertEquals("mutual_challenge_failed", server.status(picked))
+        person.tap(R.string.ok)
+
+        val right = server.ask("alice", payment("203.0.113.9"))
+        person.tap(PAYMENT)
+        person.tap(right.getString("mutual_challenge"))
+        person.pin(PIN)
+        person.sees(R.string.confirmed_text)
+        assertEquals("confirmed", server.status(right))
+    }
+
+    private fun other(value: String) = value.map { if (it == '9') '0' else it + 1 }.joinToString("")
+
+    @Test
+    fun theAccountMovesToANewPhoneThroughTheScreensOfBoth() {
+        val old = activated()
+        openCode(old)
+        old.tap(R.string.settings)
+        old.tap(R.string.move)
+        old.pin(PIN)
+        old.sees(R.string.move_text)
+        val scanned = photographed((old.model.screen as Screen.Moving).ticket.qr)
+
+        val new = Person(scanned, Phone("new"))
+        new.sees(R.string.comparison)
+        val digits = new.digits()
+        new.tap(R.string.accept)
+        new.choosePin("407183")
+        new.sees(R.string.waiting_for_old_phone)
+
+        old.sees(R.string.move_digits_text)
+        old.type(R.string.challenge_digits, other(digits))
+        old.tap(R.string.agree)
+        old.sees(R.string.other_phone)
+        old.type(R.string.challenge_digits, digits)
+        old.tap(R.string.agree)
+        new.sees(R.string.accounts)
+        old.sees(R.string.moved_text)
+        old.tap(R.string.ok)
+        old.sees(R.string.welcome)
+
+        new.tap("alice")
+        new.pin("407183")
+        new.sees(R.string.copy)
+        assertTrue(server.accepts("alice", new.digits()))
+    }
+
+    @Test
+    fun aMoveThatIsCancelledLeavesTheOldPhoneAsItWas() {
+        val old = activated()
+        openCode(old)
+        old.tap(R.string.settings)
+        old.tap(R.string.move)
+        old.pin(PIN)
+        val scanned = photographed(until(old) { old.model.screen as? Screen.Moving }.ticket.qr)
+        old.tap(R.string.cancel)
+        old.sees(R.string.accounts)
+        val new = Person(scanned, Phone("new"))
+        new.sees(R.string.ticket_refused)
+        openCode(old)
+        assertTrue(server.accepts("alice", old.digits()))
+    }
+
+    private fun <T : Any> until(person: Person, what: () -> T?): T {
+        until({ person.words() }) { what() != null }
+        return what()!!
+    }
+
+    @Test
+    fun aQrIsApprovedWithoutANetworkByTheCodeThatIsTyped() {
+        val person = activated()
+        val qr = server.askByQr("alice", payment().getJSONObject("transaction"))
+        person.tap(R.string.scan)
+        person.tapLink(photographed(qr))
+        person.sees(PAYMENT)
+        person.tap(R.string.make_code)
+        person.pin(PIN)
+        person.sees(R.string.approval_code)
+        assertEquals(8, person.digits().length)
+    }
+
+    @Test
     fun anUnsecurePhoneIsRefusedUntilThePolicyAllowsIt() {
-        ShadowBuild.setTags("test-keys")
+        tampered()
         val link = server.handOut("alice").link
         val person = Person(link)
         person.sees(R.string.refused)
@@ -233,24 +286,13 @@ class JourneysTest {
     }
 
     @Test
-    fun whatWasStoredIsThereAfterTheProcessDied() {
-        val person = activated()
-        person.end()
-        // A new process has a new model.
-        val again = Model { dev.symbolon.sdk.Symbolon.open(RuntimeEnvironment.getApplication(), "Symbolon 0.1.0") }
-        again.resume()
-        until { again.screen is Screen.Accounts }
-        assertEquals("alice", (again.screen as Screen.Accounts).entries.single().info.account)
-    }
-
-    @Test
     fun twoAccountsOnTwoServersLiveSideBySide() = TestServer().use { other ->
         val person = activated()
         person.tapLink(other.handOut("bob").link)
         accept(person)
         openCode(person)
         assertTrue(server.accepts("alice", person.digits()))
-        person.app.model.toAccounts()
+        person.model.toAccounts()
         person.tap("bob")
         person.pin(PIN)
         person.sees(R.string.copy)
@@ -304,12 +346,5 @@ class JourneysTest {
         val read = person.views().filterIsInstance<Button>().map { it.contentDescription?.toString() ?: it.text.toString() }
         assertEquals((1..9).map { "$it" } + listOf("0", person.activity.getString(R.string.delete)), read.take(11))
         assertNull("saved states hold nothing", person.activity.intent.data)
-    }
-
-    private fun photographed(text: String): String {
-        val size = 600
-        val drawn = QRCodeWriter().encode(text, BarcodeFormat.QR_CODE, size, size)
-        val grey = ByteArray(size * size) { if (drawn[it % size, it / size]) 20 else -20 }
-        return Scanner.read(grey, size, size, size)!!
     }
 }

@@ -1,30 +1,60 @@
 package dev.symbolon.app
 
+import android.content.ContextWrapper
 import android.content.Intent
 import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.net.Uri
+import android.os.Bundle
 import android.view.View
 import android.view.ViewGroup
 import android.widget.Button
 import android.widget.EditText
 import android.widget.TextView
+import dev.symbolon.sdk.Symbolon
 import dev.symbolon.testing.until
 import java.io.File
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.cancel
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.android.controller.ActivityController
 
-/** Somebody who reads the screen and taps. */
-class Person(link: String? = null) {
-    private var controller: ActivityController<MainActivity> = start(link)
+/** A phone by its files. The key store is one for all of them: no two keys have the same label. */
+class Phone(private val name: String = "phone") {
+    private val context = object : ContextWrapper(RuntimeEnvironment.getApplication()) {
+        override fun getNoBackupFilesDir() = files
+        override fun getApplicationContext() = this
+    }
+
+    val files: File get() = File(RuntimeEnvironment.getApplication().noBackupFilesDir, name)
+
+    /** What a new process begins with. */
+    fun process() = Model { Symbolon.open(context, "Symbolon 0.1.0") }
+}
+
+/** Somebody who reads the screen of a phone and taps. */
+class Person(private val link: String? = null, val phone: Phone = Phone()) {
+    var model = phone.process()
+        private set
+    private var controller: ActivityController<MainActivity> = begin(link).setup()
 
     val activity: MainActivity get() = controller.get()
-    val app get() = RuntimeEnvironment.getApplication() as App
 
-    private fun start(link: String?): ActivityController<MainActivity> {
-        val intent = link?.let { Intent(Intent.ACTION_VIEW, Uri.parse(it)) }
-        return Robolectric.buildActivity(MainActivity::class.java, intent).setup()
+    private fun begin(link: String?): ActivityController<MainActivity> {
+        (RuntimeEnvironment.getApplication() as App).model = model
+        return Robolectric.buildActivity(MainActivity::class.java, link?.let { Intent(Intent.ACTION_VIEW, Uri.parse(it)) })
+    }
+
+    /** The process dies where it is, and the system makes the window anew from what it had saved of it. */
+    fun die() {
+        val saved = Bundle().also { controller.saveInstanceState(it) }
+        // Nothing goes on in a process that is dead. What it left of an activity is torn down without its knowing.
+        val scope = Model::class.java.getDeclaredField("scope").apply { isAccessible = true }
+        (scope.get(model) as CoroutineScope).cancel()
+        model.shown = {}
+        model = phone.process()
+        controller = begin(link).setup(saved)
     }
 
     /** Another link is tapped while the app runs. */
@@ -40,6 +70,7 @@ class Person(link: String? = null) {
 
     /** Turns the phone. */
     fun turn() {
+        (RuntimeEnvironment.getApplication() as App).model = model
         controller.recreate()
     }
 
@@ -59,6 +90,8 @@ class Person(link: String? = null) {
     fun sees(text: String) = until({ "no “$text” on the screen:\n${words()}" }) { text in words() }
 
     fun sees(text: Int, vararg arguments: Any) = sees(activity.getString(text, *arguments))
+
+    fun gone(text: Int) = until({ "it is there still:\n${words()}" }) { activity.getString(text) !in words() && model.screen !is Screen.Working }
 
     fun tap(text: String) {
         sees(text)
@@ -97,6 +130,31 @@ class Person(link: String? = null) {
     fun digits(): String {
         val large = views().filterIsInstance<TextView>().first { it.maxLines == 1 && it.text.any(Char::isDigit) }
         return large.text.filter(Char::isDigit).toString()
+    }
+
+    /**
+     * What TalkBack reads, in its order: texts, headings, buttons and fields with their names, and as one what is read as one.
+     * Digits are left out, since they are others each time.
+     */
+    fun readAloud(): List<String> = aloud(activity.requireViewById(android.R.id.content))
+
+    private fun aloud(view: View): List<String> {
+        if (view.visibility != View.VISIBLE) return emptyList()
+        val name = view.contentDescription ?: (view as? EditText)?.hint ?: (view as? TextView)?.text ?: ""
+        val kind = when {
+            view is EditText -> "field"
+            view is Button -> "button"
+            view.hasOnClickListeners() -> "button"
+            view.isAccessibilityHeading -> "heading"
+            view.accessibilityLiveRegion == View.ACCESSIBILITY_LIVE_REGION_ASSERTIVE -> "alert"
+            else -> "text"
+        }
+        val inner = if (view is ViewGroup) (0 until view.childCount).flatMap { aloud(view.getChildAt(it)) } else emptyList()
+        return when {
+            name.isNotBlank() -> listOf("$kind: ${name.replace(Regex("[0-9]+"), "#")}")
+            view.hasOnClickListeners() -> listOf("$kind: ${inner.joinToString(", ") { it.substringAfter(": ") }}")
+            else -> inner
+        }
     }
 
     /** Draws what is on the screen; what is wider than it, or is cut off, fails. */

@@ -1,6 +1,7 @@
 package dev.symbolon.testing
 
 import android.os.Looper
+import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.DelicateCoroutinesApi
 import kotlinx.coroutines.Dispatchers
@@ -12,13 +13,16 @@ import org.robolectric.Shadows.shadowOf
 /** No step takes longer, on however slow a machine. */
 private const val PATIENCE = 120_000L
 
-/** Lets the main thread work, which a test stands on, until [what] is so. */
+/** Lets the main thread work, which a test stands on, until [what] is so. Its clock goes as fast as ours. */
 fun until(why: () -> String = { "it did not happen" }, what: () -> Boolean) {
-    val end = System.currentTimeMillis() + PATIENCE
+    var now = System.nanoTime()
+    val end = now + PATIENCE * 1_000_000
     while (!what()) {
-        check(System.currentTimeMillis() < end, why)
-        shadowOf(Looper.getMainLooper()).idle()
+        check(now < end, why)
         Thread.sleep(2)
+        val later = System.nanoTime()
+        shadowOf(Looper.getMainLooper()).idleFor(later - now, TimeUnit.NANOSECONDS)
+        now = later
     }
 }
 

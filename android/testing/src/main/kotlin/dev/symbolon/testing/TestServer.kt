@@ -11,16 +11,19 @@ import javax.net.ssl.TrustManager
 import javax.net.ssl.X509TrustManager
 import org.json.JSONObject
 
-/** The real server, as a process with a data directory of its own. */
-class TestServer : AutoCloseable {
-    private val program = checkNotNull(System.getProperty("symbolon.server")) { "symbolon.server names the program" }
+/** The real server, as a process with a data directory of its own; its clock is off by so many minutes. */
+class TestServer(minutes: Int = 0) : AutoCloseable {
+    private val program = buildList {
+        if (minutes != 0) addAll(listOf("faketime", "-f", "%+dm".format(minutes)))
+        add(checkNotNull(System.getProperty("symbolon.server")) { "symbolon.server names the program" })
+    }
     private val folder: File = Files.createTempDirectory("symbolon-android-").toFile()
     private val process: Process
     private val url: String
     private var key: String? = null
 
     init {
-        val command = listOf(program, "serve", "--listen", "127.0.0.1:0", "--data-dir", "$folder/data")
+        val command = program + listOf("serve", "--listen", "127.0.0.1:0", "--data-dir", "$folder/data")
         process = ProcessBuilder(command).redirectError(File(folder, "log")).start()
         val line = process.inputStream.bufferedReader().readLine()
         url = JSONObject(checkNotNull(line) { File(folder, "log").readText() }).getString("url")
@@ -31,7 +34,7 @@ class TestServer : AutoCloseable {
 
     /** Runs an `admin` command. */
     fun admin(vararg arguments: String): JSONObject {
-        val command = listOf(program, "admin", "--json", "--data-dir", "$folder/data") + arguments
+        val command = program + listOf("admin", "--json", "--data-dir", "$folder/data") + arguments
         val run = ProcessBuilder(command).redirectError(File(folder, "admin")).start()
         val output = run.inputStream.bufferedReader().readText()
         check(run.waitFor() == 0) { "${arguments.toList()}: $output${File(folder, "admin").readText()}" }
@@ -73,6 +76,10 @@ class TestServer : AutoCloseable {
     /** Asks a user's phones. */
     fun ask(user: String, more: JSONObject = JSONObject()): JSONObject =
         call("/v1/challenges", more.put("user", user).put("kind", "approval"))
+
+    /** Asks by a QR, which it answers with. */
+    fun askByQr(user: String, transaction: JSONObject): String =
+        call("/v1/challenges", JSONObject().put("user", user).put("kind", "offline_qr").put("transaction", transaction)).getString("qr")
 
     /** What became of it. */
     fun status(challenge: JSONObject): String = call("/v1/challenges/${challenge.getString("id")}", null).getString("status")
