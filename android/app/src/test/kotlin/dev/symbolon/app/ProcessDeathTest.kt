@@ -45,7 +45,7 @@ class ProcessDeathTest : PhoneTest() {
         Screen.Response::class.java to { person, user ->
             openCode(person, user)
             person.tap(R.string.respond)
-            person.type(R.string.challenge_digits, "123456")
+            person.type(R.string.challenge_digits, "12345678")
             person.tap(R.string.go_on)
             person.sees(R.string.response_text)
         },

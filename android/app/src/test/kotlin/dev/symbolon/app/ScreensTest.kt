@@ -129,7 +129,7 @@ class ScreensTest : PhoneTest() {
         photograph(R.string.copy, "code")
         person.tap(R.string.respond)
         photograph(R.string.respond_text, "challenge")
-        person.type(R.string.challenge_digits, "123456")
+        person.type(R.string.challenge_digits, "12345678")
         person.tap(R.string.go_on)
         photograph(R.string.response_text, "response")
         person.tap(R.string.ok)
