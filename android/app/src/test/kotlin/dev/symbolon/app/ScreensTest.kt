@@ -183,7 +183,6 @@ class ScreensTest : PhoneTest() {
             wrong.pin(PIN)
             photograph(wrong, R.string.offline, "offline")
             wrong.tap(R.string.ok)
-            photograph(wrong, R.string.offline, "accounts-offline")
             FakeKeyStore.entries.clear()
             wrong.tap("carol")
             wrong.pin(PIN)
