@@ -86,6 +86,8 @@ class TestServer(minutes: Int = 0) : AutoCloseable {
 
     /** Stops it at once: the network is gone. */
     override fun close() {
+        // faketime starts it as a child.
+        process.descendants().forEach { it.destroyForcibly() }
         process.destroyForcibly().waitFor()
         folder.deleteRecursively()
     }
