@@ -1,6 +1,8 @@
 //! Configuration: a TOML file, then the environment, then the command line, each over the one before. Unknown keys are
 //! refused in all three, so that a typing error is found at the start and not in an audit.
 
+mod openid;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,8 @@ use symbolon_core::secret::Secret;
 use symbolon_core::text::{Name, Text};
 use url::Url;
 use zeroize::{Zeroize, Zeroizing};
+
+pub use openid::{Issuer, OpenId, UserClaim};
 
 use crate::service::keyring::MasterKey;
 use crate::service::mail::Language;
@@ -55,6 +59,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// How mail is sent; without it none is.
     pub mail: Option<Mail>,
+    /// By whom users are signed in besides; without it by mailed links only.
+    pub openid: Option<OpenId>,
     /// By which services phones are woken.
     pub push: Push,
     /// Logs.
@@ -79,6 +85,7 @@ impl Default for Config {
             audit: Audit::default(),
             outbound: Outbound::default(),
             mail: None,
+            openid: None,
             push: Push::default(),
             log: Log::default(),
         }
@@ -222,7 +229,7 @@ pub struct Mail {
     /// The name to sign in with there; without it nobody signs in.
     pub user: Option<String>,
     /// Where the password is.
-    password: Option<PasswordSource>,
+    password: Option<SecretSource>,
     /// A sentence or two of the organisation's own, in every mail.
     pub text: Option<Text<1000>>,
     /// The language of mails.
@@ -234,26 +241,31 @@ impl Mail {
     /// Reads the password of the mail server.
     ///
     /// # Errors
-    /// [`ConfigError::MailPassword`].
+    /// [`ConfigError::Secret`].
     pub fn password(&self) -> Result<Option<Zeroizing<String>>, ConfigError> {
-        let Some(source) = &self.password else { return Ok(None) };
-        let read = match source {
-            PasswordSource::File(path) => std::fs::read_to_string(path).map_err(|error| error.to_string()),
-            PasswordSource::Env(name) => std::env::var(name).map_err(|error| error.to_string()),
-        };
-        let text = Zeroizing::new(read.map_err(ConfigError::MailPassword)?);
-        Ok(Some(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())))
+        self.password.as_ref().map(|source| source.read("mail.password")).transpose()
     }
 }
 
-/// Where the password of the mail server comes from: exactly one of these.
+/// Where a password or the like comes from: exactly one of these.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum PasswordSource {
+enum SecretSource {
     /// A file that holds nothing else.
     File(PathBuf),
     /// A variable of the environment.
     Env(String),
+}
+
+impl SecretSource {
+    fn read(&self, key: &'static str) -> Result<Zeroizing<String>, ConfigError> {
+        let read = match self {
+            Self::File(path) => std::fs::read_to_string(path).map_err(|error| error.to_string()),
+            Self::Env(name) => std::env::var(name).map_err(|error| error.to_string()),
+        };
+        let text = Zeroizing::new(read.map_err(|problem| ConfigError::Secret { key, problem })?);
+        Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
 }
 
 /// Who mails come from.
@@ -463,9 +475,14 @@ pub enum ConfigError {
     /// A key or a value that does not belong there.
     #[error("the configuration is not valid: {0}")]
     Invalid(String),
-    /// The password of the mail server can't be had.
-    #[error("mail.password can't be read: {0}")]
-    MailPassword(String),
+    /// A password or the like can't be had.
+    #[error("{key} can't be read: {problem}")]
+    Secret {
+        /// Whose.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// The master key can't be had.
     #[error("the master key can't be read from {place}: {problem}")]
     MasterKey {

@@ -2,7 +2,7 @@
 //!
 //! `commands` is what the binary does; `api` speaks HTTP and decides nothing; `console` are the pages; `service` holds the
 //! rules and knows neither HTTP nor SQL; `storage` keeps what the services decide; `notify` sends what they have written to
-//! the outbox. Nothing points back. `attestation` judges what phones' hardware states, as a function of its input.
+//! the outbox. Nothing points back. `openid` asks the organisation's provider who somebody is. `attestation` judges what phones' hardware states, as a function of its input.
 
 pub mod api;
 pub mod attestation;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod console;
 mod metrics;
 mod notify;
+mod openid;
 mod revocations;
 pub mod service;
 pub mod storage;

@@ -77,20 +77,31 @@ fn moment(second: i64) -> anyhow::Result<time::OffsetDateTime> {
 /// # Errors
 /// When a file can't be read, or certificate and key do not belong together.
 pub(crate) fn from_files(files: &TlsFiles) -> anyhow::Result<Arc<ServerConfig>> {
-    let certificate = &files.certificate;
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .with_context(|| format!("the certificate {} can't be read", certificate.display()))?;
+    let chain = chain(files)?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .with_context(|| format!("the key {} can't be read", files.key.display()))?;
     server_config(chain, key)
 }
 
-/// When the certificate in a file ends; `None` where it can't be read, which serving says in its own words.
-pub(crate) fn ends_at(files: &TlsFiles) -> Option<jiff::Timestamp> {
-    let leaf = CertificateDer::pem_file_iter(&files.certificate).ok()?.next()?.ok()?;
-    let (_, leaf) = x509_parser::parse_x509_certificate(&leaf).ok()?;
-    jiff::Timestamp::from_second(leaf.validity().not_after.timestamp()).ok()
+/// When the first of a chain's certificates to end does.
+///
+/// # Errors
+/// When the file can't be read.
+pub(crate) fn ends_at(files: &TlsFiles) -> anyhow::Result<jiff::Timestamp> {
+    let mut first = jiff::Timestamp::MAX;
+    for certificate in chain(files)? {
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
+            .with_context(|| format!("the certificate {} can't be read", files.certificate.display()))?;
+        first = first.min(jiff::Timestamp::from_second(parsed.validity().not_after.timestamp())?);
+    }
+    Ok(first)
+}
+
+fn chain(files: &TlsFiles) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let certificate = &files.certificate;
+    CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("the certificate {} can't be read", certificate.display()))
 }
 
 fn server_config(

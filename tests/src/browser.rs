@@ -75,7 +75,7 @@ pub fn has_browser() -> bool {
 
 /// Where `cargo xtask test` puts axe-core.
 fn axe() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/axe-core/package/axe.min.js"))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/node_modules/axe-core/axe.min.js"))
 }
 
 impl Browser {

@@ -3,7 +3,7 @@
 //! The server is the real `symbolon-server` ([`Server`]), administered by its real `admin` commands ([`Installation`]).
 //! Its callers are an application ([`Caller`]), a simulated phone that is built on the protocol's own code ([`Phone`]),
 //! the real desktop soft token ([`Desktop`]), and those who mean no good ([`Middleman`]). Whom it calls itself is a
-//! [`Receiver`], and its mails go to a [`MailServer`]. Its pages are looked at in a real [`Browser`], and by somebody who
+//! [`Receiver`], and its mails go to a [`MailServer`]; an [`OpenIdProvider`] says who people are. Its pages are looked at in a real [`Browser`], and by somebody who
 //! sends what no browser would ([`Pages`]).
 #![allow(
     clippy::unwrap_used,
@@ -28,6 +28,7 @@ mod pages;
 mod phone;
 mod postgres;
 mod programs;
+mod provider;
 mod qr;
 mod receiver;
 mod server;
@@ -45,6 +46,7 @@ pub use pages::{Page, Pages};
 pub use phone::{Asked, Phone, Token, after, now_step};
 pub use postgres::Postgres;
 pub use programs::program;
+pub use provider::{Lie, LyingProvider, OpenIdProvider, Signed};
 pub use receiver::{Arrived, Prepared, Receiver, calling_receivers};
 pub use server::{Server, Ticket};
 pub use wire::{Reply, Wire};

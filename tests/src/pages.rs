@@ -54,6 +54,10 @@ impl Page {
 
 /// What the console knows a session by.
 const SESSION: &str = "__Host-symbolon";
+/// What a user who signs in by an OpenID provider is known by when coming back from there.
+const ATTEMPT: &str = "__Host-symbolon-openid";
+/// What a user's visit is known by.
+const VISIT: &str = "__Host-symbolon-me";
 
 impl Pages {
     /// The password of all administrators here.
@@ -91,6 +95,23 @@ impl Pages {
         self
     }
 
+    /// What a user's visit is known by in this browser.
+    #[must_use]
+    pub fn visit(&self) -> &str {
+        self.cookies.get(VISIT).map(String::as_str).unwrap_or_default()
+    }
+
+    /// What this browser keeps of its way to the OpenID provider.
+    #[must_use]
+    pub fn attempt(&self) -> &str {
+        self.cookies.get(ATTEMPT).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Puts such a thing into the browser.
+    pub fn set_attempt(&mut self, attempt: &str) {
+        self.cookies.insert(ATTEMPT.to_owned(), attempt.to_owned());
+    }
+
     /// A browser with no cookies yet.
     #[must_use]
     pub fn of(server: &Server) -> Self {
@@ -107,10 +128,11 @@ impl Pages {
         let response = request.header("cookie", cookies.join("; ")).send().await.unwrap();
         for set in response.headers().get_all(SET_COOKIE) {
             let (pair, attributes) = set.to_str().unwrap().split_once(';').unwrap();
-            for needed in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
-                assert!(attributes.contains(needed), "{attributes}");
-            }
             let (name, value) = pair.split_once('=').unwrap();
+            let site = if name == ATTEMPT { "SameSite=Lax" } else { "SameSite=Strict" };
+            for needed in ["Secure", "HttpOnly", site, "Path=/"] {
+                assert!(attributes.contains(needed), "{name}: {attributes}");
+            }
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

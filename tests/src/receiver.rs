@@ -25,6 +25,8 @@ pub struct Arrived {
     pub version: Version,
     /// The method.
     pub method: Method,
+    /// Host and port, where the address named them (HTTP/2).
+    pub authority: String,
     /// The path and the query.
     pub path: String,
     /// The headers.
@@ -117,7 +119,8 @@ impl Receiver {
                 let (noted, rule) = (Arc::clone(&noted), Arc::clone(&rule));
                 async move {
                     let path = uri.path_and_query().unwrap().to_string();
-                    let arrived = Arrived { version, method, path, headers, body: body.to_vec() };
+                    let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+                    let arrived = Arrived { version, method, authority, path, headers, body: body.to_vec() };
                     let by_rule = rule(&arrived);
                     let mut state = noted.lock().unwrap();
                     state.arrived.push(arrived);

@@ -1,18 +1,14 @@
 //! `doctor`: looks at an installation as it is configured, and says what is wrong and what to do. It makes nothing and
 //! sends nothing; a database on PostgreSQL is brought up to date, as by every command.
 
-use std::path::Path;
-
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::installation::{self, DATABASE};
 use super::output::{Failure, Output};
 use crate::config::{Config, MasterKeySource};
+use crate::openid::OpenId;
 use crate::service::Service;
 use crate::service::audit;
 use crate::{notify, tls};
@@ -122,7 +118,18 @@ async fn look(config: &Config) -> Report {
         let advice = "look at the section of this name in the configuration, and at the network between here and there";
         findings.take(reached.who, "it answers, and lets this server in", reached.outcome, advice);
     }
+    look_at_openid(config, &mut findings).await;
     findings.report()
+}
+
+async fn look_at_openid(config: &Config, findings: &mut Findings) {
+    let reached = match OpenId::new(config) {
+        Ok(None) => return,
+        Ok(Some(openid)) => openid.reach(Timestamp::now()).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let advice = "look at openid.issuer: under it lies .well-known/openid-configuration; and at outbound.authorities";
+    findings.take("openid", "the provider answers; whether it takes openid.client_id shows at a sign-in", reached, advice);
 }
 
 fn look_at_address(config: &Config, findings: &mut Findings) {
@@ -152,25 +159,12 @@ fn look_at_certificate(config: &Config, findings: &mut Findings) {
         return findings.bad("certificate", format!("{error:#}"), advice);
     }
     let now = Timestamp::now();
-    match end_of(&files.certificate) {
-        Err(problem) => findings.bad("certificate", problem, advice),
+    match tls::ends_at(files) {
+        Err(error) => findings.bad("certificate", format!("{error:#}"), advice),
         Ok(end) if end < now => findings.bad("certificate", format!("it ended at {end}"), advice),
         Ok(end) if end < now + SOON => findings.warning("certificate", format!("it ends at {end}"), advice),
         Ok(end) => findings.good("certificate", format!("until {end}")),
     }
-}
-
-/// When the first of the chain's certificates to end does.
-fn end_of(chain: &Path) -> Result<Timestamp, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", chain.display());
-    let mut first = Timestamp::MAX;
-    for certificate in CertificateDer::pem_file_iter(chain).map_err(|error| wrong(&error))? {
-        let der = certificate.map_err(|error| wrong(&error))?;
-        let (_, parsed) = X509Certificate::from_der(&der).map_err(|error| wrong(&error))?;
-        let end = Timestamp::from_second(parsed.validity().not_after.timestamp()).map_err(|error| wrong(&error))?;
-        first = first.min(end);
-    }
-    Ok(first)
 }
 
 /// The files that nobody else on the machine may read.

@@ -84,7 +84,7 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
         issuer: config.issuer.clone(),
         address: config.public_url.clone().or(announced.address),
         tls: announced.tls,
-        certificate_ends_at: config.tls.as_ref().and_then(tls::ends_at),
+        certificate_ends_at: config.tls.as_ref().and_then(|files| tls::ends_at(files).ok()),
     };
     Ok(Service {
         store,

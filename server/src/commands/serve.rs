@@ -25,6 +25,7 @@ use crate::config::{Config, LogFormat};
 use crate::console::{self, Console};
 use crate::metrics::Metrics;
 use crate::notify::Sender;
+use crate::openid::OpenId;
 use crate::revocations;
 use crate::service::bells::Bells;
 use crate::service::installation::{self, Announced, Authority};
@@ -115,7 +116,8 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let sender =
         Sender::new(service.clone(), &config, metrics.clone()).map_err(|error| Failure::usage(format!("{error:#}")))?;
     let guards = Arc::new(Guards::new(&config));
-    let pages = console::router(Console::new(service.clone(), Arc::clone(&guards)));
+    let openid = OpenId::new(&config).map_err(Failure::usage)?;
+    let pages = console::router(Console::new(service.clone(), Arc::clone(&guards)).with_openid(openid));
     let app = api::router(Api::new(service.clone(), guards, metrics.clone()), pages);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
@@ -207,7 +209,7 @@ fn identity(config: &Config, url: &str, tls: Option<KeyHash>) -> Result<ServerId
         None if config.listen.ip().is_unspecified() => None,
         None => Some(url.parse::<ServerAddress>().map_err(Failure::internal)?),
     };
-    let certificate_ends_at = config.tls.as_ref().and_then(tls::ends_at);
+    let certificate_ends_at = config.tls.as_ref().and_then(|files| tls::ends_at(files).ok());
     Ok(ServerIdentity { issuer: config.issuer.clone(), address, tls, certificate_ends_at })
 }
 

@@ -1,5 +1,5 @@
-//! `/me`: users look after their own tokens. They sign in by a mailed link, and confirm by a code or an approval of a token;
-//! which of them exist is told to nobody.
+//! `/me`: users look after their own tokens. They sign in by a mailed link or by the organisation's OpenID provider, and confirm
+//! by a code or an approval of a token; which of them exist is told to nobody.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use crate::service::{Actor, ServiceError};
 use crate::storage::{ChallengeStatus, Origin};
 
 /// What a signed-in user's browser is known by.
-const VISIT: &str = "__Host-symbolon-me";
+pub(super) const VISIT: &str = "__Host-symbolon-me";
 /// What the browser is known by that asked for a link.
 const BROWSER: &str = "__Host-symbolon-browser";
 
@@ -187,6 +187,8 @@ struct MyPage {
 #[template(path = "me-sign-in.html")]
 struct AskPage {
     frame: Frame,
+    /// What people call the OpenID provider, where there is one.
+    provider: Option<String>,
     error: Option<String>,
 }
 
@@ -213,7 +215,20 @@ pub(super) async fn start(State(console): State<Console>, headers: HeaderMap) ->
     {
         return Me { console, pass, visitor }.show(None).await;
     }
-    Ok(page(&AskPage { frame: Frame::of_owners(&console, "Your soft tokens"), error: None }))
+    Ok(page(&AskPage::of(&console, None)))
+}
+
+/// The page where one signs in, with why one is not.
+pub(super) fn sign_in_page(console: &Console, status: StatusCode, error: &str) -> Response {
+    html(status, &AskPage::of(console, Some(error.to_owned())))
+}
+
+impl AskPage {
+    fn of(console: &Console, error: Option<String>) -> Self {
+        let issuer = || console.service.identity.issuer.to_string();
+        let provider = console.openid.as_ref().map(|openid| openid.name().map_or_else(issuer, str::to_owned));
+        Self { frame: Frame::of_owners(console, "Your soft tokens"), provider, error }
+    }
 }
 
 /// Asks for a link. The answer is the same whoever is named.

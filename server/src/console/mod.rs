@@ -12,6 +12,7 @@ mod deliveries;
 mod fields;
 mod layout;
 mod me;
+mod openid;
 mod qr;
 mod routes;
 mod sessions;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::Guards;
+use crate::openid::OpenId;
 use crate::service::Service;
 
 /// What pages share.
@@ -31,13 +33,20 @@ use crate::service::Service;
 pub struct Console {
     service: Service,
     guards: Arc<Guards>,
+    openid: Option<Arc<OpenId>>,
 }
 
 impl Console {
     /// The console over `service`, with the limits on callers that the API has too.
     #[must_use]
     pub fn new(service: Service, guards: Arc<Guards>) -> Self {
-        Self { service, guards }
+        Self { service, guards, openid: None }
+    }
+
+    /// Lets users sign in by an OpenID provider, too.
+    #[must_use]
+    pub(crate) fn with_openid(self, openid: Option<OpenId>) -> Self {
+        Self { openid: openid.map(Arc::new), ..self }
     }
 }
 

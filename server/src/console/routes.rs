@@ -15,9 +15,10 @@ use super::fields::Fields;
 use super::layout::{Failure, Visit};
 use super::sessions::{self, Session};
 use super::{
-    Console, activation, administrators, applications, assets, attempts, audit, dashboard, deliveries, me, settings,
-    tokens, users,
+    Console, activation, administrators, applications, assets, attempts, audit, dashboard, deliveries, me, openid,
+    settings, tokens, users,
 };
+use crate::openid::CALLBACK;
 use crate::service::sessions::SignedIn;
 use crate::storage::Role;
 
@@ -65,6 +66,8 @@ impl Pages {
             .post("/me/ask", Who::Anyone, me::ask)
             .get("/me/link", Who::Anyone, me::link)
             .post("/me/link", Who::Anyone, me::use_link)
+            .get("/me/openid", Who::Anyone, openid::begin)
+            .get(CALLBACK, Who::Anyone, openid::back)
             .post("/me/sign-out", Who::Anyone, me::sign_out)
             .post("/me/confirm", Who::Anyone, me::confirm)
             .post("/me/approval", Who::Anyone, me::ask_approval)

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use symbolon_core::otp::Code;
 use symbolon_core::text::Name;
+use zeroize::Zeroizing;
 
 use super::Console;
 use super::fields::{FieldErrors, Sent};
@@ -38,9 +39,14 @@ impl Session {
 
 /// The pass in a cookie.
 pub(super) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<Pass> {
+    cookie_text(headers, wanted)?.parse().ok()
+}
+
+/// What a cookie holds.
+pub(super) fn cookie_text(headers: &HeaderMap, wanted: &str) -> Option<Zeroizing<String>> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    pairs.find(|(name, _)| *name == wanted).and_then(|(_, value)| value.parse().ok())
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| Zeroizing::new(value.to_owned()))
 }
 
 fn set_cookie(response: &mut Response, value: &str, more: &str) {
@@ -49,10 +55,18 @@ fn set_cookie(response: &mut Response, value: &str, more: &str) {
 
 /// Sets a cookie that only this server's own pages send back.
 pub(super) fn set_named_cookie(response: &mut Response, name: &str, value: &str, more: &str) {
-    let cookie = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{more}");
-    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
+    add_cookie(response, &format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{more}"));
+}
+
+/// Sets a cookie that a browser also sends back when another site's page leads here; for so many seconds.
+pub(super) fn set_lax_cookie(response: &mut Response, name: &str, value: &str, seconds: i64) {
+    add_cookie(response, &format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"));
+}
+
+fn add_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(mut cookie) = HeaderValue::from_str(cookie) {
         cookie.set_sensitive(true);
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 

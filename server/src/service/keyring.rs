@@ -61,6 +61,8 @@ pub enum Place<'c> {
     PushAddress(SerialNumber),
     /// What the deliveries of a webhook are signed with.
     WebhookSecrets(WebhookId),
+    /// What a browser keeps while its user is at the OpenID provider.
+    OpenIdAttempt,
 }
 
 impl Place<'_> {
@@ -77,6 +79,7 @@ impl Place<'_> {
             Self::Response(application) => frame.field(b"response").field(&application.0.to_be_bytes()),
             Self::Mail(id) => frame.field(b"mail").field(id.as_slice()),
             Self::PushAddress(serial) => frame.field(b"push").field(serial.digits().as_bytes()),
+            Self::OpenIdAttempt => frame.field(b"openid"),
             Self::WebhookSecrets(webhook) => frame.field(b"webhook").field(&webhook.0.to_be_bytes()),
         }
     }

@@ -20,6 +20,7 @@ pub mod lockout;
 pub mod mail;
 pub mod moving;
 pub mod offline;
+pub mod openid;
 pub mod outbox;
 pub mod passwords;
 pub mod policies;

@@ -1,8 +1,8 @@
-//! Self-service: users who look after their own tokens in a browser. They sign in by a mailed link, and one of their
-//! tokens confirms that it is them, by a code or by an approval.
+//! Self-service: users who look after their own tokens in a browser. They sign in by a mailed link or by the organisation's
+//! OpenID provider, and one of their tokens confirms that it is them, by a code or by an approval.
 //!
-//! Whoever reads a mailbox must not get a second factor out of it: the link alone lets its user disable a lost token and
-//! add the very first one. Any further token, or the unlock code of a forgotten PIN, takes a token that is there, or the
+//! Whoever reads a mailbox must not get a second factor out of it: the sign-in alone lets its user disable a lost token
+//! and add the very first one. Any further token, or the unlock code of a forgotten PIN, takes a token that is there, or the
 //! help desk.
 
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub struct Happened {
     pub token: Option<String>,
 }
 
-/// Why a link does not sign in. The texts are for whoever opened it.
+/// Why somebody is not signed in. The texts are for that person.
 #[derive(Debug, thiserror::Error)]
 pub enum VisitError {
     /// It was used, has expired, or never was one.
@@ -70,6 +70,9 @@ pub enum VisitError {
     /// Another browser asked for it.
     #[error("Open this link in the browser in which you asked for it, or ask for a new one here.")]
     Browser,
+    /// Whom the OpenID provider has named is no user here who may sign in.
+    #[error("Your organisation's sign-in has named nobody who is known here. Ask the help desk.")]
+    Unknown,
     /// The service could not do its part.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -126,12 +129,7 @@ impl Service {
                     return Err(VisitError::Browser);
                 }
                 transaction.delete_visit_links(user.id)?;
-                transaction.sweep_visits(now, now - LONGEST)?;
-                let (hash, user_id) = (visit, user.id);
-                let visit = Visit { hash, user: user_id, confirmed_by: None, challenge: None, created_at: now };
-                transaction.insert_visit(&visit)?;
-                Entry::new("user.signed_in").user(&user.name).append(transaction, &Actor::User(user.name), now)?;
-                Ok(())
+                begin(transaction, user, visit, "link", now)
             })
             .await?;
         Ok(pass)
@@ -360,6 +358,21 @@ impl Service {
             })
             .await
     }
+}
+
+/// Signs a user in, by a mailed link or otherwise.
+pub(super) fn begin(
+    transaction: &dyn Transaction,
+    user: User,
+    hash: [u8; 32],
+    by: &str,
+    now: Timestamp,
+) -> Result<(), VisitError> {
+    transaction.sweep_visits(now, now - LONGEST)?;
+    let visit = Visit { hash, user: user.id, confirmed_by: None, challenge: None, created_at: now };
+    transaction.insert_visit(&visit)?;
+    let entry = Entry::new("user.signed_in").user(&user.name).detail("by", by);
+    Ok(entry.append(transaction, &Actor::User(user.name), now)?)
 }
 
 /// Whether somebody has held it.

@@ -10,7 +10,7 @@ use symbolon_core::text::Name;
 
 use super::{
     Accept, Administrators, ApiKey, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd,
-    Handshake, Idempotent, LockState, Moves, Outbox, PushAddresses, Statistics, StorageError, StoredAttestation,
+    Email, Handshake, Idempotent, LockState, Moves, Outbox, PushAddresses, Statistics, StorageError, StoredAttestation,
     StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks,
     WriteAdministrators, WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits, WriteWebhooks,
 };
@@ -41,6 +41,8 @@ pub trait Users {
     fn user(&self, id: UserId) -> Result<Option<User>>;
     /// Those of these users who are there, in no order.
     fn users_by_names(&self, names: &[Name]) -> Result<Vec<User>>;
+    /// The users with this address, whatever the case.
+    fn users_by_email(&self, email: &Email) -> Result<Vec<User>>;
     /// Users whose name or address has a word that begins with `search`, whatever the case, by name, after `after`, at
     /// most `limit`. Of an address only what stands before the `@` has words.
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>>;

@@ -53,6 +53,15 @@ pub(crate) fn users_are_listed_by_name_and_searched(database: &Database) {
         assert!(list(Some(nobody), None, 99).is_empty(), "{nobody}");
     }
 
+    // A whole address, whatever the case, and never a name that reads like one.
+    add_user(&store, "carla@example.org");
+    let by_email = |email: &str| -> Vec<String> {
+        let users = store.read(|snapshot| snapshot.users_by_email(&email.parse().unwrap())).unwrap();
+        users.into_iter().map(|user| user.name.into()).collect()
+    };
+    assert_eq!(by_email("carla@EXAMPLE.org"), ["carla"]);
+    assert!(by_email("carla@example.or").is_empty());
+
     // By each word, and by words that follow each other; what changes is found anew, and nobody twice.
     let named = User { email: Some("m.de-la-cruz@example.org".parse().unwrap()), ..user("Maria de la Cruz") };
     let inserted = named.clone();

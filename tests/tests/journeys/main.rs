@@ -32,6 +32,7 @@ mod mail;
 mod moving;
 mod nodes;
 mod offline;
+mod openid;
 mod people;
 mod pin;
 mod push;

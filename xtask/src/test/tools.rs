@@ -29,7 +29,7 @@ pub(super) struct Tool {
 enum Source {
     /// Packages of Debian and its kin, separated by spaces.
     Debian(&'static str),
-    /// A package of npm, unpacked into `target/tools`: nothing of it is installed.
+    /// A package of npm, put into `target/tools` with what it needs; nothing of it runs meanwhile.
     Npm(&'static str),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
@@ -38,7 +38,7 @@ enum Source {
 }
 
 /// The whole list.
-static TOOLS: [Tool; 21] = [
+static TOOLS: [Tool; 22] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -112,22 +112,29 @@ static TOOLS: [Tool; 21] = [
     Tool {
         name: "npm",
         source: Source::Debian("npm"),
-        why: "fetches axe-core and the list of Android's API",
-        is_there: || (has_axe() && has_android_api()) || answers("npm", &["--version"]),
+        why: "fetches axe-core, the list of Android's API, and oidc-provider, which runs by its node",
+        is_there: || answers("node", &["--version"]) && answers("npm", &["--version"]),
         needed_by: |part| matches!(part, Part::Journeys | Part::Android),
     },
     Tool {
         name: "axe-core",
-        source: Source::Npm(AXE),
+        source: Source::Npm("axe-core@4.14.1"),
         why: "finds what people with impairments can't use",
-        is_there: has_axe,
+        is_there: || modules().join("axe-core/axe.min.js").is_file(),
+        needed_by: |part| part == Part::Journeys,
+    },
+    Tool {
+        name: "oidc-provider",
+        source: Source::Npm("oidc-provider@8.8.1"),
+        why: "the OpenID provider by which people sign in",
+        is_there: || modules().join("oidc-provider/lib/index.js").is_file(),
         needed_by: |part| part == Part::Journeys,
     },
     Tool {
         name: "a list of Android's API",
-        source: Source::Npm(ANDROID_API),
+        source: Source::Npm("@nativescript/types-android@9.1.1"),
         why: "says what an app may call, and since when",
-        is_there: has_android_api,
+        is_there: || android_api().is_file(),
         needed_by: |part| part == Part::Android,
     },
     Tool {
@@ -200,7 +207,7 @@ impl Tool {
     pub(super) fn command(&self) -> String {
         match self.source {
             Source::Debian(package) => format!("sudo apt-get install {package}"),
-            Source::Npm(package) => format!("npm pack {package}, unpacked into target/tools/{}", folder_name(package)),
+            Source::Npm(package) => format!("npm install --prefix target/tools {package}"),
             Source::Rustup(component) => format!("rustup component add {component}"),
             Source::Swift => "fetched from Debian's mirror, 550 MB; 1.3 GB stay".into(),
         }
@@ -237,7 +244,7 @@ pub(super) fn provide(parts: &[Part]) -> Result<Vec<&'static Tool>> {
         install_packages(&debian, asks)?;
     }
     if !npm.is_empty() && answers("npm", &["--version"]) {
-        npm.into_iter().for_each(|package| report(fetch(package)));
+        report(fetch(&npm));
     }
     if missing.iter().any(|tool| tool.source == Source::Swift)
         && answers("dpkg-deb", &["--version"])
@@ -277,41 +284,26 @@ fn install_packages(packages: &[&str], asks: bool) -> Result<()> {
     Ok(())
 }
 
-/// Finds what people with impairments can't use.
-const AXE: &str = "axe-core@4.14.1";
+/// Where packages of npm are put.
+const FETCHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools");
+
+/// Where they lie then; the journeys look for them there.
+fn modules() -> PathBuf {
+    PathBuf::from(FETCHED).join("node_modules")
+}
 
 /// Android's API as TypeScript sees it: every public class and member of the SDK, and since which version it is there.
-const ANDROID_API: &str = "@nativescript/types-android@9.1.1";
-
-/// What a package's folder is called: its name without its scope and its version.
-fn folder_name(package: &str) -> &str {
-    let name = package.rsplit_once('@').map_or(package, |(name, _)| name);
-    name.rsplit('/').next().unwrap_or(name)
-}
-
-/// Where a package of npm is unpacked; the journeys look for axe-core there.
-fn folder(package: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools")).join(folder_name(package))
-}
-
-fn has_axe() -> bool {
-    folder(AXE).join("package/axe.min.js").is_file()
-}
-
-/// The list of Android's API.
 pub(super) fn android_api() -> PathBuf {
-    folder(ANDROID_API).join("package/lib/android/android-platform-21-37-merged.d.ts")
+    modules().join("@nativescript/types-android/lib/android/android-platform-21-37-merged.d.ts")
 }
 
-fn has_android_api() -> bool {
-    android_api().is_file()
-}
-
-fn fetch(package: &str) -> Result<()> {
-    let folder = folder(package);
-    std::fs::create_dir_all(&folder).with_context(|| format!("making a folder for {package}"))?;
-    workspace::run(Command::new("npm").args(["pack", "--silent", package]).current_dir(&folder))?;
-    workspace::run(Command::new("sh").args(["-c", "tar -xzf *.tgz && rm *.tgz"]).current_dir(&folder))
+fn fetch(packages: &[&str]) -> Result<()> {
+    std::fs::create_dir_all(FETCHED).context("making a folder for packages of npm")?;
+    let quiet = ["--silent", "--no-audit", "--no-fund"];
+    let mut command = Command::new("npm");
+    // No script of a package runs.
+    command.args(["install", "--prefix", ".", "--ignore-scripts"]).args(quiet);
+    workspace::run(command.args(packages).current_dir(FETCHED))
 }
 
 /// An installation that failed is no reason to stop: what is still missing is named at the end.

@@ -6,7 +6,7 @@ use symbolon_core::text::Name;
 
 use super::row::{Columns, lock_column, millis};
 use super::{Column, Open, Row, named_params, params};
-use crate::storage::{Language, LockState, StorageError, User, UserId, Users, WriteUsers};
+use crate::storage::{Email, Language, LockState, StorageError, User, UserId, Users, WriteUsers};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -55,6 +55,15 @@ impl Users for Open<'_> {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    fn users_by_email(&self, email: &Email) -> Result<Vec<User>> {
+        // A whole address is a beginning of itself, and may be a word of somebody's name besides.
+        let wanted = email.as_str().to_lowercase();
+        let select = select!("WHERE id IN (SELECT user_id FROM user_search WHERE beginning = ?)");
+        let mut users = self.many(select, params![&wanted], read)?;
+        users.retain(|user| user.email.as_ref().is_some_and(|email| email.as_str().to_lowercase() == wanted));
+        Ok(users)
     }
 
     fn users(&self, search: Option<&str>, after: Option<&Name>, limit: u32) -> Result<Vec<User>> {
@@ -124,7 +133,7 @@ impl WriteUsers for Open<'_> {
              VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
             params![
                 user.name.as_str(),
-                user.email.as_ref().map(crate::storage::Email::as_str),
+                user.email.as_ref().map(Email::as_str),
                 user.group.as_ref().map(Name::as_str),
                 user.language.map(Language::tag),
                 user.enabled,
@@ -140,7 +149,7 @@ impl WriteUsers for Open<'_> {
             "UPDATE \"user\" SET name = ?, email = ?, group_name = ?, language = ?, enabled = ? WHERE id = ?",
             params![
                 user.name.as_str(),
-                user.email.as_ref().map(crate::storage::Email::as_str),
+                user.email.as_ref().map(Email::as_str),
                 user.group.as_ref().map(Name::as_str),
                 user.language.map(Language::tag),
                 user.enabled,

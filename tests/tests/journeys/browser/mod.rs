@@ -3,6 +3,7 @@
 mod administering;
 mod every_page;
 mod keyboard;
+mod organisation;
 mod own_tokens;
 
 use symbolon_tests::{Browser, Installation, Look, Pages, Server, Token, accepted, has_browser, skip};
