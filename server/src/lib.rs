@@ -16,4 +16,5 @@ mod openid;
 mod revocations;
 pub mod service;
 pub mod storage;
+mod texts;
 mod tls;

@@ -17,6 +17,8 @@ pub struct Pages {
     cookies: BTreeMap<String, String>,
     /// What the forms say of where they come from.
     pub site: &'static str,
+    /// The languages that it wants (`Accept-Language`).
+    pub languages: &'static str,
 }
 
 /// A page that was answered.
@@ -120,12 +122,12 @@ impl Pages {
         let authority = std::fs::read(server.data_dir().join("authority.pem")).unwrap();
         let client = Client::builder().no_proxy().redirect(redirect::Policy::none());
         let client = client.tls_certs_only(Certificate::from_pem_bundle(&authority).unwrap()).build().unwrap();
-        Self { client, url, cookies: BTreeMap::new(), site: "same-origin" }
+        Self { client, url, cookies: BTreeMap::new(), site: "same-origin", languages: "en-GB,en;q=0.9" }
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let response = request.header("cookie", cookies.join("; ")).send().await.unwrap();
+        let response = request.header("cookie", cookies.join("; ")).header("accept-language", self.languages).send().await.unwrap();
         for set in response.headers().get_all(SET_COOKIE) {
             let (pair, attributes) = set.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();

@@ -5,13 +5,15 @@
 use askama::Template;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use data_encoding::HEXUPPER;
 use serde_json::{Value, json};
 use symbolon_core::text::Text;
 
-use super::fields::{FieldErrors, Sent};
-use super::layout::{Failure, Frame, page};
+use super::fields::Sent;
+use super::language::Reads;
+use super::layout::{Failure, Frame, html, page};
 use super::{Console, assets};
 use crate::api::Address;
 
@@ -28,13 +30,13 @@ struct ActivatePage {
 #[template(path = "told.html")]
 pub(super) struct Told {
     pub(super) frame: Frame,
-    pub(super) text: &'static str,
+    pub(super) text: String,
     pub(super) back: &'static str,
 }
 
 /// The page of a ticket's link.
-pub(super) async fn form(State(console): State<Console>) -> Response {
-    let frame = Frame::of_owners(&console, "Activate");
+pub(super) async fn form(State(console): State<Console>, Reads(language): Reads) -> Response {
+    let frame = Frame::of_owners(&console, language, "activate-title");
     page(&ActivatePage { frame, encoder: assets::encoder(), script: assets::activate() })
 }
 
@@ -42,20 +44,22 @@ pub(super) async fn form(State(console): State<Console>) -> Response {
 pub(super) async fn again(
     State(console): State<Console>,
     Address(address): Address,
+    Reads(language): Reads,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
     console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
     console.guards.sign_ins.failed(&address);
-    let mut errors = FieldErrors::default();
-    let serial = fields.parsed::<Text<64>>("serial", &mut errors);
-    let serial = serial.ok_or_else(|| Failure::bad("A serial number has ten digits, such as 12345-67890."))?;
+    let Ok(serial) = fields.text("serial").parse::<Text<64>>() else {
+        let frame = Frame::of_owners(&console, language, "failure-bad-title");
+        let text = frame.say("activate-wrong-serial");
+        return Ok(html(StatusCode::BAD_REQUEST, &Told { frame, text, back: "/activate" }));
+    };
     let digits: String = serial.as_str().chars().filter(char::is_ascii_digit).collect();
     if console.guards.mails.admit(&digits).is_ok() {
         console.service.renew_ticket(serial).await?;
     }
-    let frame = Frame::of_owners(&console, "Asked for");
-    let text = "If this ticket has expired and was mailed, a new one is on its way to the same address. It takes a \
-                minute. If nothing comes, ask whoever gave you the token.";
+    let frame = Frame::of_owners(&console, language, "activate-sent-title");
+    let text = frame.say("activate-sent");
     Ok(page(&Told { frame, text, back: "/activate" }))
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn confirm(visit: Visit, Query(named): Query<Named>) -> Result<
         text: text.to_owned(),
         post: "/console/administrators/act",
         fields: vec![("name", name.to_string()), ("action", named.action)],
-        button,
+        button: button.into(),
         is_harsh,
         back: "/console/administrators".to_owned(),
     }))

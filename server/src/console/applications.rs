@@ -110,7 +110,7 @@ pub(super) async fn confirm(visit: Visit, Query(named): Query<Named>) -> Result<
         text: text.to_owned(),
         post: "/console/applications/act",
         fields: vec![("name", name.to_string()), ("action", named.action)],
-        button,
+        button: button.into(),
         is_harsh,
         back: "/console/applications".to_owned(),
     }))

@@ -91,7 +91,7 @@ pub(super) async fn confirm(visit: Visit, Query(one): Query<One>) -> Result<Resp
         text: "It is not sent any more. If it is being sent just now it may still arrive.".to_owned(),
         post: "/console/deliveries/act",
         fields: vec![("id", id.to_string()), ("action", "drop".to_owned())],
-        button: "Drop this delivery",
+        button: "Drop this delivery".into(),
         is_harsh: true,
         back: "/console/deliveries".to_owned(),
     }))

@@ -1,5 +1,6 @@
 //! What all pages have in common: the frame around them, how times are written, and how failures look.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use super::sessions::Session;
 use super::{Console, assets};
 use crate::service::sessions::SignedIn;
 use crate::service::{Actor, Service, ServiceError};
-use crate::storage::{Role, StorageError};
+use crate::storage::{Language, Role, StorageError};
+use crate::texts::Texts;
 
 /// A page that somebody who is signed in asks for.
 pub(super) struct Visit {
@@ -44,6 +46,7 @@ impl Visit {
             by: Some(self.by.clone()),
             form_token: self.form_token.clone(),
             notice: None,
+            language: Language::English,
         }
     }
 }
@@ -106,6 +109,8 @@ pub(super) struct Frame {
     pub(super) by: Option<SignedIn>,
     pub(super) form_token: String,
     pub(super) notice: Option<&'static str>,
+    /// The console's is English.
+    pub(super) language: Language,
 }
 
 impl Frame {
@@ -119,12 +124,34 @@ impl Frame {
             by: None,
             form_token: String::new(),
             notice: None,
+            language: Language::English,
         }
     }
 
-    /// A page for the owners of tokens.
-    pub(super) fn of_owners(console: &Console, title: impl Into<String>) -> Self {
-        Self { home: "/me", ..Self::outside(console, title) }
+    /// A page for the owners of tokens, in their language; the title is a text of theirs.
+    pub(super) fn of_owners(console: &Console, language: Language, title: &str) -> Self {
+        let title = Texts::of(language).say(title, &[]);
+        Self { home: "/me", language, ..Self::outside(console, title) }
+    }
+
+    /// A text in the reader's language.
+    pub(super) fn say(&self, id: &str) -> String {
+        Texts::of(self.language).say(id, &[])
+    }
+
+    /// A text with a value.
+    pub(super) fn say_of(&self, id: &str, name: &str, value: &dyn fmt::Display) -> String {
+        Texts::of(self.language).say(id, &[(name, value)])
+    }
+
+    /// A text of a family, such as that of a state.
+    pub(super) fn say_in(&self, family: &str, member: &str) -> String {
+        self.say(&format!("{family}-{member}"))
+    }
+
+    /// A time as the reader's language writes it.
+    pub(super) fn moment(&self, time: &Timestamp) -> Moment {
+        Moment(*time, self.language)
     }
 
     /// Says at the top that something was done.
@@ -167,11 +194,15 @@ impl Frame {
 }
 
 /// A time on a page: in UTC, and in the reader's zone where a script runs.
-pub(super) struct Moment(pub(super) Timestamp);
+pub(super) struct Moment(pub(super) Timestamp, Language);
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(shown) = jiff::fmt::strtime::format("%-d %b %Y, %H:%M UTC", self.0) else { return Ok(()) };
+        let form = match self.1 {
+            Language::English => "%-d %b %Y, %H:%M UTC",
+            Language::German => "%-d.%-m.%Y, %H:%M UTC",
+        };
+        let Ok(shown) = jiff::fmt::strtime::format(form, self.0) else { return Ok(()) };
         write!(f, "<time datetime=\"{}\">{shown}</time>", self.0)
     }
 }
@@ -180,7 +211,7 @@ impl askama::filters::HtmlSafe for Moment {}
 
 /// A time on a page, as templates ask for it.
 pub(super) fn moment(time: &Timestamp) -> Moment {
-    Moment(*time)
+    Moment(*time, Language::English)
 }
 
 /// Makes a page of a template.
@@ -208,7 +239,7 @@ pub(super) struct Confirmation {
     /// Where the form goes, and what it carries.
     pub(super) post: &'static str,
     pub(super) fields: Vec<(&'static str, String)>,
-    pub(super) button: &'static str,
+    pub(super) button: Cow<'static, str>,
     /// Whether it can't be undone.
     pub(super) is_harsh: bool,
     pub(super) back: String,
@@ -218,49 +249,70 @@ pub(super) struct Confirmation {
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     status: StatusCode,
-    title: &'static str,
+    kind: Kind,
     text: String,
 }
 
+/// A kind of failure: by its name the pages of users say it in their language, and by its title the console does.
+type Kind = (&'static str, &'static str);
+
+const MISSING: Kind = ("failure-missing", "Not found");
+const FORBIDDEN: Kind = ("failure-forbidden", "Not allowed");
+const BAD: Kind = ("failure-bad", "Not understood");
+const TOO_LARGE: Kind = ("failure-too-large", "Too large");
+const TOO_MANY: Kind = ("failure-too-many", "Wait a minute");
+const REFUSED: Kind = ("failure-refused", "Not done");
+const CLOCK: Kind = ("failure-clock", "The clock is behind");
+const BUSY: Kind = ("failure-busy", "Not possible now");
+const FAILED: Kind = ("failure-failed", "That failed");
+
 impl Failure {
-    fn new(status: StatusCode, title: &'static str, text: impl Into<String>) -> Self {
-        Self { status, title, text: text.into() }
+    fn new(status: StatusCode, kind: Kind, text: impl Into<String>) -> Self {
+        Self { status, kind, text: text.into() }
     }
 
     pub(super) fn missing(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "Not found", format!("There is no such {what}."))
+        Self::new(StatusCode::NOT_FOUND, MISSING, format!("There is no such {what}."))
     }
 
     pub(super) fn forbidden(text: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "Not allowed", text)
+        Self::new(StatusCode::FORBIDDEN, FORBIDDEN, text)
     }
 
     pub(super) fn role(role: Role, roles: &[Role]) -> Self {
         let needed: Vec<&str> = roles.iter().map(|role| role.name()).collect();
         let text = format!("Your role is {}. This needs the role {}.", role.name(), needed.join(" or "));
-        Self::new(StatusCode::FORBIDDEN, "Not allowed", text)
+        Self::new(StatusCode::FORBIDDEN, FORBIDDEN, text)
     }
 
     pub(super) fn bad(text: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "Not understood", text)
+        Self::new(StatusCode::BAD_REQUEST, BAD, text)
     }
 
     pub(super) fn too_large(bytes: usize) -> Self {
         let text = format!("What was sent is larger than {} MiB.", bytes / (1024 * 1024));
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Too large", text)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, text)
     }
 
     pub(super) fn too_many() -> Self {
         let text = "Too many tries from this address. Wait a minute and try again.";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "Wait a minute", text)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, TOO_MANY, text)
     }
 
     pub(super) fn page(&self, console: &Console, visit: Option<&Visit>) -> Response {
         let frame = match visit {
-            Some(visit) => visit.frame(Section::Outside, self.title),
-            None => Frame::outside(console, self.title),
+            Some(visit) => visit.frame(Section::Outside, self.kind.1),
+            None => Frame::outside(console, self.kind.1),
         };
         html(self.status, &FailurePage { frame, text: &self.text })
+    }
+
+    /// The same on a page of users.
+    pub(super) fn page_of_owners(&self, console: &Console, language: Language) -> Response {
+        let (id, _) = self.kind;
+        let frame = Frame::of_owners(console, language, &format!("{id}-title"));
+        let text = frame.say(id);
+        html(self.status, &FailurePage { frame, text: &text })
     }
 }
 
@@ -283,25 +335,25 @@ impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Self {
         let text = sentence(&error);
         match error {
-            ServiceError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "Not found", text),
-            ServiceError::Invalid { .. } => Self::new(StatusCode::BAD_REQUEST, "Not understood", text),
+            ServiceError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, MISSING, text),
+            ServiceError::Invalid { .. } => Self::new(StatusCode::BAD_REQUEST, BAD, text),
             ServiceError::Exists { .. }
             | ServiceError::State { .. }
             | ServiceError::Refused(_)
-            | ServiceError::Challenge(_) => Self::new(StatusCode::CONFLICT, "Not done", text),
+            | ServiceError::Challenge(_) => Self::new(StatusCode::CONFLICT, REFUSED, text),
             ServiceError::ClockBehind { .. } => {
                 let text = "The server's clock stands before what it has stored; it decides nothing until that is \
                             mended on the server.";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "The clock is behind", text)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, CLOCK, text)
             }
             ServiceError::Storage(StorageError::Busy | StorageError::Full | StorageError::ReadOnly) => {
                 let text = "The server can't write at present. Nothing was changed.";
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not possible now", text)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, BUSY, text)
             }
             _ => {
                 tracing::error!(%error, "a page failed");
                 let text = "The server could not do this; its log says why.";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "That failed", text)
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, FAILED, text)
             }
         }
     }

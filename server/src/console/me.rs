@@ -1,6 +1,7 @@
 //! `/me`: users look after their own tokens. They sign in by a mailed link or by the organisation's OpenID provider, and confirm
 //! by a code or an approval of a token; which of them exist is told to nobody.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use askama::Template;
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::activation::Told;
 use super::fields::{Fields, Sent};
+use super::language::{Reads, wanted_by};
 use super::layout::{Confirmation, Failure, Frame, html, page, sentence};
 use super::routes::see;
 use super::sessions::{cookie, set_named_cookie};
@@ -29,7 +31,8 @@ use crate::service::sessions::Pass;
 use crate::service::tokens::{State as TokenState, TokenView, TokenWithTicket};
 use crate::service::visits::{Happened, VisitError, Visitor};
 use crate::service::{Actor, ServiceError};
-use crate::storage::{ChallengeStatus, Origin};
+use crate::storage::{ChallengeStatus, Language, Origin};
+use crate::texts::Texts;
 
 /// What a signed-in user's browser is known by.
 pub(super) const VISIT: &str = "__Host-symbolon-me";
@@ -41,6 +44,7 @@ pub(super) struct Me {
     console: Console,
     pass: Pass,
     visitor: Visitor,
+    language: Language,
 }
 
 impl FromRequestParts<Console> for Me {
@@ -56,13 +60,29 @@ impl FromRequestParts<Console> for Me {
             let told = "This form belongs to an earlier sign-in, so it was not taken. Load the page anew.";
             return Err(Failure::forbidden(told).into_response());
         }
-        Ok(Self { console: console.clone(), pass, visitor })
+        Ok(Self::new(console, pass, visitor, &parts.headers))
     }
 }
 
 impl Me {
+    fn new(console: &Console, pass: Pass, visitor: Visitor, headers: &HeaderMap) -> Self {
+        let language = visitor.language.unwrap_or_else(|| wanted_by(console, headers));
+        Self { console: console.clone(), pass, visitor, language }
+    }
+
     fn frame(&self, title: &str) -> Frame {
-        Frame { form_token: self.pass.form_token(), ..Frame::of_owners(&self.console, title) }
+        Frame { form_token: self.pass.form_token(), ..Frame::of_owners(&self.console, self.language, title) }
+    }
+
+    /// A frame whose title names a token.
+    fn frame_of(&self, title: &str, serial: &dyn Display) -> Frame {
+        let title = Texts::of(self.language).say(title, &[("serial", serial)]);
+        Frame { title, ..self.frame("me-title") }
+    }
+
+    /// The user's page, with what is wrong.
+    async fn wrong(&self, text: &str) -> Result<Response, Failure> {
+        self.show(Some(Texts::of(self.language).say(text, &[]))).await
     }
 
     fn actor(&self) -> Actor {
@@ -78,7 +98,7 @@ impl Me {
         Ok(html(
             status,
             &MyPage {
-                frame: self.frame("Your soft tokens"),
+                frame: self.frame("me-title"),
                 may_confirm: !self.visitor.is_confirmed() && tokens.iter().any(is_in_use),
                 may_ask: tokens.iter().any(|token| is_in_use(token) && token.device.is_some()),
                 may_add: self.visitor.is_confirmed() || !has_held_one,
@@ -90,8 +110,9 @@ impl Me {
         ))
     }
 
-    /// Back to the user's page, or that page with what a rule refused.
-    async fn done<T>(&self, outcome: Result<T, ServiceError>) -> Result<Response, Failure> {
+    /// Back to the user's page, or that page with what a rule refused. What rules say is English; in other languages each
+    /// thing that can be done has one text for when it is refused.
+    async fn done<T>(&self, outcome: Result<T, ServiceError>, refused: &str) -> Result<Response, Failure> {
         match outcome {
             Ok(_) => Ok(see("/me")),
             Err(
@@ -99,7 +120,10 @@ impl Me {
                 | ServiceError::State { .. }
                 | ServiceError::Invalid { .. }
                 | ServiceError::Challenge(_)),
-            ) => self.show(Some(sentence(&error))).await,
+            ) => match self.language {
+                Language::English => self.show(Some(sentence(&error))).await,
+                Language::German => self.wrong(refused).await,
+            },
             Err(error) => Err(error.into()),
         }
     }
@@ -111,6 +135,17 @@ pub(super) fn is_in_use(token: &TokenView) -> bool {
 }
 
 impl MyPage {
+    /// What happened, in words for the person to whom it did.
+    fn words(&self, action: &str) -> String {
+        let id = format!("happened-{}", action.replace('.', "-"));
+        if Texts::of(self.frame.language).has(&id) { self.frame.say(&id) } else { action.replace(['.', '_'], " ") }
+    }
+
+    /// Whether the user has chosen this language.
+    fn has_chosen(&self, language: &Language) -> bool {
+        self.visitor.language == Some(*language)
+    }
+
     /// Whether another token has confirmed the visit, so that the unlock code of this one may be shown.
     fn may_unlock(&self, token: &TokenView) -> bool {
         token.device.is_some() && self.visitor.confirmed_by.is_some_and(|by| by != token.serial)
@@ -129,45 +164,6 @@ struct ApprovalPage {
 struct UnlockPage {
     frame: Frame,
     code: Zeroizing<String>,
-}
-
-/// What happened, in words for the person to whom it did.
-pub(super) fn words(action: &str) -> String {
-    let told = match action {
-        "code.accepted" => "A code was accepted",
-        "code.refused" => "A code was refused",
-        "challenge.created" => "Your confirmation was asked for",
-        "challenge.ended" => "A confirmation ended",
-        "challenge.code_refused" | "approval.refused" => "An answer was refused",
-        "approval.concern" => "You reported a concern about a request",
-        "approval.wrong_value" => "A wrong value was picked for a request",
-        "token.added" => "A token was added",
-        "token.activated" | "token.confirmed" => "A token was activated",
-        "token.ticket_issued" | "token.ticket_renewed" => "A ticket was given out",
-        "token.ticket_revoked" => "A ticket was revoked",
-        "token.reactivated" => "A token was given out anew",
-        "token.disabled" => "A token was disabled",
-        "token.enabled" => "A token was enabled",
-        "token.deleted" => "A token was deleted",
-        "token.labelled" => "A token was named",
-        "token.locked" => "A token was locked",
-        "token.unlocked" => "A token was unlocked",
-        "token.reset" => "A token was re-synchronised",
-        "token.moved" => "A token moved to another phone",
-        "token.temporary_codes_given" => "Temporary codes were given out",
-        "token.unlock_code_given" => "A code for a forgotten PIN was given out",
-        "token.unlock_code_used" => "A code for a forgotten PIN was used",
-        "user.added" => "You were added",
-        "user.edited" => "Your address or group was changed",
-        "user.signed_in" => "You signed in here",
-        "user.concern" => "You reported a concern",
-        "user.locked" => "Too many wrong codes: yours were locked",
-        "user.unlocked" => "Your codes were unlocked",
-        "user.disabled" => "Your codes were switched off",
-        "user.enabled" => "Your codes were switched on again",
-        other => return other.replace(['.', '_'], " "),
-    };
-    told.to_owned()
 }
 
 #[derive(Template)]
@@ -213,21 +209,23 @@ pub(super) async fn start(State(console): State<Console>, headers: HeaderMap) ->
     if let Some(pass) = cookie(&headers, VISIT)
         && let Some(visitor) = console.service.visitor(&pass)?
     {
-        return Me { console, pass, visitor }.show(None).await;
+        return Me::new(&console, pass, visitor, &headers).show(None).await;
     }
-    Ok(page(&AskPage::of(&console, None)))
+    Ok(page(&AskPage::of(&console, wanted_by(&console, &headers), None)))
 }
 
 /// The page where one signs in, with why one is not.
-pub(super) fn sign_in_page(console: &Console, status: StatusCode, error: &str) -> Response {
-    html(status, &AskPage::of(console, Some(error.to_owned())))
+pub(super) fn sign_in_page(console: &Console, language: Language, status: StatusCode, error: &str) -> Response {
+    html(status, &AskPage::of(console, language, Some(error)))
 }
 
 impl AskPage {
-    fn of(console: &Console, error: Option<String>) -> Self {
+    fn of(console: &Console, language: Language, error: Option<&str>) -> Self {
         let issuer = || console.service.identity.issuer.to_string();
         let provider = console.openid.as_ref().map(|openid| openid.name().map_or_else(issuer, str::to_owned));
-        Self { frame: Frame::of_owners(console, "Your soft tokens"), provider, error }
+        let frame = Frame::of_owners(console, language, "me-in-title");
+        let error = error.map(|error| frame.say(error));
+        Self { frame, provider, error }
     }
 }
 
@@ -235,6 +233,7 @@ impl AskPage {
 pub(super) async fn ask(
     State(console): State<Console>,
     Address(address): Address,
+    Reads(language): Reads,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
     console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
@@ -245,23 +244,23 @@ pub(super) async fn ask(
     {
         console.service.ask_for_visit(name, &browser).await?;
     }
-    let frame = Frame::of_owners(&console, "Look into your mailbox");
-    let text = "If there is a user of this name with an address, a link is on its way there. It can be used for 15 \
-                minutes, once, in this browser.";
+    let frame = Frame::of_owners(&console, language, "me-asked-title");
+    let text = frame.say("me-asked");
     let mut response = page(&Told { frame, text, back: "/me" });
     set_named_cookie(&mut response, BROWSER, &browser.text(), "");
     Ok(response)
 }
 
 /// The page that a mailed link leads to. Only a person's click uses the link: programs that look at mails open it too.
-pub(super) async fn link(State(console): State<Console>) -> Response {
-    page(&LinkPage { frame: Frame::of_owners(&console, "Sign in"), error: None })
+pub(super) async fn link(State(console): State<Console>, Reads(language): Reads) -> Response {
+    page(&LinkPage { frame: Frame::of_owners(&console, language, "me-link-title"), error: None })
 }
 
 /// Uses a mailed link.
 pub(super) async fn use_link(
     State(console): State<Console>,
     Address(address): Address,
+    Reads(language): Reads,
     headers: HeaderMap,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
@@ -280,8 +279,10 @@ pub(super) async fn use_link(
         Err(VisitError::Service(error)) => Err(error.into()),
         Err(error) => {
             console.guards.sign_ins.failed(&address);
-            let frame = Frame::of_owners(&console, "Sign in");
-            Ok(html(StatusCode::BAD_REQUEST, &LinkPage { frame, error: Some(error.to_string()) }))
+            let frame = Frame::of_owners(&console, language, "me-link-title");
+            let told = if matches!(error, VisitError::Browser) { "me-link-browser" } else { "me-link-used" };
+            let error = Some(frame.say(told));
+            Ok(html(StatusCode::BAD_REQUEST, &LinkPage { frame, error }))
         }
     }
 }
@@ -306,7 +307,7 @@ pub(super) async fn confirm(me: Me, Address(address): Address, Sent(fields): Sen
         return Ok(see("/me"));
     }
     guards.sign_ins.failed(&address);
-    me.show(Some("This code does not count. Enter the one that your token shows now.".to_owned())).await
+    me.wrong("wrong-code").await
 }
 
 /// Asks the user's phones to confirm.
@@ -322,15 +323,16 @@ pub(super) async fn ask_approval(me: Me, Address(address): Address, headers: Hea
         user_agent: agent.chars().take(300).collect::<String>().parse().ok(),
     };
     match me.console.service.ask_to_confirm_visit(&me.pass, &me.visitor, context).await {
-        Ok(challenge) => Ok(page(&ApprovalPage { frame: me.frame("Look at your phone"), challenge })),
-        refused => me.done(refused).await,
+        Ok(challenge) => Ok(page(&ApprovalPage { frame: me.frame("me-approval-title"), challenge })),
+        refused => me.done(refused, "refused-approval").await,
     }
 }
 
 /// What became of it, for the script; answers when it has ended.
 pub(super) async fn approval_status(me: Me) -> Result<Json<serde_json::Value>, Failure> {
     let status = me.console.service.visit_approval(&me.pass, Duration::from_secs(30)).await?.name();
-    Ok(Json(serde_json::json!({ "status": status, "words": status.replace('_', " "), "ended": status != "pending" })))
+    let words = me.frame("me-approval-title").say_in("status", status);
+    Ok(Json(serde_json::json!({ "status": status, "words": words, "ended": status != "pending" })))
 }
 
 /// Goes on after the phone has confirmed.
@@ -338,10 +340,11 @@ pub(super) async fn approved(me: Me) -> Result<Response, Failure> {
     match me.console.service.visit_approval(&me.pass, Duration::ZERO).await {
         Ok(ChallengeStatus::Confirmed) => Ok(see("/me")),
         Ok(status) => {
-            let told = format!("No phone has confirmed: it is {}. Ask again.", status.name().replace('_', " "));
-            me.show(Some(told)).await
+            let frame = me.frame("me-title");
+            let status = frame.say_in("status", status.name());
+            me.show(Some(frame.say_of("not-confirmed", "status", &status))).await
         }
-        refused => me.done(refused).await,
+        refused => me.done(refused, "refused-confirm").await,
     }
 }
 
@@ -350,16 +353,16 @@ pub(super) async fn unlock(me: Me, Address(address): Address, Sent(fields): Sent
     me.console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
     let serial = serial(&fields)?;
     let Ok(challenge) = fields.text("lock_challenge").parse::<Text<64>>() else {
-        return me.show(Some("Enter the challenge that the phone shows.".to_owned())).await;
+        return me.wrong("me-pin-what").await;
     };
-    match me.console.service.unlock_own_pin(&me.visitor, serial, challenge).await {
+    match me.console.service.unlock_own_pin(&me.visitor, serial.clone(), challenge).await {
         Ok(code) => {
             let code = Zeroizing::new(code.grouped().to_string());
-            Ok(page(&UnlockPage { frame: me.frame("Unlock code"), code }))
+            Ok(page(&UnlockPage { frame: me.frame_of("me-unlock-title", &serial), code }))
         }
         refused => {
             me.console.guards.sign_ins.failed(&address);
-            me.done(refused).await
+            me.done(refused, "refused-unlock").await
         }
     }
 }
@@ -370,7 +373,7 @@ pub(super) async fn add(me: Me, Sent(fields): Sent) -> Result<Response, Failure>
         "" => None,
         label => match label.parse::<Name>() {
             Ok(label) => Some(label),
-            Err(error) => return me.show(Some(sentence(&error))).await,
+            Err(_) => return me.wrong("wrong-label").await,
         },
     };
     match me.console.service.add_own_token(&me.visitor, label).await {
@@ -378,9 +381,9 @@ pub(super) async fn add(me: Me, Sent(fields): Sent) -> Result<Response, Failure>
             let qr = issued.ticket.online.as_ref().map(|online| qr::svg(&online.qr)).transpose()?.unwrap_or_default();
             let offline = issued.ticket.offline.as_ref().map(|offline| qr::svg(&offline.qr));
             let offline = offline.transpose()?.unwrap_or_default();
-            Ok(page(&TicketPage { frame: me.frame("Your ticket"), issued, qr, offline }))
+            Ok(page(&TicketPage { frame: me.frame("me-ticket-title"), issued, qr, offline }))
         }
-        refused => me.done(refused).await,
+        refused => me.done(refused, "refused-add").await,
     }
 }
 
@@ -396,10 +399,10 @@ pub(super) async fn label(me: Me, Sent(fields): Sent) -> Result<Response, Failur
         "" => None,
         label => match label.parse::<Name>() {
             Ok(label) => Some(label),
-            Err(error) => return me.show(Some(sentence(&error))).await,
+            Err(_) => return me.wrong("wrong-label").await,
         },
     };
-    me.done(me.console.service.label_token(me.actor(), serial, label).await).await
+    me.done(me.console.service.label_token(me.actor(), serial, label).await, "refused-label").await
 }
 
 /// Re-synchronises a token.
@@ -408,13 +411,13 @@ pub(super) async fn reset(me: Me, Address(address): Address, Sent(fields): Sent)
     let serial = serial(&fields)?;
     me.console.service.own_token(&me.visitor, &serial)?;
     let (Ok(first), Ok(second)) = (fields.text("first").parse::<Code>(), fields.text("second").parse::<Code>()) else {
-        return me.show(Some("A code has 6 or 8 digits.".to_owned())).await;
+        return me.wrong("wrong-codes").await;
     };
     let outcome = me.console.service.reset_token(me.actor(), serial, (first, second)).await;
     if outcome.is_err() {
         me.console.guards.sign_ins.failed(&address);
     }
-    me.done(outcome).await
+    me.done(outcome, "refused-reset").await
 }
 
 /// Completes an activation without a network, by what the phone shows.
@@ -424,13 +427,13 @@ pub(super) async fn complete(me: Me, Address(address): Address, Sent(fields): Se
     me.console.service.own_token(&me.visitor, &serial)?;
     let registration = fields.text("registration").parse::<RegistrationCode>();
     let (Ok(registration), Ok(code)) = (registration, fields.text("code").parse::<Code>()) else {
-        return me.show(Some("Enter the ten digits of the registration code, and the code.".to_owned())).await;
+        return me.wrong("wrong-registration").await;
     };
     let outcome = me.console.service.complete_token(me.actor(), serial, registration, code).await;
     if outcome.is_err() {
         me.console.guards.sign_ins.failed(&address);
     }
-    me.done(outcome).await
+    me.done(outcome, "refused-complete").await
 }
 
 /// Which token.
@@ -442,13 +445,13 @@ pub(super) struct OfToken {
 /// Asks before a token is disabled.
 pub(super) async fn ask_disable(me: Me, Query(of): Query<OfToken>) -> Result<Response, Failure> {
     let token = me.console.service.own_token(&me.visitor, &of.serial)?;
+    let frame = me.frame_of("me-disable-title", &token.serial);
     Ok(page(&Confirmation {
-        frame: me.frame(&format!("Disable {}?", token.serial)),
-        text: "Its codes don't count any more, and it can't confirm anything. Only the help desk can enable it again."
-            .to_owned(),
+        text: frame.say("me-disable-what"),
+        button: frame.say("me-disable").into(),
+        frame,
         post: "/me/disable",
         fields: vec![("serial", token.serial.to_string())],
-        button: "Disable this token",
         is_harsh: true,
         back: "/me".to_owned(),
     }))
@@ -456,15 +459,30 @@ pub(super) async fn ask_disable(me: Me, Query(of): Query<OfToken>) -> Result<Res
 
 /// Disables a token.
 pub(super) async fn disable(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
-    me.done(me.console.service.disable_own_token(&me.visitor, serial(&fields)?).await).await
+    let outcome = me.console.service.disable_own_token(&me.visitor, serial(&fields)?).await;
+    me.done(outcome, "refused-disable").await
 }
 
 /// Reports a concern.
 pub(super) async fn concern(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
     let Ok(text) = fields.text("text").parse::<Text<500>>() else {
-        return me.show(Some("Say in a line what was not you.".to_owned())).await;
+        return me.wrong("wrong-concern").await;
     };
     me.console.service.report_concern(&me.visitor, text).await?;
-    let text = "It is written down for the administrators. If a phone is lost, disable its token besides.";
-    Ok(page(&Told { frame: me.frame("Reported"), text, back: "/me" }))
+    let frame = me.frame("me-reported-title");
+    let text = frame.say("me-reported");
+    Ok(page(&Told { frame, text, back: "/me" }))
+}
+
+/// Writes to the user in another language from now on.
+pub(super) async fn choose_language(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+    let language = match fields.text("language") {
+        "" => None,
+        text => match text.parse::<Language>() {
+            Ok(language) => Some(language),
+            Err(_) => return me.wrong("wrong-language").await,
+        },
+    };
+    me.console.service.choose_language(&me.visitor, language).await?;
+    Ok(see("/me"))
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::Console;
+use super::language::Reads;
 use super::layout::{Failure, Frame, page};
 use super::me::{VISIT, sign_in_page};
 use super::sessions::{cookie_text, set_lax_cookie, set_named_cookie};
@@ -15,6 +16,7 @@ use crate::api::Address;
 use crate::openid::{OpenIdError, Returned};
 use crate::service::openid::LONGEST;
 use crate::service::visits::VisitError;
+use crate::storage::Language;
 
 /// What the browser keeps of its way to the provider.
 const ATTEMPT: &str = "__Host-symbolon-openid";
@@ -26,7 +28,11 @@ struct OnwardPage {
 }
 
 /// Sends the browser to the provider.
-pub(super) async fn begin(State(console): State<Console>, Address(address): Address) -> Result<Response, Failure> {
+pub(super) async fn begin(
+    State(console): State<Console>,
+    Address(address): Address,
+    Reads(language): Reads,
+) -> Result<Response, Failure> {
     // Beginning costs questions to the provider, so it is limited as guesses are.
     console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
     console.guards.sign_ins.failed(&address);
@@ -40,7 +46,7 @@ pub(super) async fn begin(State(console): State<Console>, Address(address): Addr
             set_lax_cookie(&mut response, ATTEMPT, &kept, LONGEST.as_secs());
             Ok(response)
         }
-        Err(error) => Ok(refused(&console, &error)),
+        Err(error) => Ok(refused(&console, language, &error)),
     }
 }
 
@@ -48,11 +54,12 @@ pub(super) async fn begin(State(console): State<Console>, Address(address): Addr
 pub(super) async fn back(
     State(console): State<Console>,
     Address(address): Address,
+    Reads(language): Reads,
     Query(returned): Query<Returned>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
-    let mut response = match sign_in(&console, returned, &headers).await {
+    let mut response = match sign_in(&console, language, returned, &headers).await {
         Ok(response) => response,
         Err(failure) => {
             console.guards.sign_ins.failed(&address);
@@ -66,6 +73,7 @@ pub(super) async fn back(
 /// The page that leads on, or how it is said that nobody was signed in.
 async fn sign_in(
     console: &Console,
+    language: Language,
     returned: Returned,
     headers: &HeaderMap,
 ) -> Result<Response, Result<Response, Failure>> {
@@ -74,38 +82,29 @@ async fn sign_in(
     };
     let kept = cookie_text(headers, ATTEMPT);
     let attempt = kept.and_then(|kept| console.service.open_attempt(&kept, &returned.state)).ok_or_else(|| {
-        let told = "This sign-in was not begun in this browser, was used before, or has expired. Begin anew here.";
-        Ok(sign_in_page(console, StatusCode::BAD_REQUEST, told))
+        Ok(sign_in_page(console, language, StatusCode::BAD_REQUEST, "openid-attempt"))
     })?;
     let now = console.service.clock.now();
-    let named = openid.finish(own, attempt, returned, now).await.map_err(|error| Ok(refused(console, &error)))?;
+    let named = openid.finish(own, attempt, returned, now).await;
+    let named = named.map_err(|error| Ok(refused(console, language, &error)))?;
     match console.service.begin_visit_of(named).await {
         Ok(pass) => {
-            let mut response = page(&OnwardPage { frame: Frame::of_owners(console, "Signed in") });
+            let mut response = page(&OnwardPage { frame: Frame::of_owners(console, language, "me-onward-title") });
             set_named_cookie(&mut response, VISIT, &pass.text(), "");
             Ok(response)
         }
         Err(VisitError::Service(error)) => Err(Err(error.into())),
-        Err(error) => Err(Ok(sign_in_page(console, StatusCode::FORBIDDEN, &error.to_string()))),
+        Err(_) => Err(Ok(sign_in_page(console, language, StatusCode::FORBIDDEN, "openid-unknown"))),
     }
 }
 
-fn refused(console: &Console, error: &OpenIdError) -> Response {
+fn refused(console: &Console, language: Language, error: &OpenIdError) -> Response {
     tracing::warn!(%error, "nobody was signed in by the OpenID provider");
     let (status, told) = match error {
-        OpenIdError::Away(_) => (
-            StatusCode::BAD_GATEWAY,
-            "Your organisation's sign-in does not answer at present. Try again in a minute, or have a link mailed.",
-        ),
-        OpenIdError::Declined(_) => (StatusCode::FORBIDDEN, "Your organisation's sign-in has not signed you in."),
-        OpenIdError::Unbelieved(_) => (
-            StatusCode::BAD_REQUEST,
-            "What came back from your organisation's sign-in does not fit what was asked. Begin anew here.",
-        ),
-        OpenIdError::Unnamed => (
-            StatusCode::FORBIDDEN,
-            "Your organisation's sign-in does not say who you are here. Ask the help desk.",
-        ),
+        OpenIdError::Away(_) => (StatusCode::BAD_GATEWAY, "openid-away"),
+        OpenIdError::Declined(_) => (StatusCode::FORBIDDEN, "openid-declined"),
+        OpenIdError::Unbelieved(_) => (StatusCode::BAD_REQUEST, "openid-unbelieved"),
+        OpenIdError::Unnamed => (StatusCode::FORBIDDEN, "openid-unnamed"),
     };
-    sign_in_page(console, status, told)
+    sign_in_page(console, language, status, told)
 }

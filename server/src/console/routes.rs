@@ -15,8 +15,8 @@ use super::fields::Fields;
 use super::layout::{Failure, Visit};
 use super::sessions::{self, Session};
 use super::{
-    Console, activation, administrators, applications, assets, attempts, audit, dashboard, deliveries, me, openid,
-    settings, tokens, users,
+    Console, activation, administrators, applications, assets, attempts, audit, dashboard, deliveries, language, me,
+    openid, settings, tokens, users,
 };
 use crate::openid::CALLBACK;
 use crate::service::sessions::SignedIn;
@@ -81,6 +81,7 @@ impl Pages {
             .get("/me/disable", Who::Anyone, me::ask_disable)
             .post("/me/disable", Who::Anyone, me::disable)
             .post("/me/concern", Who::Anyone, me::concern)
+            .post("/me/language", Who::Anyone, me::choose_language)
             .get("/console/sign-in", Who::Anyone, sessions::form)
             .post("/console/sign-in", Who::Anyone, sessions::sign_in)
             .get("/console/welcome", Who::Anyone, sessions::welcome)
@@ -212,12 +213,17 @@ fn is_from_here(headers: &HeaderMap) -> bool {
 /// What surrounds every answer: failures become pages of whoever is signed in, and headers keep the browser strict.
 async fn frame_failures(State(console): State<Console>, request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
-    let is_asset = request.uri().path().starts_with("/console/static/");
+    let path = request.uri().path();
+    let (is_asset, is_console) = (path.starts_with("/console/static/"), path.starts_with("/console"));
     let mut response = next.run(request).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        let session = Session::find(&console, &headers).await.ok().flatten();
-        let visit = session.map(|session| Visit::of(&console, session));
-        response = failure.page(&console, visit.as_ref());
+        response = if is_console {
+            let session = Session::find(&console, &headers).await.ok().flatten();
+            let visit = session.map(|session| Visit::of(&console, session));
+            failure.page(&console, visit.as_ref())
+        } else {
+            failure.page_of_owners(&console, language::wanted_by(&console, &headers))
+        };
     }
     let headers = response.headers_mut();
     for (name, value) in STRICT {

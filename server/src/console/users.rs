@@ -308,7 +308,7 @@ pub(super) async fn confirm(visit: Visit, Query(named): Query<Named>) -> Result<
         text,
         post,
         fields: vec![("name", name.to_string()), ("action", named.action)],
-        button,
+        button: button.into(),
         is_harsh,
         back: address(&name),
     }))

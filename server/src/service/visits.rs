@@ -21,8 +21,9 @@ use super::mail::Occasion;
 use super::sessions::Pass;
 use super::tokens::{NewToken, SessionProof, State, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 use super::verification::{Subject, Verdict};
+use super::users::UserChanges;
 use super::{Actor, Service, ServiceError, applications, audit, tokens, users};
-use crate::storage::{ChallengeStatus, Snapshot, StorageError, Token, TokenState, Transaction, User, Visit, VisitLink};
+use crate::storage::{ChallengeStatus, Language, Snapshot, StorageError, Token, TokenState, Transaction, User, Visit, VisitLink};
 
 /// A link can be used for so long.
 const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
@@ -40,6 +41,8 @@ pub struct Visitor {
     pub user: Name,
     /// The token that has confirmed that it is the user, while it is active.
     pub confirmed_by: Option<SerialNumber>,
+    /// The language that the user has chosen.
+    pub language: Option<Language>,
 }
 
 impl Visitor {
@@ -148,7 +151,8 @@ impl Service {
             let token = visit.confirmed_by.map(|token| snapshot.token(token)).transpose()?.flatten();
             // One that is lost or taken back says nothing any more.
             let token = token.filter(|token| token.state == TokenState::Active && token.user == user.id);
-            Ok(Some(Visitor { user: user.name, confirmed_by: token.map(|token| token.serial) }))
+            let confirmed_by = token.map(|token| token.serial);
+            Ok(Some(Visitor { user: user.name, confirmed_by, language: user.language }))
         })
     }
 
@@ -312,6 +316,15 @@ impl Service {
         self.own_token(visitor, &serial)?;
         let actor = Actor::User(visitor.user.clone());
         self.act_on_token(actor, serial, TokenAction::Disable).await.map(drop)
+    }
+
+    /// Writes to a visitor in another language from now on, on pages and in mails; `None` for whatever is usual.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn choose_language(&self, visitor: &Visitor, language: Option<Language>) -> Result<(), ServiceError> {
+        let changes = UserChanges { language: Some(language), ..UserChanges::default() };
+        self.edit_user(Actor::User(visitor.user.clone()), visitor.user.clone(), changes).await.map(drop)
     }
 
     /// Writes down that a user says that something was not theirs.

@@ -344,6 +344,15 @@ impl Language {
             Self::German => "de",
         }
     }
+
+    /// What it calls itself.
+    #[must_use]
+    pub const fn own_name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::German => "Deutsch",
+        }
+    }
 }
 
 impl std::str::FromStr for Language {

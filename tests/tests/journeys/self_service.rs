@@ -233,6 +233,33 @@ async fn the_page_of_a_ticket_keeps_it_in_the_browser_and_renews_what_has_expire
     assert!(accepted_state(&server, &serial));
 }
 
+#[tokio::test]
+async fn whoever_is_not_signed_in_reads_what_their_browser_wants() {
+    let Some((_mail, server)) = start("whoever_is_not_signed_in_reads") else { return };
+    let mut pages = Pages::of(&server);
+    pages.languages = "fr;q=0.9, de-CH;q=0.8, en;q=0.1";
+    for (path, says) in [
+        ("/me", "Geben Sie Ihren Benutzernamen ein"),
+        ("/me/link", "Fügen Sie den ganzen Link der Mail ein"),
+        ("/activate", "Aktivieren Sie Ihren Soft-Token"),
+        ("/me/openid", "Diese Seite gibt es nicht"),
+    ] {
+        let page = pages.get(path).await;
+        assert!(page.text.contains(says) && page.text.contains("<html lang=\"de\">"), "{path}: {}", page.text);
+    }
+    let asked = pages.post("/me/ask", &[("name", "ana")]).await;
+    assert!(asked.text.contains("Sehen Sie in Ihr Postfach"), "{}", asked.text);
+    let wrong = pages.post("/activate/again", &[("serial", "")]).await;
+    assert!(wrong.status == 400 && wrong.text.contains("zehn Ziffern"), "{}", wrong.text);
+    pages.site = "cross-site";
+    let forged = pages.post("/me/ask", &[("name", "ana")]).await;
+    assert!(forged.status == 403 && forged.text.contains("von einer anderen Website"), "{}", forged.text);
+    // The console is English, and what is no language of ours is read as the organisation writes.
+    assert!(pages.get("/console/sign-in").await.text.contains("<html lang=\"en\">"));
+    pages.languages = "fr";
+    assert!(pages.get("/me").await.text.contains("Enter your user name"));
+}
+
 fn accepted_state(server: &Server, serial: &str) -> bool {
     server.admin(&["token", "show", serial])["token"]["state"] == "active"
 }

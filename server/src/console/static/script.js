@@ -1,12 +1,17 @@
 // Comfort only: without it every page works.
 "use strict";
 
+// The browser's own way of writing where it speaks the page's language.
+const page = document.documentElement.lang;
+const locale = navigator.language.startsWith(page) ? undefined : page;
+const [copy, copied] = page === "de" ? ["Kopieren", "Kopiert"] : ["Copy", "Copied"];
+
 // Times in the reader's zone; the hover text keeps UTC.
 for (const time of document.querySelectorAll("time[datetime]")) {
   const when = new Date(time.dateTime);
   if (!Number.isNaN(when.getTime())) {
     time.title = time.textContent;
-    time.textContent = when.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+    time.textContent = when.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
   }
 }
 
@@ -24,12 +29,12 @@ for (const shown of document.querySelectorAll("[data-copy]")) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
-  button.textContent = "Copy";
-  button.setAttribute("aria-label", "Copy " + shown.dataset.copy);
+  button.textContent = copy;
+  button.setAttribute("aria-label", copy + " " + shown.dataset.copy);
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(shown.textContent);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    button.textContent = copied;
+    setTimeout(() => { button.textContent = copy; }, 2000);
   });
   shown.after(button);
 }
@@ -37,7 +42,7 @@ for (const shown of document.querySelectorAll("[data-copy]")) {
 // The status of a test approval, until it has ended.
 for (const badge of document.querySelectorAll("[data-status]")) {
   (async () => {
-    for (let ended = badge.textContent !== "pending"; !ended;) {
+    for (let ended = !badge.classList.contains("pending"); !ended;) {
       const answer = await fetch(badge.dataset.status, { credentials: "same-origin" });
       if (!answer.ok || !answer.headers.get("content-type").startsWith("application/json")) { break; }
       const seen = await answer.json();

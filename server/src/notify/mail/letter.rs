@@ -10,8 +10,8 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
 use zeroize::Zeroizing;
 
-use super::texts::Texts;
 use crate::service::mail::{Mail, MailedTicket, Occasion};
+use crate::texts::Texts;
 
 /// What the organisation says of itself in every mail.
 pub(super) struct Organisation<'o> {
@@ -59,7 +59,7 @@ impl Letter {
         let subject = match &mail.occasion {
             Occasion::Activation { expires_at, ticket, .. } => {
                 blocks.push(say("activation-what", &[("issuer", issuer), ("until", &moment(*expires_at))]));
-                blocks.extend(ticket_blocks(&texts, ticket, organisation.address));
+                blocks.extend(ticket_blocks(texts, ticket, organisation.address));
                 "activation-subject"
             }
             Occasion::TokenAdded { serial } => {
@@ -146,7 +146,7 @@ impl Letter {
     }
 }
 
-fn ticket_blocks(texts: &Texts, ticket: &MailedTicket, server: Option<&ServerAddress>) -> Vec<Block> {
+fn ticket_blocks(texts: Texts, ticket: &MailedTicket, server: Option<&ServerAddress>) -> Vec<Block> {
     let say = |id| Block::Text(texts.say(id, &[]));
     let named = |id, value: Zeroizing<String>| (texts.say(id, &[]), value);
     let qr = |text: &Zeroizing<String>| Block::Qr { text: text.clone(), name: texts.say("qr", &[]) };

@@ -1,7 +1,6 @@
 //! Mail over SMTP, encrypted: a connection that could be read along is made to this machine only.
 
 mod letter;
-mod texts;
 
 use std::time::{Duration, SystemTime};
 

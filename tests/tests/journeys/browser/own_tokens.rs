@@ -84,13 +84,13 @@ async fn a_person_gets_tokens_confirms_and_loses_one_at_their_own_page() {
     browser.fill(&format!("#l{serial}"), "Old phone").await;
     browser.press(&format!("Save the name of {serial}")).await;
     browser.says("Old phone").await;
-    browser.press(&format!("Are its codes refused? Those of {serial}")).await;
+    browser.press(&format!("Are its codes refused? {serial}")).await;
     browser.fill(&format!("#a{serial}"), "12").await;
     browser.fill(&format!("#b{serial}"), "34").await;
     browser.press(&format!("Re-synchronise {serial}")).await;
     browser.says("A code has 6 or 8 digits").await;
 
-    browser.press(&format!("I have lost this phone with {serial}")).await;
+    browser.press(&format!("I have lost this phone {serial}")).await;
     browser.says("Only the help desk can enable it again").await;
     browser.is_sound("before a token is disabled").await;
     browser.press("Disable this token").await;
@@ -106,6 +106,40 @@ async fn a_person_gets_tokens_confirms_and_loses_one_at_their_own_page() {
     browser.says("Signed in as ana").await;
     browser.press("Sign out").await;
     browser.says("Send the link").await;
+}
+
+#[tokio::test]
+async fn a_person_chooses_the_language_of_their_page_and_of_their_mails() {
+    let Some((mail, server, browser)) = start("a_person_chooses_the_language", Look::NARROW).await else { return };
+    sign_in(&mail, &browser, 1).await;
+    browser.says("As my browser wants it").await;
+    browser.click("#language option[value=de]").await;
+    browser.press("Save the language").await;
+    browser.says("Angemeldet als ana").await;
+    assert_eq!(browser.attribute("html", "lang").await.as_deref(), Some("de"));
+    browser.says("Sie haben sich hier angemeldet").await;
+    browser.is_sound("one's own page in German").await;
+    browser.press("Ticket zeigen").await;
+    browser.says("Es gilt einmal und wird nur dieses eine Mal gezeigt").await;
+    browser.is_sound("a ticket in German").await;
+    assert!(mail.letter(2).await.text().contains("Guten Tag ana"), "mails follow");
+    let link = browser.attribute("a[href^='symbolon:']", "href").await.unwrap();
+    Desktop::new().run(&["activate", &link, "--pin-fd", "0"], &[PIN]);
+    browser.press("Fertig").await;
+    browser.says("aktiv").await;
+    browser.fill("#code", "00000000").await;
+    browser.press("Bestätigen").await;
+    browser.says("Dieser Code gilt nicht").await;
+    let serial = server.admin(&["token", "list", "ana"])["tokens"][0]["serial"].as_str().unwrap().to_owned();
+    browser.press(&format!("Ich habe dieses Telefon verloren {serial}")).await;
+    browser.says("So lassen, wie es ist").await;
+    browser.is_sound("before a token is disabled, in German").await;
+    browser.press("Diesen Token abschalten").await;
+    browser.says("abgeschaltet").await;
+    browser.click("#language option[value='']").await;
+    browser.press("Sprache speichern").await;
+    browser.says("Signed in as ana").await;
+    assert_eq!(server.admin(&["user", "show", "ana"])["user"].get("language"), None);
 }
 
 #[tokio::test]

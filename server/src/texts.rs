@@ -1,4 +1,4 @@
-//! The texts of mails, by language: one file each, with the same texts and values in all.
+//! The texts of mails and of the pages of users, by language: one file each, with the same texts and values in all.
 
 use std::fmt::Display;
 use std::sync::LazyLock;
@@ -11,13 +11,13 @@ use crate::service::mail::Language;
 
 type Bundle = FluentBundle<FluentResource>;
 
-static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::English, include_str!("en.ftl")));
-static GERMAN: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::German, include_str!("de.ftl")));
+static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::English, include_str!("texts/en.ftl")));
+static GERMAN: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::German, include_str!("texts/de.ftl")));
 
 fn bundle(language: Language, text: &str) -> Bundle {
     let tag: LanguageIdentifier = language.tag().parse().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![tag]);
-    // The values of a mail are on one line and hide nothing by their type; marks around them would only be copied along.
+    // Values are on one line and hide nothing by their type; marks around them would only be copied along.
     bundle.set_use_isolating(false);
     let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(resource, _)| resource);
     // A text that is there twice keeps its first form; a test says that there is none.
@@ -26,18 +26,24 @@ fn bundle(language: Language, text: &str) -> Bundle {
 }
 
 /// The texts of one language.
-pub(super) struct Texts(&'static Bundle);
+#[derive(Clone, Copy)]
+pub(crate) struct Texts(&'static Bundle);
 
 impl Texts {
-    pub(super) fn of(language: Language) -> Self {
+    pub(crate) fn of(language: Language) -> Self {
         Self(match language {
             Language::English => &ENGLISH,
             Language::German => &GERMAN,
         })
     }
 
+    /// Whether there is such a text.
+    pub(crate) fn has(self, id: &str) -> bool {
+        self.0.has_message(id)
+    }
+
     /// A text with its values.
-    pub(super) fn say(&self, id: &str, values: &[(&str, &dyn Display)]) -> String {
+    pub(crate) fn say(self, id: &str, values: &[(&str, &dyn Display)]) -> String {
         let mut arguments = FluentArgs::new();
         for (name, value) in values {
             arguments.set(*name, value.to_string());
@@ -67,7 +73,7 @@ mod tests {
             };
             lines.map(|(id, text)| (id.to_owned(), values(text))).collect()
         };
-        let (english, german) = (texts(include_str!("en.ftl")), texts(include_str!("de.ftl")));
+        let (english, german) = (texts(include_str!("texts/en.ftl")), texts(include_str!("texts/de.ftl")));
         assert_eq!(english, german);
         assert!(english.len() > 20);
     }
