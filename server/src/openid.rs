@@ -15,8 +15,9 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AdditionalProviderMetadata, AuthType, AuthorizationCode, ClientId, ClientSecret,
-    CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
-    PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope, TokenResponse as _, UserInfoClaims,
+    CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, Nonce,
+    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, Scope,
+    TokenResponse as _, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -66,7 +67,9 @@ pub(crate) enum OpenIdError {
     #[error("the answer of the OpenID provider is not believed: {0}")]
     Unbelieved(String),
     /// It does not say who it is by the claim that is configured, or has not verified the address.
-    #[error("the OpenID provider does not say who it is: openid.user_claim is missing, or is an address that it has not verified")]
+    #[error(
+        "the OpenID provider does not say who it is: openid.user_claim is missing, or is an address that it has not verified"
+    )]
     Unnamed,
 }
 
@@ -124,7 +127,8 @@ struct Known {
     metadata: Result<Metadata, String>,
 }
 
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 /// The organisation's provider.
 pub(crate) struct OpenId {

@@ -108,6 +108,12 @@ impl Studio {
         self.browser.press("Hand out and show the ticket").await;
         self.browser.says("This is shown once").await;
         self.take("ticket-wide-light", WIDE).await;
+        self.server.admin(&["webhook", "add", "https://bank.example/symbolon", "--application", "Online banking"]);
+        self.server.admin(&["webhook", "add", "https://siem.example/events", "--event", "user.locked,token.locked"]);
+        self.server.admin(&["webhook", "rotate", "2"]);
+        self.browser.open("/console/webhooks").await;
+        self.take_both("webhooks-wide", WIDE).await;
+        self.take("webhooks-narrow-light", NARROW).await;
         self.browser.open("/console/settings").await;
         self.take("settings-wide-light", WIDE).await;
         self.browser.fill("#max_time_steps", "40").await;
@@ -123,6 +129,7 @@ impl Studio {
         let before = mail.count();
         self.server.admin(&["user", "add", "Hanna Weiss", "--email", "hanna.weiss@example.org"]);
         self.browser.open("/me").await;
+        self.take_both("sign-in-narrow", NARROW).await;
         self.browser.fill("#name", "Hanna Weiss").await;
         self.browser.press("Send the link").await;
         self.browser.says("Look into your mailbox").await;
@@ -138,6 +145,10 @@ impl Studio {
         self.browser.says("active").await;
         self.take("my-tokens-narrow-dark", NARROW.in_the_dark()).await;
         self.take("my-tokens-wide-light", WIDE).await;
+        self.browser.click("#language option[value=de]").await;
+        self.browser.press("Save the language").await;
+        self.browser.says("Ihre Soft-Tokens").await;
+        self.take("my-tokens-narrow-german", NARROW).await;
 
         let added = self.server.admin(&["token", "add", "Hanna Weiss", "--method", "online", "--method", "classic"]);
         let link = added["ticket"]["online"]["link"].as_str().unwrap();
@@ -154,6 +165,11 @@ async fn main() {
     assert!(symbolon_tests::has_browser(), "no browser: `cargo xtask test --only journeys` installs what is needed");
     let mail = MailServer::start("starttls").expect("no mail server: install python3-aiosmtpd");
     let installation = mail.serve(Installation::new()).configured("ISSUER", "Example Bank");
+    // Its button is shown; nobody signs in by it here.
+    let installation = installation
+        .configured("OPENID__ISSUER", "https://login.example.org")
+        .configured("OPENID__CLIENT_ID", "symbolon")
+        .configured("OPENID__USER_CLAIM", "preferred_username");
     let server = Server::with(installation);
     let browser = Browser::start(&server.url, WIDE).await;
     let folder = Path::new(&folder).to_owned();

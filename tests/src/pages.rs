@@ -127,7 +127,12 @@ impl Pages {
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let response = request.header("cookie", cookies.join("; ")).header("accept-language", self.languages).send().await.unwrap();
+        let response = request
+            .header("cookie", cookies.join("; "))
+            .header("accept-language", self.languages)
+            .send()
+            .await
+            .unwrap();
         for set in response.headers().get_all(SET_COOKIE) {
             let (pair, attributes) = set.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();

@@ -16,7 +16,7 @@ use crate::receiver::{certificate, write_authority};
 use crate::{Arrived, Installation, Prepared, Receiver};
 
 /// By which the provider knows the server. What it is made of is nothing that a header could carry as it is.
-const SECRET: &str = "the client's secret: 100% / ü+&";
+const SECRET: &str = "the client's secret: 100% / +&";
 
 fn modules() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/node_modules"))

@@ -129,7 +129,12 @@ async fn look_at_openid(config: &Config, findings: &mut Findings) {
         Err(error) => Err(error.to_string()),
     };
     let advice = "look at openid.issuer: under it lies .well-known/openid-configuration; and at outbound.authorities";
-    findings.take("openid", "the provider answers; whether it takes openid.client_id shows at a sign-in", reached, advice);
+    findings.take(
+        "openid",
+        "the provider answers; whether it takes openid.client_id shows at a sign-in",
+        reached,
+        advice,
+    );
 }
 
 fn look_at_address(config: &Config, findings: &mut Findings) {

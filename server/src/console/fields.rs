@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use askama::Template;
 use axum::body::Body;
 use axum::extract::{FromRequest as _, FromRequestParts, Multipart, Request};
 use axum::http::header;
@@ -137,8 +138,52 @@ impl FieldErrors {
         self.0.iter().find(|(name, _)| name == field).map(|(_, error)| error.as_str())
     }
 
+    /// What the element of a field says of its error and of its hint: the attributes by which a screen reader reads them
+    /// out with it.
+    pub(super) fn mark<'e>(&'e self, field: &'e str, hint: &'e str) -> Mark<'e> {
+        Mark { field, hint, is_wrong: self.of(field).is_some(), is_element: true }
+    }
+
+    /// The same for a group of elements, of which none is the wrong one.
+    pub(super) fn describe<'e>(&'e self, field: &'e str) -> Mark<'e> {
+        Mark { is_element: false, ..self.mark(field, "") }
+    }
+
+    /// What is wrong with a field, to stand beside it.
+    pub(super) fn beside<'e>(&'e self, field: &'e str) -> Beside<'e> {
+        Beside { field, error: self.of(field) }
+    }
+
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
         self.0.iter()
     }
 }
+
+/// The attributes of a field's element.
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"{% if is_wrong && is_element %} aria-invalid="true"{% endif %}{% if is_wrong %} aria-describedby="error-{{ field }}{% if !hint.is_empty() %} {{ hint }}{% endif %}"{% else if !hint.is_empty() %} aria-describedby="{{ hint }}"{% endif %}"#
+)]
+pub(super) struct Mark<'e> {
+    field: &'e str,
+    hint: &'e str,
+    is_wrong: bool,
+    is_element: bool,
+}
+
+/// What is wrong with a field.
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"{% if let Some(error) = error %}<p class="error" id="error-{{ field }}">{{ error }}</p>{% endif %}"#
+)]
+pub(super) struct Beside<'e> {
+    field: &'e str,
+    error: Option<&'e str>,
+}
+
+impl askama::filters::HtmlSafe for Mark<'_> {}
+
+impl askama::filters::HtmlSafe for Beside<'_> {}

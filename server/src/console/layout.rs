@@ -69,6 +69,7 @@ pub(super) enum Section {
     Users,
     Settings,
     Applications,
+    Webhooks,
     Deliveries,
     Administrators,
     Audit,
@@ -88,11 +89,12 @@ const fn entry(section: Section, path: &'static str, name: &'static str) -> Entr
     Entry { section, path, name }
 }
 
-const NAVIGATION: [Entry; 8] = [
+const NAVIGATION: [Entry; 9] = [
     entry(Section::Dashboard, "/console", "Dashboard"),
     entry(Section::Users, "/console/users", "Users"),
     entry(Section::Settings, "/console/settings", "Settings"),
     entry(Section::Applications, "/console/applications", "Applications"),
+    entry(Section::Webhooks, "/console/webhooks", "Webhooks"),
     entry(Section::Deliveries, "/console/deliveries", "Deliveries"),
     entry(Section::Administrators, "/console/administrators", "Administrators"),
     entry(Section::Audit, "/console/audit", "Audit"),

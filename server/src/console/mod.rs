@@ -20,6 +20,7 @@ mod sessions;
 mod settings;
 mod tokens;
 mod users;
+mod webhooks;
 
 use std::sync::Arc;
 

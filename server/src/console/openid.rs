@@ -81,9 +81,9 @@ async fn sign_in(
         return Err(Err(Failure::missing("way to sign in")));
     };
     let kept = cookie_text(headers, ATTEMPT);
-    let attempt = kept.and_then(|kept| console.service.open_attempt(&kept, &returned.state)).ok_or_else(|| {
-        Ok(sign_in_page(console, language, StatusCode::BAD_REQUEST, "openid-attempt"))
-    })?;
+    let attempt = kept
+        .and_then(|kept| console.service.open_attempt(&kept, &returned.state))
+        .ok_or_else(|| Ok(sign_in_page(console, language, StatusCode::BAD_REQUEST, "openid-attempt")))?;
     let now = console.service.clock.now();
     let named = openid.finish(own, attempt, returned, now).await;
     let named = named.map_err(|error| Ok(refused(console, language, &error)))?;

@@ -16,7 +16,7 @@ use super::layout::{Failure, Visit};
 use super::sessions::{self, Session};
 use super::{
     Console, activation, administrators, applications, assets, attempts, audit, dashboard, deliveries, language, me,
-    openid, settings, tokens, users,
+    openid, settings, tokens, users, webhooks,
 };
 use crate::openid::CALLBACK;
 use crate::service::sessions::SignedIn;
@@ -113,6 +113,10 @@ impl Pages {
             .post("/console/applications", OWNERS, applications::add)
             .get("/console/applications/confirm", OWNERS, applications::confirm)
             .post("/console/applications/act", OWNERS, applications::act)
+            .get("/console/webhooks", EVERY_ROLE, webhooks::list)
+            .post("/console/webhooks", OWNERS, webhooks::add)
+            .get("/console/webhooks/confirm", OWNERS, webhooks::confirm)
+            .post("/console/webhooks/act", OWNERS, webhooks::act)
             .get("/console/deliveries", EVERY_ROLE, deliveries::list)
             .get("/console/deliveries/confirm", HELPERS, deliveries::confirm)
             .post("/console/deliveries/act", HELPERS, deliveries::act)

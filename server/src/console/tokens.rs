@@ -17,7 +17,7 @@ use super::qr;
 use super::routes::see;
 use super::users;
 use crate::service::ServiceError;
-use crate::service::attestation::AttestationVerdict;
+use crate::service::attestation::{AttestationVerdict, require_attestation};
 use crate::service::audit::{AuditEntry, AuditFilter};
 use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 
@@ -44,22 +44,41 @@ struct NewTokenPage {
     frame: Frame,
     user: Name,
     label: String,
-    methods: Vec<&'static str>,
+    ways: Vec<Way>,
     errors: FieldErrors,
 }
 
-fn new_page(visit: &Visit, user: Name, label: String, errors: FieldErrors) -> NewTokenPage {
+fn new_page(visit: &Visit, user: Name, label: String, errors: FieldErrors) -> Result<NewTokenPage, Failure> {
     let frame = visit.frame(Section::Users, format!("Hand out a token to {user}"));
-    NewTokenPage { frame, user, label, methods: METHODS.iter().map(|method| method.word()).collect(), errors }
+    Ok(NewTokenPage { frame, ways: ways(visit, &user)?, user, label, errors })
 }
 
-/// The ways that a ticket can be shown here.
-const METHODS: [ActivationMethod; 3] = [ActivationMethod::Online, ActivationMethod::Classic, ActivationMethod::Offline];
+/// A way to activate that a ticket can be shown for here.
+struct Way {
+    method: &'static str,
+    words: &'static str,
+    /// Whether the policy of this user lets it be handed out.
+    is_allowed: bool,
+    /// Whether it is chosen to begin with. An offline QR is for a phone that has no network.
+    is_usual: bool,
+}
+
+/// All ways, and which of them the policy of a user allows: what would be refused is said before anything is sent.
+fn ways(visit: &Visit, user: &Name) -> Result<Vec<Way>, Failure> {
+    let policy = visit.service.policy_of_user(user)?.policy;
+    let all = [ActivationMethod::Online, ActivationMethod::Classic, ActivationMethod::Offline];
+    let way = |method: ActivationMethod| {
+        let is_allowed = require_attestation(&policy, method).is_ok();
+        let is_usual = is_allowed && method != ActivationMethod::Offline;
+        Way { method: method.word(), words: method_words(method), is_allowed, is_usual }
+    };
+    Ok(all.map(way).into_iter().collect())
+}
 
 /// The form for another token.
 pub(super) async fn ask_new(visit: Visit, Query(named): Query<Named>) -> Result<Response, Failure> {
     let user = visit.service.user(&named.name("user")?)?;
-    Ok(page(&new_page(&visit, user.name, String::new(), FieldErrors::default())))
+    Ok(page(&new_page(&visit, user.name, String::new(), FieldErrors::default())?))
 }
 
 fn read_methods(fields: &Fields, errors: &mut FieldErrors) -> Vec<ActivationMethod> {
@@ -83,11 +102,12 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
         match visit.service.add_token(visit.actor(), user.clone(), NewToken { methods, label }).await {
             Ok(issued) => return show_ticket(&visit, &issued),
             Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
+            Err(error @ ServiceError::Refused(_)) => errors.add("method", error),
             Err(error) => return Err(error.into()),
         }
     }
     let label = fields.text("label").to_owned();
-    Ok(html(StatusCode::BAD_REQUEST, &new_page(&visit, user, label, errors)))
+    Ok(html(StatusCode::BAD_REQUEST, &new_page(&visit, user, label, errors)?))
 }
 
 #[derive(Template)]
@@ -184,7 +204,7 @@ struct ConfirmPage {
     token: TokenView,
     action: Action,
     text: &'static str,
-    methods: Vec<&'static str>,
+    ways: Vec<Way>,
     errors: FieldErrors,
 }
 
@@ -192,7 +212,12 @@ fn read_action(text: &str) -> Result<TokenAction, Failure> {
     TokenAction::ALL.into_iter().find(|action| action.name() == text).ok_or_else(|| Failure::missing("action"))
 }
 
-fn confirm_page(visit: &Visit, token: TokenView, action: TokenAction, errors: FieldErrors) -> ConfirmPage {
+fn confirm_page(
+    visit: &Visit,
+    token: TokenView,
+    action: TokenAction,
+    errors: FieldErrors,
+) -> Result<ConfirmPage, Failure> {
     let gives_ticket = matches!(action, TokenAction::Activate | TokenAction::Reactivate);
     let text = match action {
         TokenAction::Activate => "A ticket is shown once. Whoever has it can activate this token until it expires.",
@@ -221,15 +246,15 @@ fn confirm_page(visit: &Visit, token: TokenView, action: TokenAction, errors: Fi
     };
     let action = describe(action);
     let frame = visit.frame(Section::Users, format!("{} token {}?", action.words, token.serial));
-    let methods = if gives_ticket { METHODS.iter().map(|method| method.word()).collect() } else { Vec::new() };
-    ConfirmPage { frame, token, action, text, methods, errors }
+    let ways = if gives_ticket { ways(visit, &token.user)? } else { Vec::new() };
+    Ok(ConfirmPage { frame, token, action, text, ways, errors })
 }
 
 /// What is asked before something is done with a token.
 pub(super) async fn confirm(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
     let token = visit.service.token(&asked.serial()?)?;
     let action = read_action(&asked.action)?;
-    Ok(page(&confirm_page(&visit, token, action, FieldErrors::default())))
+    Ok(page(&confirm_page(&visit, token, action, FieldErrors::default())?))
 }
 
 /// Does something with a token.
@@ -244,6 +269,7 @@ pub(super) async fn act(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
                 match visit.service.reissue_ticket(visit.actor(), serial.clone(), action, methods).await {
                     Ok(issued) => return show_ticket(&visit, &issued),
                     Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
+                    Err(error @ ServiceError::Refused(_)) => errors.add("method", error),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -296,7 +322,7 @@ pub(super) async fn act(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
         }
     }
     let token = visit.service.token(&serial)?;
-    Ok(html(StatusCode::BAD_REQUEST, &confirm_page(&visit, token, action, errors)))
+    Ok(html(StatusCode::BAD_REQUEST, &confirm_page(&visit, token, action, errors)?))
 }
 
 #[derive(Template)]
@@ -312,13 +338,12 @@ fn address(serial: &Text<64>) -> String {
     format!("/console/token?serial={serial}")
 }
 
-/// A way to activate, in words.
-pub(super) fn method_words(method: &str) -> &'static str {
+/// What a way to activate is, in words.
+const fn method_words(method: ActivationMethod) -> &'static str {
     match method {
-        "online" => "online: a link to open, or a QR to scan",
-        "classic" => "classic: address, serial number and code to type",
-        "offline" => "offline: a QR and a separate password, for a phone without a network",
-        _ => "another way",
+        ActivationMethod::Online => "online: a link to open, or a QR to scan",
+        ActivationMethod::Classic => "classic: address, serial number and code to type",
+        ActivationMethod::Offline => "offline: a QR and a separate password, for a phone without a network",
     }
 }
 

@@ -82,6 +82,14 @@ fn view(snapshot: &dyn Snapshot, application: Application, now: Timestamp) -> Re
     })
 }
 
+/// When what is replaced ends, if it does not end at once.
+pub(super) fn end_of_old(overlap: u32, now: Timestamp) -> Result<Option<Timestamp>, ServiceError> {
+    if overlap > LONGEST_OVERLAP {
+        return Err(ServiceError::invalid("overlap", format!("must be 0 to {LONGEST_OVERLAP} seconds (30 days)")));
+    }
+    Ok((overlap > 0).then(|| now + SignedDuration::from_secs(overlap.into())))
+}
+
 impl ApiKey {
     fn is_live(&self, now: Timestamp) -> bool {
         self.ends_at.is_none_or(|end| now < end)
@@ -206,12 +214,9 @@ impl Service {
         name: Name,
         overlap: u32,
     ) -> Result<ApplicationKey, ServiceError> {
-        if overlap > LONGEST_OVERLAP {
-            return Err(ServiceError::invalid("overlap", format!("must be 0 to {LONGEST_OVERLAP} seconds (30 days)")));
-        }
         let now = self.clock.now();
         let key = generate_key();
-        let ends_at = (overlap > 0).then(|| now + SignedDuration::from_secs(overlap.into()));
+        let ends_at = end_of_old(overlap, now)?;
         self.store
             .write(move |transaction| {
                 let application = find(transaction, &name)?;

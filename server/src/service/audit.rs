@@ -317,7 +317,7 @@ pub struct AuditFilter {
 impl AuditFilter {
     /// What the stored text of an entry must hold: no text within a string can look like this, since its quotes would
     /// be escaped.
-    fn parts(&self) -> [String; 4] {
+    pub(super) fn parts(&self) -> [String; 4] {
         let json = |text: &str| serde_json::Value::from(text).to_string();
         let field = |name: &str, text: Option<&str>| text.map(|text| format!("\"{name}\":{}", json(text)));
         // The action's end is left open.
@@ -344,7 +344,7 @@ pub struct AuditFindings {
 }
 
 /// So many entries are looked through at a time.
-const LOOKED_THROUGH: u64 = 20_000;
+pub(super) const LOOKED_THROUGH: u64 = 10_000;
 
 /// The number of the first entry that is not before `time`: times rise with the numbers.
 fn sequence_at(snapshot: &dyn Snapshot, time: Timestamp, head: u64) -> Result<u64, StorageError> {

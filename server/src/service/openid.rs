@@ -96,10 +96,23 @@ fn find(transaction: &dyn Transaction, named: &Named) -> Result<Option<User>, Vi
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::service::{Clock, SystemClock};
+
+    struct Later(SignedDuration);
+
+    impl Clock for Later {
+        fn now(&self) -> Timestamp {
+            SystemClock.now() + self.0
+        }
+    }
 
     #[tokio::test]
-    async fn an_attempt_opens_with_its_state_and_for_no_other() {
+    async fn an_attempt_opens_with_its_state_for_ten_minutes() {
         let folder = tempfile::tempdir().unwrap();
         let service = crate::service::tests::service(folder.path()).await;
         let text = |text: &str| Zeroizing::new(text.to_owned());
@@ -109,6 +122,11 @@ mod tests {
         assert_eq!((opened.nonce.as_str(), opened.verifier.as_str()), ("nonce", "verifier"));
         for (sealed, state) in [(sealed.as_str(), ""), (&sealed, "other"), ("", "state"), (&sealed[4..], "state")] {
             assert!(service.open_attempt(sealed, state).is_none(), "{sealed} {state}");
+        }
+        for (later, opens) in [(9, true), (10, false)] {
+            let clock = Arc::new(Later(SignedDuration::from_mins(later)));
+            let late = Service { clock, ..service.clone() };
+            assert_eq!(late.open_attempt(&sealed, "state").is_some(), opens, "after {later} minutes");
         }
         let elsewhere = service.keyring.seal(Place::AccessToken, b"whatever");
         assert!(service.open_attempt(&BASE64URL_NOPAD.encode(&elsewhere), "").is_none());

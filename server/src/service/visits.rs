@@ -15,24 +15,24 @@ use symbolon_core::text::{Name, Text};
 use symbolon_core::vault::UnlockCode;
 use zeroize::Zeroizing;
 
-use super::audit::Entry;
+use super::audit::{AuditEntry, AuditFilter, Entry, LOOKED_THROUGH};
 use super::challenges::{ChallengeKind, ChallengeView, NewChallenge};
 use super::mail::Occasion;
 use super::sessions::Pass;
 use super::tokens::{NewToken, SessionProof, State, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
-use super::verification::{Subject, Verdict};
 use super::users::UserChanges;
+use super::verification::{Subject, Verdict};
 use super::{Actor, Service, ServiceError, applications, audit, tokens, users};
-use crate::storage::{ChallengeStatus, Language, Snapshot, StorageError, Token, TokenState, Transaction, User, Visit, VisitLink};
+use crate::storage::{
+    ChallengeStatus, Language, Snapshot, StorageError, Token, TokenState, Transaction, User, Visit, VisitLink,
+};
 
 /// A link can be used for so long.
 const LINK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// Nobody is signed in for longer.
 const LONGEST: SignedDuration = SignedDuration::from_mins(30);
-/// So many entries of the audit are looked through for what happened to a user of late.
-const LOOKED_THROUGH: u32 = 5000;
-/// So many of them are shown.
-const SHOWN: usize = 20;
+/// So much of what happened of late is shown.
+const SHOWN: u32 = 20;
 
 /// A user who is signed in.
 #[derive(Debug, Clone)]
@@ -346,7 +346,7 @@ impl Service {
     /// # Errors
     /// The store's.
     pub async fn recently(&self, user: Name) -> Result<Vec<Happened>, ServiceError> {
-        self.store.read_much(move |snapshot| recently(snapshot, &user)).await
+        self.store.read_much(move |snapshot| recently(snapshot, user)).await
     }
 
     /// Gives out a new ticket for one that has expired, by mail to the address of its owner. Whether there is such a token
@@ -404,15 +404,14 @@ fn expired(snapshot: &dyn Snapshot, serial: &Text<64>, now: Timestamp) -> Result
     Ok(may_be_mailed.then_some((token, user)))
 }
 
-fn recently(snapshot: &dyn Snapshot, user: &Name) -> Result<Vec<Happened>, ServiceError> {
-    let Some(head) = snapshot.audit_head()? else { return Ok(Vec::new()) };
-    let from = head.sequence.saturating_sub(u64::from(LOOKED_THROUGH)) + 1;
-    let entries = snapshot.audit_entries(from, LOOKED_THROUGH)?;
-    let told = entries.into_iter().rev().filter_map(|stored| {
-        let entry: serde_json::Value = serde_json::from_str(&stored.entry).ok()?;
-        let text = |key: &str| entry.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-        (text("user").as_deref() == Some(user.as_str())).then_some(())?;
-        Some(Happened { at: stored.time, action: text("action")?, token: text("token") })
+fn recently(snapshot: &dyn Snapshot, user: Name) -> Result<Vec<Happened>, ServiceError> {
+    let end = snapshot.audit_head()?.map_or(1, |head| head.sequence + 1);
+    let filter = AuditFilter { user: Some(user), ..AuditFilter::default() };
+    let found = snapshot.find_entries(&filter.parts(), end.saturating_sub(LOOKED_THROUGH), end, SHOWN)?;
+    let told = found.iter().map(|stored| {
+        let entry: AuditEntry =
+            serde_json::from_str(&stored.entry).map_err(|_| StorageError::Damaged("audit entry"))?;
+        Ok(Happened { at: entry.time, action: entry.action, token: entry.token.map(|serial| serial.to_string()) })
     });
-    Ok(told.take(SHOWN).collect())
+    told.collect()
 }

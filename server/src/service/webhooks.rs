@@ -5,7 +5,7 @@
 //!
 //! [Standard Webhooks]: https://www.standardwebhooks.com
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rand_core::OsRng;
 use serde::{Deserialize, Serialize};
 use symbolon_core::frame::{FrameReader, FrameWriter};
@@ -17,14 +17,14 @@ use super::audit::{AuditEntry, Entry};
 use super::bells::Bell;
 use super::keyring::Place;
 use super::outbox::{self, WEBHOOK_LIFE};
-use super::{Actor, Service, ServiceError};
+use super::{Actor, Service, ServiceError, applications};
 use crate::storage::{ApplicationId, Destination, Event, Snapshot, StorageError, Transaction, Webhook, WebhookId};
 
 /// So many endpoints there can be: each event is looked up among them.
 const MOST: usize = 64;
 
-/// After a new secret was made, deliveries are signed with the old one too, for so long.
-const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+/// After a new secret was made, deliveries are signed with the old one too, for so many seconds where nothing else is said.
+pub const USUAL_OVERLAP: u32 = 24 * 3600;
 
 /// What is needed to add a webhook.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
@@ -56,6 +56,10 @@ pub struct WebhookView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub application: Option<Name>,
+    /// Until when deliveries are signed with the secret before, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub old_secret_ends_at: Option<Timestamp>,
     /// When it was added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -131,7 +135,7 @@ pub struct WebhookMessage {
     pub url: Endpoint,
     /// What is said, as JSON.
     pub body: Vec<u8>,
-    /// What it is signed with: one secret, and for a day after it was changed the one before.
+    /// What it is signed with: one secret, and for a time after it was changed the one before.
     pub secrets: Vec<Secret<32>>,
 }
 
@@ -176,25 +180,32 @@ fn find(snapshot: &dyn Snapshot, id: WebhookId) -> Result<Webhook, ServiceError>
     snapshot.webhook(id)?.ok_or_else(|| ServiceError::not_found("webhook", id.0))
 }
 
-fn view(snapshot: &dyn Snapshot, webhook: Webhook) -> Result<WebhookView, ServiceError> {
-    let application = match webhook.application {
-        None => None,
-        Some(id) => snapshot.applications()?.into_iter().find(|application| application.id == id),
-    };
-    Ok(WebhookView {
-        id: webhook.id.0,
-        url: webhook.url,
-        events: webhook.events,
-        application: application.map(|application| application.name),
-        created_at: webhook.created_at,
-    })
-}
-
 fn entry(action: &'static str, webhook: &Webhook) -> Entry {
     Entry::new(action).detail("webhook", webhook.id.0).detail("origin", webhook.url.origin())
 }
 
 impl Service {
+    fn view_webhook(
+        &self,
+        snapshot: &dyn Snapshot,
+        webhook: Webhook,
+        now: Timestamp,
+    ) -> Result<WebhookView, ServiceError> {
+        let application = match webhook.application {
+            None => None,
+            Some(id) => snapshot.applications()?.into_iter().find(|application| application.id == id),
+        };
+        let previous = Secrets::open(self, &webhook)?.previous.map(|(_, until)| until);
+        Ok(WebhookView {
+            id: webhook.id.0,
+            url: webhook.url,
+            events: webhook.events,
+            application: application.map(|application| application.name),
+            old_secret_ends_at: previous.filter(|until| now < *until),
+            created_at: webhook.created_at,
+        })
+    }
+
     /// Adds a webhook.
     ///
     /// # Errors
@@ -226,9 +237,13 @@ impl Service {
                     created_at: now,
                 };
                 webhook.id = transaction.insert_webhook(&webhook)?;
-                transaction.set_webhook_secrets(webhook.id, &secrets.seal(&service, webhook.id))?;
+                webhook.secrets = secrets.seal(&service, webhook.id);
+                transaction.set_webhook_secrets(webhook.id, &webhook.secrets)?;
                 entry("webhook.added", &webhook).append(transaction, &actor, now)?;
-                Ok(WebhookSecret { webhook: view(transaction, webhook)?, secret: shown(&secrets.current) })
+                Ok(WebhookSecret {
+                    webhook: service.view_webhook(transaction, webhook, now)?,
+                    secret: shown(&secrets.current),
+                })
             })
             .await
     }
@@ -238,25 +253,53 @@ impl Service {
     /// # Errors
     /// The store's.
     pub fn webhooks(&self) -> Result<Vec<WebhookView>, ServiceError> {
-        self.store.read(|snapshot| snapshot.webhooks()?.into_iter().map(|webhook| view(snapshot, webhook)).collect())
+        let now = self.clock.now();
+        self.store.read(|snapshot| {
+            let webhooks = snapshot.webhooks()?.into_iter();
+            webhooks.map(|webhook| self.view_webhook(snapshot, webhook, now)).collect()
+        })
     }
 
-    /// Gives a webhook another secret. For a day its deliveries are signed with the old one too.
+    /// One webhook.
     ///
     /// # Errors
     /// [`ServiceError::NotFound`].
-    pub async fn rotate_webhook(&self, actor: Actor, id: WebhookId) -> Result<WebhookSecret, ServiceError> {
+    pub fn webhook(&self, id: WebhookId) -> Result<WebhookView, ServiceError> {
         let now = self.clock.now();
+        self.store.read(|snapshot| self.view_webhook(snapshot, find(snapshot, id)?, now))
+    }
+
+    /// Gives a webhook another secret. For `overlap` seconds its deliveries are signed with the old one too, unless that
+    /// is zero; one from before that, if it still counts, ends at once.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`]; [`ServiceError::Invalid`] beyond [`applications::LONGEST_OVERLAP`].
+    pub async fn rotate_webhook(
+        &self,
+        actor: Actor,
+        id: WebhookId,
+        overlap: u32,
+    ) -> Result<WebhookSecret, ServiceError> {
+        let now = self.clock.now();
+        let ends_at = applications::end_of_old(overlap, now)?;
         let service = self.clone();
         self.store
             .write(move |transaction| {
-                let webhook = find(transaction, id)?;
+                let mut webhook = find(transaction, id)?;
                 let before = Secrets::open(&service, &webhook)?.current;
-                let secrets =
-                    Secrets { current: Secret::generate(&mut OsRng), previous: Some((before, now + OVERLAP)) };
-                transaction.set_webhook_secrets(id, &secrets.seal(&service, id))?;
-                entry("webhook.rotated", &webhook).append(transaction, &actor, now)?;
-                Ok(WebhookSecret { webhook: view(transaction, webhook)?, secret: shown(&secrets.current) })
+                let previous = ends_at.map(|ends_at| (before, ends_at));
+                let secrets = Secrets { current: Secret::generate(&mut OsRng), previous };
+                webhook.secrets = secrets.seal(&service, id);
+                transaction.set_webhook_secrets(id, &webhook.secrets)?;
+                let mut entry = entry("webhook.rotated", &webhook);
+                if let Some(ends_at) = ends_at {
+                    entry = entry.detail("old_secret_ends_at", ends_at.to_string());
+                }
+                entry.append(transaction, &actor, now)?;
+                Ok(WebhookSecret {
+                    webhook: service.view_webhook(transaction, webhook, now)?,
+                    secret: shown(&secrets.current),
+                })
             })
             .await
     }

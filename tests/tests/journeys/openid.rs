@@ -156,7 +156,11 @@ async fn a_way_back_is_for_the_browser_that_went_and_once() {
     assert_ne!(ana.visit(), before);
     assert_eq!(ana.get(&back).await.status, 400, "the same way back");
     ana.set_attempt(&attempt);
-    assert_eq!(ana.get(&back).await.status, 400, "and with what the browser had kept: the provider takes no code twice");
+    assert_eq!(
+        ana.get(&back).await.status,
+        400,
+        "and with what the browser had kept: the provider takes no code twice"
+    );
 
     // An answer of another provider, one that names none, one that says no, and one without anything.
     for (of_it, status) in [

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::api::extract::{Administrator, Json, Path};
+use crate::api::extract::{Administrator, Json, Path, Query};
 use crate::api::{Api, Problem};
 use crate::service::outbox::DeliveryView;
-use crate::service::webhooks::{NewWebhook, WebhookSecret, WebhookView};
+use crate::service::webhooks::{NewWebhook, USUAL_OVERLAP, WebhookSecret, WebhookView};
 use crate::storage::WebhookId;
 
 /// All webhooks.
@@ -43,17 +43,35 @@ pub(super) async fn add(
     Ok((StatusCode::CREATED, axum::Json(api.service.add_webhook(actor, new).await?)))
 }
 
-/// Makes another secret. For a day deliveries are signed with the old one too.
+/// For how long the old secret counts, too.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Rotation {
+    /// For so many seconds, at most 2592000 (30 days); with 0 the old secret ends at once, when left out after a day.
+    #[serde(default = "Rotation::usual")]
+    overlap: u32,
+}
+
+impl Rotation {
+    const fn usual() -> u32 {
+        USUAL_OVERLAP
+    }
+}
+
+/// Makes another secret, which is shown this once. For a time deliveries are signed with the old one too.
 #[utoipa::path(
-    post, path = "/v1/admin/webhooks/{id}/rotate", tag = "admin", params(("id" = i64, Path)), security(("key" = [])),
-    responses((status = 200, body = WebhookSecret), (status = 404, body = Problem))
+    post, path = "/v1/admin/webhooks/{id}/rotate", tag = "admin", params(("id" = i64, Path), Rotation),
+    security(("key" = [])),
+    responses((status = 200, body = WebhookSecret), (status = 400, body = Problem), (status = 404, body = Problem))
 )]
 pub(super) async fn rotate(
     State(api): State<Api>,
     Administrator(actor): Administrator,
     Path(id): Path<i64>,
+    Query(rotation): Query<Rotation>,
 ) -> Result<axum::Json<WebhookSecret>, Problem> {
-    Ok(axum::Json(api.service.rotate_webhook(actor, WebhookId(id)).await?))
+    Ok(axum::Json(api.service.rotate_webhook(actor, WebhookId(id), rotation.overlap).await?))
 }
 
 /// Sends the event `webhook.tested`; the outbox shows what came of it.

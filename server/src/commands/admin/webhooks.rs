@@ -9,7 +9,7 @@ use super::outbox::OneDelivery;
 use super::{ACTOR, Deleted};
 use crate::commands::output::{Failure, Output};
 use crate::service::Service;
-use crate::service::webhooks::{NewWebhook, WebhookSecret, WebhookView};
+use crate::service::webhooks::{NewWebhook, USUAL_OVERLAP, WebhookSecret, WebhookView};
 use crate::storage::{Event, WebhookId};
 
 #[derive(Subcommand)]
@@ -32,10 +32,13 @@ pub(super) enum Command {
         /// The webhook's number.
         id: i64,
     },
-    /// Make another secret. For a day deliveries are signed with the old one too.
+    /// Make another secret and show it, this once.
     Rotate {
         /// The webhook's number.
         id: i64,
+        /// For how many seconds deliveries are signed with the old secret too, at most 2592000 (30 days).
+        #[arg(long, value_name = "SECONDS", default_value_t = USUAL_OVERLAP)]
+        overlap: u32,
     },
     /// Remove a webhook and what waits for it.
     Remove {
@@ -65,7 +68,9 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             let delivery = service.test_webhook(ACTOR, WebhookId(id)).await?;
             output.answer(&OneDelivery { delivery }, OneDelivery::show)
         }
-        Command::Rotate { id } => output.answer(&service.rotate_webhook(ACTOR, WebhookId(id)).await?, secret_lines),
+        Command::Rotate { id, overlap } => {
+            output.answer(&service.rotate_webhook(ACTOR, WebhookId(id), overlap).await?, secret_lines)
+        }
         Command::Remove { id } => {
             service.remove_webhook(ACTOR, WebhookId(id)).await?;
             output.answer(&Deleted { deleted: format!("webhook {id}") }, Deleted::show)

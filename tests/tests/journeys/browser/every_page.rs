@@ -45,6 +45,7 @@ async fn every_page_is_sound_on_a_desk_and_on_a_phone_by_day_and_by_night() {
         ("/console/settings?group=finance", "Own value"),
         ("/console/applications", "New key"),
         ("/console/applications/confirm?action=rotate&name=shop", "The old key ends"),
+        ("/console/webhooks", "Add a webhook"),
         ("/console/deliveries", "Nothing here"),
         ("/console/deliveries?state=given_up&kind=webhook", "given up"),
         ("/console/administrators", "Add an administrator"),

@@ -5,6 +5,7 @@ mod every_page;
 mod keyboard;
 mod organisation;
 mod own_tokens;
+mod people_and_programs;
 
 use symbolon_tests::{Browser, Installation, Look, Pages, Server, Token, accepted, has_browser, skip};
 

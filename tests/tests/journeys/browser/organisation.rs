@@ -31,6 +31,9 @@ async fn sign_in(browser: &Browser, name: &str) {
     browser.fill("input[name=password]", "whatever").await;
     browser.click("button[type=submit]").await;
     browser.click("button[autofocus]").await;
+    // The provider's own page is none of ours.
+    let complaints = browser.complaints().await;
+    assert!(complaints.iter().all(|complaint| complaint.contains("/interaction/")), "{complaints:#?}");
 }
 
 #[tokio::test]
