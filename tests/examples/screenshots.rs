@@ -112,8 +112,7 @@ impl Studio {
         self.server.admin(&["webhook", "add", "https://siem.example/events", "--event", "user.locked,token.locked"]);
         self.server.admin(&["webhook", "rotate", "2"]);
         self.browser.open("/console/webhooks").await;
-        self.take_both("webhooks-wide", WIDE).await;
-        self.take("webhooks-narrow-light", NARROW).await;
+        self.take("webhooks-wide-light", WIDE).await;
         self.browser.open("/console/settings").await;
         self.take("settings-wide-light", WIDE).await;
         self.browser.fill("#max_time_steps", "40").await;
@@ -148,7 +147,7 @@ impl Studio {
         self.browser.click("#language option[value=de]").await;
         self.browser.press("Save the language").await;
         self.browser.says("Ihre Soft-Tokens").await;
-        self.take("my-tokens-narrow-german", NARROW).await;
+        self.take("my-tokens-narrow-light-german", NARROW).await;
 
         let added = self.server.admin(&["token", "add", "Hanna Weiss", "--method", "online", "--method", "classic"]);
         let link = added["ticket"]["online"]["link"].as_str().unwrap();
