@@ -139,6 +139,17 @@ pub(crate) enum Command {
         #[arg(long)]
         serial: Option<SerialNumber>,
     },
+    /// Show what was asked of a token here, and how it was answered
+    ///
+    /// The last 200 decisions that were made on this device, newest first. They are sealed, so the PIN is asked for.
+    History {
+        /// The token; may be left out when there is one
+        serial: Option<SerialNumber>,
+
+        /// Read the PIN from this file descriptor, its first line; 0 is standard input
+        #[arg(long, value_name = "N")]
+        pin_fd: Option<u32>,
+    },
     /// Move a token to a new phone
     ///
     /// Shows a ticket for the new phone, asks for the six digits that the new phone shows then, and agrees to it. The token

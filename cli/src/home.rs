@@ -78,6 +78,7 @@ impl Home {
             keys: Arc::new(SoftwareKeys::new(key_store, environment.clone())),
             authentication: Arc::new(NoAuthentication),
             integrity: Arc::new(DesktopProbe),
+            wake: None,
             device: device().map_err(|error| Failure::internal(error.to_string()))?,
         };
         let network = Arc::new(Https::new(concat!("symbolon/", env!("CARGO_PKG_VERSION"))));

@@ -211,7 +211,8 @@ impl NewKeys {
         let here = parts.environment.now();
         let registered = finishing.open(&answer)?;
         account::admit(&signals, &registered.registration.policy)?;
-        let clock = ClockState::after_contact(registered.registration.time, here);
+        let registration = &registered.registration;
+        let clock = ClockState::after_contact(registration.time, here, registration.policy_version);
         Ok((registered, clock))
     }
 
@@ -265,6 +266,7 @@ impl NewKeys {
             None => None,
         };
         files.erase_vault()?;
+        files.erase_notes()?;
         files.write_tries(&Tries::NONE.to_file())?;
         files.write_clock(clock)?;
         files.write_keys(&self.set)?;
@@ -346,7 +348,12 @@ impl Proposed {
         if let Err(error) = soft_token.sweep().await {
             tracing::warn!(%error, "old keys are still there");
         }
-        Account::reread(session.account())
+        let account = Account::reread(session.account())?;
+        if let Err(error) = account.renew_push_address().await {
+            tracing::info!(%error, "the server is told later where this device is woken");
+        }
+        soft_token.parts().stir();
+        Ok(account)
     }
 
     /// The person does not want the token: its keys are deleted, and the ticket can still be used.

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use symbolon_core::activation::TicketError;
 use symbolon_core::activation::offline::OfflineTicketError;
 use symbolon_core::activation::online::OnlineError;
+use symbolon_core::biometrics::BiometricsOff;
 use symbolon_core::integrity::{Signal, Signals};
 use symbolon_core::moving::ComparisonCode;
 use symbolon_core::otp::DetailsError;
@@ -109,6 +110,18 @@ pub enum Error {
     #[error("the system has locked biometrics; unlock the device with its own PIN or password, or use the token's PIN")]
     BiometricsLocked,
 
+    /// Biometrics open no account here: by the policy, or by what the device can do.
+    #[error(transparent)]
+    BiometricsNotAllowed(#[from] BiometricsOff),
+    /// Biometrics were not turned on, or were turned off since.
+    #[error("biometrics are off for token {0}; use the PIN")]
+    BiometricsOff(SerialNumber),
+    /// The system destroyed the key of biometrics, as it does when a finger or face was added.
+    #[error(
+        "a fingerprint or face was added to this device, so token {0} takes the PIN; biometrics can be turned on again"
+    )]
+    BiometricsLost(SerialNumber),
+
     /// No PIN at all.
     #[error(transparent)]
     PinForm(#[from] PinFormError),
@@ -175,6 +188,9 @@ pub enum Error {
     /// The key store can't be used.
     #[error("{0}")]
     KeyStore(String),
+    /// The push service gives no address now.
+    #[error("the push service gives no address: {0}")]
+    PushService(String),
 
     /// The disk.
     #[error("{}: {source}", .path.display())]
@@ -266,6 +282,9 @@ impl Error {
             | Self::Busy
             | Self::Cancelled
             | Self::BiometricsLocked
+            | Self::BiometricsNotAllowed(_)
+            | Self::BiometricsOff(_)
+            | Self::BiometricsLost(_)
             | Self::OtherToken(_)
             | Self::TooLate
             | Self::KeysLost(_) => ErrorKind::Refused,
@@ -280,9 +299,11 @@ impl Error {
             | Self::NoSuchToken(_)
             | Self::NoToken
             | Self::WhichToken => ErrorKind::Input,
-            Self::Unreachable { .. } | Self::Untrusted { .. } | Self::NotAServer(_) | Self::KeyStore(_) => {
-                ErrorKind::Unreachable
-            }
+            Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::NotAServer(_)
+            | Self::KeyStore(_)
+            | Self::PushService(_) => ErrorKind::Unreachable,
             Self::NotConfirmed { cause, .. } => cause.kind(),
             Self::Storage { .. } | Self::Damaged(_) | Self::Later(_) | Self::Protocol(_) => ErrorKind::Internal,
         }

@@ -12,8 +12,10 @@
 //! QR, password ── SoftToken::activate_offline ──► offline::Proposed ── accept(PIN) ──► Session (registration code)
 //! Account ── unlock(PIN) ──► Session ── code()
 //!                                    └─ begin_move() ──► Move ── agree(digits)
-//!         ├─ requests(), then Session ── answer(decision)
-//!         └─ tell_push_address(address), at each start and when it changes
+//!         │                          └─ turn_on_biometrics(), then Account ── unlock_with_biometrics() ──► Session
+//!         └─ requests(), then Session ── answer(decision)
+//! SoftToken ── events() ──► Events ── next() ──► Event
+//!          └─ renew_push_addresses(), at each start and when the push service says so
 //! ```
 //!
 //! Everything that ends a step early (no network, no power, no process) leaves a token that works or a ticket that
@@ -25,14 +27,18 @@ mod account;
 pub mod activation;
 pub mod environment;
 mod error;
+mod events;
 pub mod files;
 pub mod network;
 pub mod platform;
 mod soft_token;
 mod store;
 
-pub use account::{Account, AccountState, AccountStatus, Move, Pending, Session, ShownCode, UnlockedAccount};
+pub use account::{
+    Account, AccountState, AccountStatus, Biometrics, Move, Pending, Session, ShownCode, UnlockedAccount,
+};
 pub use activation::Activation;
 pub use error::{Error, ErrorKind};
+pub use events::{Ending, Event, Events, News};
 pub use soft_token::SoftToken;
 pub use store::Store;

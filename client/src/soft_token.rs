@@ -1,17 +1,21 @@
 //! The soft token of one person on one device: its accounts, and the way to a new one.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use symbolon_core::activation::offline::OfflineTicket;
 use symbolon_core::activation::offline::phone::Begun;
 use symbolon_core::activation::{ActivationPassword, OfflinePassword, ServerAddress, Ticket};
+use symbolon_core::approval::ChallengeId;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::vault::Cost;
+use tokio::sync::watch;
 
 use crate::account::Account;
 use crate::account::access::AccessTokens;
 use crate::activation::{self, Activation, offline};
 use crate::environment::Environment;
+use crate::events::Events;
 use crate::network::Network;
 use crate::platform::Platform;
 use crate::store::{AccountFiles, KeySet, Store};
@@ -28,6 +32,37 @@ pub(crate) struct Parts {
     pub(crate) environment: Environment,
     pub(crate) pin_cost: Cost,
     pub(crate) access: AccessTokens,
+    /// The labels of keys of biometrics that the system was found to have destroyed: their slots go when the vault is next
+    /// opened.
+    lost_biometrics: Mutex<HashSet<String>>,
+    /// Changes when something has happened here of which whoever listens to events should know.
+    stirred: watch::Sender<()>,
+    /// The challenges that were answered here and that no event has told of yet.
+    answered: Mutex<HashSet<ChallengeId>>,
+}
+
+impl Parts {
+    /// Has every [`Events`] look at once.
+    pub(crate) fn stir(&self) {
+        self.stirred.send_replace(());
+    }
+
+    pub(crate) fn stirred(&self) -> watch::Receiver<()> {
+        self.stirred.subscribe()
+    }
+
+    /// Whether somebody listens to events.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.stirred.receiver_count() > 0
+    }
+
+    pub(crate) fn answered(&self) -> MutexGuard<'_, HashSet<ChallengeId>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lost_biometrics(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.lost_biometrics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// An account's files, and what they hold if they can be read.
@@ -58,8 +93,17 @@ impl SoftToken {
         environment: Environment,
         pin_cost: Cost,
     ) -> Result<Self, Error> {
-        let soft_token =
-            Self(Arc::new(Parts { store, platform, network, environment, pin_cost, access: AccessTokens::default() }));
+        let soft_token = Self(Arc::new(Parts {
+            store,
+            platform,
+            network,
+            environment,
+            pin_cost,
+            access: AccessTokens::default(),
+            lost_biometrics: Mutex::default(),
+            stirred: watch::Sender::new(()),
+            answered: Mutex::default(),
+        }));
         match soft_token.sweep().await {
             // A key store that can't be used now is no reason not to show what is there; the keys stay noted down.
             Err(error) if error.kind() != ErrorKind::Internal => tracing::warn!(%error, "old keys are still there"),
@@ -157,6 +201,34 @@ impl SoftToken {
         Ok(())
     }
 
+    /// What happens to the accounts from now on, until the answer is dropped. Within a tokio runtime.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::of(self.clone())
+    }
+
+    /// Has everybody who listens to [`SoftToken::events`] ask the servers at once: the device was woken, or the app came to
+    /// the front.
+    pub fn look_now(&self) {
+        self.parts().stir();
+    }
+
+    /// Asks the platform where this device is woken, and tells each server that has not acknowledged it. To be called at
+    /// each start, and when the push service says that an address has changed; [`SoftToken::events`] does it too, again and
+    /// again until every server has acknowledged.
+    ///
+    /// # Errors
+    /// The first one; the other servers are told all the same.
+    pub async fn renew_push_addresses(&self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for account in self.accounts()? {
+            if account.header().online().is_some_and(|online| online.pending.is_none()) {
+                outcome = outcome.and(account.renew_push_address().await.map(drop));
+            }
+        }
+        outcome
+    }
+
     /// The platform that it was opened on.
     #[must_use]
     pub fn platform(&self) -> &Platform {
@@ -179,6 +251,7 @@ impl SoftToken {
         let noted = keys.map(|set| self.parts().store.loosen(&set)).transpose()?;
         files.remove()?;
         drop((lock, noted));
+        self.parts().stir();
         self.sweep().await
     }
 
@@ -189,9 +262,9 @@ impl SoftToken {
         for (set, _lock) in store.loose_sets()? {
             match self.owner(&set)? {
                 Some(files) => {
-                    // It may have been opened without a PIN before: a copy of its old file must not be, any more.
-                    if Account::read(self.clone(), files).is_ok_and(|account| account.has_pin()) {
-                        self.delete_keys(&[set.slot()]).await?;
+                    // It may have been opened in other ways before: a copy of its old file must not be, any more.
+                    if let Ok(account) = Account::read(self.clone(), files) {
+                        self.delete_keys(&account.keys_without_slot(&set)).await?;
                     }
                 }
                 None => self.delete_keys(&set.labels()).await?,

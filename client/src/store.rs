@@ -7,6 +7,7 @@
 //!     tries     how many PINs were tried; outside the vault, since it is written before each try
 //!     push      which push address the server was told, and when
 //!     clock     how far the device's clock is off, and when the server was last asked
+//!     history   what was asked and decided, sealed under a key of the vault's
 //!     lock      held while tries are counted, and while the vault changes
 //! HOME/loose-keys/<key set>    a set of keys that may belong to no account: written before the keys are made, and
 //!                              before an account that has them is removed; held locked by the process that is at it
@@ -26,6 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use symbolon_core::CryptoRngCore;
 use symbolon_core::encoding::Bytes;
+use symbolon_core::policy::PolicyVersion;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::KeyHash;
 use symbolon_core::vault::Tries;
@@ -193,9 +195,14 @@ impl KeySet {
         format!("{}.slot", self.0)
     }
 
+    /// The key that seals the vault key for biometrics.
+    pub(crate) fn biometric(&self) -> String {
+        format!("{}.biometric", self.0)
+    }
+
     /// The labels of all keys that a set may have.
-    pub(crate) fn labels(&self) -> [String; 3] {
-        [self.device(), self.pin(), self.slot()]
+    pub(crate) fn labels(&self) -> [String; 4] {
+        [self.device(), self.pin(), self.slot(), self.biometric()]
     }
 }
 
@@ -264,6 +271,15 @@ impl AccountFiles {
         self.write("clock", &bytes)
     }
 
+    /// The sealed history; empty where there is none.
+    pub(crate) fn history(&self) -> Result<Vec<u8>, Error> {
+        Ok(self.read("history")?.unwrap_or_default())
+    }
+
+    pub(crate) fn write_history(&self, sealed: &[u8]) -> Result<(), Error> {
+        self.write("history", sealed)
+    }
+
     /// What the server was told of where this device is woken; nothing, when that is damaged.
     pub(crate) fn told(&self) -> Result<Option<Told>, Error> {
         Ok(self.read("push")?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
@@ -277,6 +293,14 @@ impl AccountFiles {
     /// Removes the vault, and with it the account; what else there is counts for nothing then.
     pub(crate) fn erase_vault(&self) -> Result<(), Error> {
         self.erase("vault")
+    }
+
+    /// Removes what was noted down for an earlier activation: another device key, or another vault key.
+    pub(crate) fn erase_notes(&self) -> Result<(), Error> {
+        for name in ["push", "history"] {
+            self.erase(name)?;
+        }
+        Ok(())
     }
 
     /// Removes the account with all of its files, the vault first.
@@ -342,16 +366,19 @@ pub(crate) struct ClockState {
     pub(crate) last_try: Option<Timestamp>,
     /// Why it did not answer when it was last asked.
     pub(crate) last_failure: Option<String>,
+    /// The version of the policy that it had then.
+    pub(crate) policy_version: Option<PolicyVersion>,
 }
 
 impl ClockState {
     /// What is known after the server said that it is `server` o'clock, while it was `here` on this device.
-    pub(crate) fn after_contact(server: Timestamp, here: Timestamp) -> Self {
+    pub(crate) fn after_contact(server: Timestamp, here: Timestamp, policy_version: PolicyVersion) -> Self {
         Self {
             offset: server.as_millisecond().saturating_sub(here.as_millisecond()),
             last_contact: Some(here),
             last_try: Some(here),
             last_failure: None,
+            policy_version: Some(policy_version),
         }
     }
 

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use rand_core::OsRng;
 use support::{Device, Fate, OTHER_PIN, PIN, TestServer, activate, activated, chosen, pin, the_pin};
 use symbolon_client::files::PowerLoss;
-use symbolon_client::{AccountState, Activation, Error, SoftToken};
+use symbolon_client::platform::Biometric;
+use symbolon_client::{AccountState, Activation, Biometrics, Error, SoftToken};
 use symbolon_core::activation::OfflinePassword;
 use symbolon_core::activation::offline::{Offer, OfflineTicket, RegistrationCode};
 use symbolon_core::policy::{Policy, PolicyVersion};
@@ -244,6 +245,49 @@ async fn afresh(soft_token: &SoftToken, server: &TestServer) -> Result<(), Error
         panic!("there is an unconfirmed account");
     };
     unconfirmed.afresh().await?.accept(Some(chosen(OTHER_PIN))).await.map(drop)
+}
+
+#[tokio::test]
+async fn biometrics_are_turned_on_and_off_and_survive_a_power_loss_at_any_step() {
+    let (server, device, soft_token) = activated().await;
+    drop(soft_token);
+    for (loss, on) in LOSSES.into_iter().flat_map(|loss| [(loss, true), (loss, false)]) {
+        let device = Device::with_disk(device.disk.fork());
+        *device.finger.kinds.lock().unwrap() = vec![Biometric::Fingerprint];
+        if !on {
+            let account = device.start(&server).await.unwrap().account(None).unwrap();
+            account.unlock(the_pin()).await.unwrap().turn_on_biometrics("").await.unwrap();
+        }
+        let mut steps = 0;
+        loop {
+            let device = Device { disk: device.disk.fork(), ..device.clone() };
+            let account = device.start(&server).await.unwrap().account(None).unwrap();
+            device.disk.cut_power_after(steps);
+            let done = match account.unlock(the_pin()).await {
+                Ok(mut session) if on => session.turn_on_biometrics("").await.is_ok(),
+                Ok(mut session) => session.turn_off_biometrics().await.is_ok(),
+                Err(_) => false,
+            };
+            let went = device.disk.is_off();
+            device.disk.restart(loss);
+            let soft_token = device.start(&server).await.unwrap();
+            let account = soft_token.account(None).unwrap();
+            let is_on = account.biometrics() == Biometrics::On;
+            assert!(!done || is_on == on, "{loss:?} after {steps} steps");
+            assert_eq!(device.keys().len(), if is_on { 3 } else { 2 }, "{loss:?} after {steps} steps");
+            server.clock().advance(SignedDuration::from_secs(60));
+            if is_on {
+                let mut session = account.unlock_with_biometrics("").await.unwrap();
+                assert!(server.accepts(&session.code().await.unwrap().code));
+            }
+            works(&server, &soft_token).await;
+            if done && !went {
+                break;
+            }
+            steps += 1;
+        }
+        assert!(steps > 5, "{steps}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Bytes;
+use crate::frame::FrameWriter;
+use crate::keys::sha256;
+use crate::policy::PolicyVersion;
 use crate::serial::SerialNumber;
 use crate::signed::{KeyHash, Signed};
 
@@ -77,6 +80,17 @@ pub struct RequestsRequest {
     /// For how many seconds to wait for a request: 0 to 50.
     #[serde(default)]
     pub wait: Wait,
+    /// The [`digest`] of what the phone has: then the wait is for anything else, and its end too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Bytes<32>>,
+}
+
+/// The SHA-256 of a list of requests: of each one's JWS, framed, in their order.
+#[must_use]
+pub fn digest<'a>(requests: impl IntoIterator<Item = &'a str>) -> Bytes<32> {
+    let start = FrameWriter::default().field(b"symbolon/1/requests");
+    let frame = requests.into_iter().fold(start, |frame, request| frame.field(request.as_bytes()));
+    sha256(frame.as_bytes()).into()
 }
 
 impl std::fmt::Debug for RequestsRequest {
@@ -131,6 +145,9 @@ impl TryFrom<u8> for Wait {
 pub struct RequestsReply {
     /// The requests.
     pub requests: Vec<String>,
+    /// The version of the policy: a hint, not signed. The phone that has an older one asks for it by a contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<PolicyVersion>,
 }
 
 /// The phone's decision.

@@ -31,8 +31,10 @@ pub enum Label {
     ChallengeResponse,
     /// The factor key that opening a vault with its PIN yields.
     FactorPin,
-    /// The key from which factor keys made later are derived.
+    /// The parent of what seals factor keys that are made later.
     FactorLater,
+    /// Seals a factor key that was made later on its way to the server.
+    FactorSent,
     /// The first secret from which a forgotten PIN's unlock code is made.
     Unlock,
     /// The key that makes the unlock code of one unlock secret.
@@ -47,6 +49,8 @@ pub enum Label {
     VaultUnlock,
     /// The key of the vault's body.
     VaultBody,
+    /// The key of the history beside the vault.
+    VaultHistory,
     /// The output of the pseudo-random function that hardware computes by agreeing on keys.
     Agreement,
     /// The server's key for the state of handshakes that it hands to phones to keep.
@@ -69,6 +73,7 @@ impl Label {
             Self::ChallengeResponse => "symbolon/1/challenge-response",
             Self::FactorPin => "symbolon/1/factor/pin",
             Self::FactorLater => "symbolon/1/factor/later",
+            Self::FactorSent => "symbolon/1/factor/sent",
             Self::Unlock => "symbolon/1/unlock",
             Self::UnlockCode => "symbolon/1/unlock/code",
             Self::UnlockFactor => "symbolon/1/unlock/factor",
@@ -76,6 +81,7 @@ impl Label {
             Self::VaultPin => "symbolon/1/vault/pin",
             Self::VaultUnlock => "symbolon/1/vault/unlock",
             Self::VaultBody => "symbolon/1/vault/body",
+            Self::VaultHistory => "symbolon/1/vault/history",
             Self::Agreement => "symbolon/1/agreement",
             Self::ServerHandshake => "symbolon/1/server/handshake",
             Self::ServerMaster => "symbolon/1/server/master",
@@ -165,6 +171,12 @@ impl std::fmt::Debug for SealingKey {
 pub struct FactorKey(Secret<32>);
 
 impl FactorKey {
+    /// A new one.
+    #[must_use]
+    pub fn generate(rng: &mut dyn CryptoRngCore) -> Self {
+        Self(Secret::generate(rng))
+    }
+
     /// Takes back a factor key that was stored.
     #[must_use]
     pub fn from_secret(key: Secret<32>) -> Self {
@@ -282,7 +294,7 @@ pub struct TokenKeys {
     pub challenge_response: Secret<32>,
     /// Proves that the vault was opened with its PIN.
     pub factor_pin: FactorKey,
-    /// The parent of factor keys that are made later, for biometrics enrolled after the activation.
+    /// The parent of what seals factor keys that are made later, for biometrics that are turned on after the activation.
     pub factor_later: Secret<32>,
     /// `unlock_0`: the server keeps it, the phone erases it once the slot that it opens is written.
     pub unlock: Secret<32>,

@@ -8,6 +8,7 @@ pub mod access;
 pub mod activation;
 pub mod agreement;
 pub mod approval;
+pub mod biometrics;
 pub mod contact;
 pub mod encoding;
 pub mod frame;

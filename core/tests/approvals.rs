@@ -1,5 +1,5 @@
-//! The vectors of approvals, receipts, typed challenges, QRs and moves: `core/vectors/approvals-v1.json` and
-//! `moving-v1.json`. As in `vectors.rs`, each is made anew from fixed inputs, compared with the file that is checked in, and
+//! The vectors of approvals, receipts, typed challenges, QRs and moves, and of what a phone says of biometrics and of where it
+//! is woken: `core/vectors/approvals-v1.json`, `moving-v1.json` and `phones-v1.json`. As in `vectors.rs`, each is made anew from fixed inputs, compared with the file that is checked in, and
 //! checked by hand with the bare algorithms and `docs/protocol.md` at its side.
 #![allow(
     clippy::unwrap_used,
@@ -10,25 +10,30 @@
     reason = "a test that fails may panic"
 )]
 
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Aead, KeyInit, Payload};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
+use rand_core::{CryptoRng, RngCore};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use symbolon_core::access::Assertion;
+use symbolon_core::access::{Assertion, digest};
 use symbolon_core::approval::offline::OfflineRequest;
 use symbolon_core::approval::{
     Answer, Context, Decision, Detail, Details, Factor, JudgedAttestation, MutualPrompt, Opened, Receipt, Request,
     Statement, Transaction, request_hash,
 };
+use symbolon_core::biometrics::{BiometricsOn, BiometricsUpdate, seal_factor_key};
 use symbolon_core::encoding::Bytes;
 use symbolon_core::integrity::Signals;
 use symbolon_core::keys::FactorKey;
 use symbolon_core::moving::{Ask, Cancel, ComparisonCode, Consent, Look, Newcomer, Offer, Progress, Proven, View};
 use symbolon_core::otp::{TimeStep, details_challenge, respond_question, respond_typed};
 use symbolon_core::policy::MutualChallengeAlphabet;
+use symbolon_core::push::{PushAddress, PushUpdate};
 use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::SigningKey;
@@ -406,4 +411,116 @@ fn follow_moving(vector: &Value) {
     assert_eq!(consent["factor"], base64(&mac(&pin, &input)));
     let cancel = by_hand(&vector["cancel"], &old, "symbolon-move-cancel+jws");
     assert_eq!(cancel["to"], offer["serial"]);
+}
+
+/// Random numbers that are always the same.
+struct Same(u8);
+
+impl RngCore for Same {
+    fn next_u32(&mut self) -> u32 {
+        rand_core::impls::next_u32_via_fill(self)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        rand_core::impls::next_u64_via_fill(self)
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        bytes.fill(self.0);
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Same {}
+
+#[test]
+fn phones() {
+    let (identity, device) = (key("identity"), key("device"));
+    let aud = identity.public_key().hash();
+    let (pin, biometric) = (FactorKey::from_secret(secret("pin factor")), FactorKey::from_secret(secret("finger")));
+    let sealed = seal_factor_key(&secret("factor later"), serial(), &biometric, &mut Same(8));
+    let mut on = BiometricsUpdate {
+        aud: aud.clone(),
+        serial: serial(),
+        on: Some(BiometricsOn { key: sealed, face: false }),
+        time: noon(),
+        opened: Opened::Pin,
+        factor: None,
+    };
+    on.factor = Some(on.prove(&pin, &device.public_key()));
+    let mut off = BiometricsUpdate { on: None, time: later(60), opened: Opened::Biometric, factor: None, ..on.clone() };
+    off.factor = Some(off.prove(&biometric, &device.public_key()));
+    let addresses: Vec<Value> = vec![
+        json!({"service": "fcm", "token": "fcm-token:1"}),
+        json!({"service": "apns", "token": "00aa", "topic": "dev.symbolon.app", "environment": "sandbox"}),
+        json!({"service": "web", "endpoint": "https://push.example/abc", "p256dh": base64(key("p256dh").public_key().to_sec1().as_slice()), "auth": base64(&[5; 16])}),
+        Value::Null,
+    ];
+    let updates: Vec<String> = addresses
+        .iter()
+        .map(|address| {
+            let address: Option<PushAddress> = serde_json::from_value(address.clone()).unwrap();
+            let update = PushUpdate { aud: aud.clone(), serial: serial(), address, time: noon() };
+            device.sign_object(&update).unwrap()
+        })
+        .collect();
+    let made = json!({
+        "keys": {
+            "identity": base64(identity.public_key().to_sec1().as_slice()),
+            "device": base64(device.public_key().to_sec1().as_slice()),
+            "factor_later": hex(secret("factor later").expose()),
+            "pin_factor": hex(secret("pin factor").expose()),
+            "biometric_factor": hex(secret("finger").expose()),
+        },
+        "biometrics_on": device.sign_object(&on).unwrap(),
+        "biometrics_off": device.sign_object(&off).unwrap(),
+        "push_addresses": addresses,
+        "push_updates": updates,
+        "known": {"none": digest([]), "two": digest(["a.b.c", "d.e.f"])},
+    });
+    follow_phones(&made);
+    check("phones-v1.json", &made);
+}
+
+/// What a stranger does who has the page and the file.
+fn follow_phones(vector: &Value) {
+    let device = decoded(&vector["keys"]["device"]);
+    let [later, pin, finger] = ["factor_later", "pin_factor", "biometric_factor"]
+        .map(|name| HEXLOWER.decode(vector["keys"][name].as_str().unwrap().as_bytes()).unwrap());
+    let on = by_hand(&vector["biometrics_on"], &device, "symbolon-biometrics+jws");
+    let sealed = decoded(&on["on"]["key"]);
+    let prk = mac(&[0; 32], &later);
+    let sealing = mac(&prk, &[b"symbolon/1/factor/sent".as_slice(), &[1]].concat());
+    let place = frame(&[b"symbolon/1/biometrics", b"1234567890"]);
+    let cipher = Aes256Gcm::new_from_slice(&sealing).unwrap();
+    let plain = cipher.decrypt(sealed[..12].into(), Payload { msg: &sealed[12..], aad: &place }).unwrap();
+    assert_eq!(plain, finger);
+    let off = by_hand(&vector["biometrics_off"], &device, "symbolon-biometrics+jws");
+    for (update, key, opened, factor) in
+        [(&on, sealed.as_slice(), b"pin".as_slice(), pin), (&off, &[], b"biometric", finger)]
+    {
+        let input = frame(&[
+            b"symbolon/1/biometrics/update",
+            &sha256(&decoded(&vector["keys"]["identity"])),
+            b"1234567890",
+            key,
+            &[0],
+            &millis(&update["time"]),
+            opened,
+            &sha256(&device),
+        ]);
+        assert_eq!(update["factor"], base64(&mac(&factor, &input)));
+    }
+    let updates = vector["push_updates"].as_array().unwrap();
+    for (address, update) in vector["push_addresses"].as_array().unwrap().iter().zip(updates) {
+        let update = by_hand(update, &device, "symbolon-push-address+jws");
+        assert_eq!((&update["aud"], &update["serial"]), (&on["aud"], &on["serial"]));
+        assert_eq!(update.get("address").unwrap_or(&Value::Null), address);
+    }
+    let known = sha256(&frame(&[b"symbolon/1/requests", b"a.b.c", b"d.e.f"]));
+    assert_eq!(vector["known"]["two"], base64(&known));
 }

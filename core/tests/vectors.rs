@@ -194,7 +194,7 @@ fn frames() {
     );
 }
 
-const LABELS: [Label; 17] = [
+const LABELS: [Label; 19] = [
     Label::RegistrationPhone,
     Label::RegistrationServer,
     Label::AttestationChallenge,
@@ -202,6 +202,7 @@ const LABELS: [Label; 17] = [
     Label::ChallengeResponse,
     Label::FactorPin,
     Label::FactorLater,
+    Label::FactorSent,
     Label::Unlock,
     Label::UnlockCode,
     Label::UnlockFactor,
@@ -209,6 +210,7 @@ const LABELS: [Label; 17] = [
     Label::VaultPin,
     Label::VaultUnlock,
     Label::VaultBody,
+    Label::VaultHistory,
     Label::ServerHandshake,
     Label::ServerMaster,
     Label::ServerRow,

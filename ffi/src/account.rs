@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::approval::Approval;
 use crate::pin::{ChosenPin, PinPad};
-use crate::platform::Signal;
+use crate::platform::{BiometricsObstacle, Signal};
 use crate::session::Session;
 use crate::soft_token::secret;
 use crate::time::system_time;
@@ -87,6 +87,30 @@ pub enum AccountState {
     Locked,
 }
 
+/// How an account fares with biometrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Biometrics {
+    /// They open it.
+    On,
+    /// They can be turned on, in a session that the PIN opened.
+    Off,
+    /// They open nothing here.
+    Unavailable {
+        /// Why not.
+        obstacle: BiometricsObstacle,
+    },
+}
+
+impl From<client::Biometrics> for Biometrics {
+    fn from(biometrics: client::Biometrics) -> Self {
+        match biometrics {
+            client::Biometrics::On => Self::On,
+            client::Biometrics::Off => Self::Off,
+            client::Biometrics::Unavailable(reason) => Self::Unavailable { obstacle: reason.into() },
+        }
+    }
+}
+
 /// How an account fares.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct AccountStatus {
@@ -98,6 +122,8 @@ pub struct AccountStatus {
     pub pin_wait: Duration,
     /// What to tell the help desk for an unlock code. `None` when the account opens without a PIN.
     pub lock_challenge: Option<String>,
+    /// Whether biometrics open it.
+    pub biometrics: Biometrics,
     /// When the server last answered, by this phone's clock.
     pub last_contact: Option<SystemTime>,
     /// Why it did not answer when it was last asked.
@@ -157,6 +183,7 @@ impl Account {
             pin_tries_left: status.pin_tries_left,
             pin_wait: status.pin_wait.unsigned_abs(),
             lock_challenge: status.lock_challenge,
+            biometrics: status.biometrics.into(),
             last_contact: status.last_contact.map(system_time),
             last_failure: status.last_failure,
             clock_offset: status.clock_offset,
@@ -174,6 +201,17 @@ impl Account {
     pub async fn unlock(&self, pin: Option<Arc<PinPad>>) -> Result<Arc<Session>, SymbolonError> {
         let pin = pin.map(|pin| pin.take()).transpose()?;
         Ok(Session::open(self.0.unlock(pin).await?))
+    }
+
+    /// Opens it by a finger or face. The system asks the person, as part of [`HardwareKeys::open`](crate::HardwareKeys), and
+    /// shows `prompt`.
+    ///
+    /// # Errors
+    /// [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::BiometricsLost`],
+    /// [`SymbolonError::BiometricsOff`], [`SymbolonError::BiometricsNotAllowed`]: offer the PIN then. Else as
+    /// [`Account::unlock`].
+    pub async fn unlock_with_biometrics(&self, prompt: String) -> Result<Arc<Session>, SymbolonError> {
+        Ok(Session::open(self.0.unlock_with_biometrics(&prompt).await?))
     }
 
     /// Opens it by the help desk's unlock code, for a new PIN to be set.

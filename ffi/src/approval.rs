@@ -156,6 +156,16 @@ impl From<Decision> for core::Decision {
     }
 }
 
+impl From<core::Decision> for Decision {
+    fn from(decision: core::Decision) -> Self {
+        match decision {
+            core::Decision::Confirm => Self::Confirm,
+            core::Decision::Concern => Self::Concern,
+            core::Decision::Cancel => Self::Cancel,
+        }
+    }
+}
+
 /// What became of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
 pub enum Outcome {

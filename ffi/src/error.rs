@@ -5,7 +5,7 @@ use std::time::Duration;
 use symbolon_client::Error;
 use symbolon_core::vault::PinChoiceError;
 
-use crate::platform::Signal;
+use crate::platform::{BiometricsObstacle, Signal};
 
 /// Why something was not done. Where there is a `reason`, it is an English sentence for whoever is curious; an app has words
 /// of its own for each case.
@@ -107,6 +107,21 @@ pub enum SymbolonError {
     /// The system asks for no biometrics now, after too many failed matches: take the PIN.
     #[error("the system has locked biometrics")]
     BiometricsLocked,
+    /// Biometrics open nothing here.
+    #[error("{reason}")]
+    BiometricsNotAllowed {
+        /// Why not.
+        obstacle: BiometricsObstacle,
+        /// The same in words.
+        reason: String,
+    },
+    /// Biometrics were not turned on, or were turned off since: take the PIN.
+    #[error("biometrics are off")]
+    BiometricsOff,
+    /// The system destroyed the key of biometrics, since a finger or face was added: take the PIN, and offer to turn them on
+    /// again.
+    #[error("the key of biometrics is gone")]
+    BiometricsLost,
     /// The value of the mutual challenge is needed to confirm.
     #[error("the value that the page shows is needed")]
     MutualChallengeNeeded,
@@ -127,6 +142,12 @@ pub enum SymbolonError {
     TooManyRequests {
         /// When to try again, if the server said so.
         retry_after: Option<Duration>,
+    },
+    /// The push service gives no address now: the server is told later.
+    #[error("the push service gives no address: {reason}")]
+    PushService {
+        /// Why.
+        reason: String,
     },
     /// The server does not answer. Trying again may help.
     #[error("{server} can't be reached: {reason}")]
@@ -228,6 +249,9 @@ impl From<Error> for SymbolonError {
             Error::KeysLost(_) => Self::KeysLost,
             Error::Cancelled => Self::Cancelled,
             Error::BiometricsLocked => Self::BiometricsLocked,
+            Error::BiometricsNotAllowed(obstacle) => Self::BiometricsNotAllowed { obstacle: obstacle.into(), reason },
+            Error::BiometricsOff(_) => Self::BiometricsOff,
+            Error::BiometricsLost(_) => Self::BiometricsLost,
             Error::PinForm(_) => Self::PinForm,
             Error::PinChoice(choice) => choice.into(),
             Error::PinNeeded => Self::PinNeeded,
@@ -236,6 +260,7 @@ impl From<Error> for SymbolonError {
             Error::OtherToken(_) => Self::OtherToken,
             Error::TooLate => Self::TooLate,
             Error::NoSuchToken(_) | Error::NoToken => Self::NoSuchToken,
+            Error::PushService(reason) => Self::PushService { reason },
             Error::Unreachable { server, reason } => Self::Unreachable { server, reason },
             Error::Untrusted { server, reason } => Self::Untrusted { server, reason },
             Error::NotAServer(server) => Self::NotAServer { server },

@@ -5,8 +5,9 @@
 //!
 //! ```text
 //! SoftToken.open ── activate… ──► Proposal ── accept(PIN) ──► Account
-//!           └────── accounts ───► Account ── unlock… ──► Session ── code, answer, begin_move, …
-//!                                        └── requests ─► Approval
+//!           ├────── accounts ───► Account ── unlock… ──► Session ── code, answer, turn_on_biometrics, begin_move, …
+//!           │                            └── requests ─► Approval
+//!           └────── events ─────► Events ── next ─► Event
 //! ```
 //!
 //! **Secrets.** A PIN is typed into a [`PinPad`], digit by digit, and never comes out. Links and codes that activate or
@@ -23,6 +24,8 @@ mod activation;
 mod agreement;
 mod approval;
 mod error;
+mod events;
+mod history;
 mod moving;
 mod pin;
 mod platform;
@@ -30,20 +33,24 @@ mod scan;
 mod session;
 mod soft_token;
 mod time;
+mod waking;
 
-pub use account::{Account, AccountInfo, AccountState, AccountStatus, Policy, UnlockedAccount};
+pub use account::{Account, AccountInfo, AccountState, AccountStatus, Biometrics, Policy, UnlockedAccount};
 pub use activation::{Accepted, Activation, Proposal, ProposalInfo, UnconfirmedActivation};
 pub use agreement::{agreement_output, agreement_point};
 pub use approval::{
     Approval, Context, Decision, Detail, MutualPrompt, OfflineApproval, OfflineRequest, Outcome, Request, Transaction,
 };
 pub use error::{PinWeakness, SymbolonError};
+pub use events::{Ending, Event, Events, News};
+pub use history::{HistoryEntry, HistoryKind};
 pub use moving::{Move, MoveProgress, MoveTicket, QrCode};
 pub use pin::{ChosenPin, PinPad};
 pub use platform::{
-    Biometric, DeviceInfo, DeviceKey, HardwareKeys, IntegrityProbe, KeyAccess, KeyProtection, KeysError,
-    LocalAuthentication, Platform, Signal,
+    Biometric, BiometricsObstacle, DeviceInfo, DeviceKey, HardwareKeys, IntegrityProbe, KeyAccess, KeyProtection,
+    KeysError, LocalAuthentication, Platform, Signal,
 };
 pub use scan::{Scan, read_scan};
 pub use session::{Code, Session};
 pub use soft_token::{DamagedAccount, SoftToken};
+pub use waking::{PushAddress, Wake, WakeError};

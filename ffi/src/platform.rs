@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use symbolon_client::platform::{self as client, BoxFuture};
+use symbolon_core::biometrics::BiometricsOff;
 use symbolon_core::integrity;
 use symbolon_core::secret::{Secret, SecretBytes};
 use symbolon_core::signed::{PublicKey, Signature};
 use symbolon_core::text::Text;
 use zeroize::Zeroizing;
+
+use crate::waking::{Service, Wake};
 
 /// Where a device key lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -134,6 +137,27 @@ pub enum Biometric {
     Iris,
 }
 
+/// Why biometrics open nothing on this phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum BiometricsObstacle {
+    /// The policy allows none.
+    ByPolicy,
+    /// The policy allows no face, and the system can't leave it out.
+    FaceNotExcluded,
+    /// The system recognises nobody, or not strongly enough.
+    NotSetUp,
+}
+
+impl From<BiometricsOff> for BiometricsObstacle {
+    fn from(reason: BiometricsOff) -> Self {
+        match reason {
+            BiometricsOff::ByPolicy => Self::ByPolicy,
+            BiometricsOff::FaceNotExcluded => Self::FaceNotExcluded,
+            BiometricsOff::NotSetUp => Self::NotSetUp,
+        }
+    }
+}
+
 /// Who the system can recognise.
 #[uniffi::export(foreign)]
 pub trait LocalAuthentication: Send + Sync {
@@ -231,6 +255,9 @@ pub struct Platform {
     pub integrity: Arc<dyn IntegrityProbe>,
     /// What it is.
     pub device: DeviceInfo,
+    /// Its push service; `None` where nothing wakes it.
+    #[uniffi(default = None)]
+    pub wake: Option<Arc<dyn Wake>>,
 }
 
 impl From<Platform> for client::Platform {
@@ -240,6 +267,7 @@ impl From<Platform> for client::Platform {
             keys: Arc::new(Keys(platform.keys)),
             authentication: Arc::new(Authentication(platform.authentication)),
             integrity: Arc::new(Probe(platform.integrity)),
+            wake: platform.wake.map(|wake| Arc::new(Service(wake)) as Arc<dyn client::Wake>),
             device: client::DeviceInfo { platform: line(&system), model: line(&model), app: line(&app) },
         }
     }

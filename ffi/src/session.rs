@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::SymbolonError;
 use crate::approval::{Approval, Decision, OfflineApproval, Outcome};
+use crate::history::HistoryEntry;
 use crate::moving::Move;
 use crate::pin::ChosenPin;
 use crate::time::system_time;
@@ -166,19 +167,48 @@ impl Session {
     /// # Errors
     /// [`SymbolonError::OtherToken`], [`SymbolonError::TooLate`]; else as [`Session::code`].
     pub async fn approve_offline(&self, approval: Arc<OfflineApproval>) -> Result<Code, SymbolonError> {
-        Ok(self.lock().await.session()?.approve_offline(&approval.0)?.into())
+        Ok(self.lock().await.session()?.approve_offline(&approval.0).await?.into())
+    }
+
+    /// The last 200 decisions of this account on this phone, newest first. It lasts, and needs the vault open since it says
+    /// what the person does.
+    ///
+    /// # Errors
+    /// [`SymbolonError::Closed`], [`SymbolonError::Internal`].
+    pub async fn history(&self) -> Result<Vec<HistoryEntry>, SymbolonError> {
+        Ok(self.lock().await.session()?.history()?.into_iter().map(HistoryEntry::from).collect())
     }
 
     /// Sets another PIN, or the first one, and closes the session.
     ///
     /// # Errors
-    /// [`SymbolonError::Busy`], [`SymbolonError::Internal`]: then the old PIN is in force.
+    /// [`SymbolonError::PinNeeded`] when biometrics opened the session; [`SymbolonError::Busy`], [`SymbolonError::Internal`]:
+    /// then the old PIN is in force.
     pub async fn change_pin(&self, pin: Arc<ChosenPin>) -> Result<(), SymbolonError> {
         let pin = pin.take()?;
         let mut open = self.lock().await;
         open.session()?;
         let session = open.session.take().ok_or(SymbolonError::Closed)?;
         Ok(session.change_pin(pin).await?)
+    }
+
+    /// Turns biometrics on, anew where they are on. The system asks the person, as part of
+    /// [`HardwareKeys::seal`](crate::HardwareKeys), and shows `prompt`; the server must be reached.
+    ///
+    /// # Errors
+    /// [`SymbolonError::BiometricsNotAllowed`], [`SymbolonError::PinNeeded`] when biometrics opened the session,
+    /// [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::Refused`]; those of the network. They
+    /// are off then.
+    pub async fn turn_on_biometrics(&self, prompt: String) -> Result<(), SymbolonError> {
+        Ok(self.lock().await.session()?.turn_on_biometrics(&prompt).await?)
+    }
+
+    /// Turns biometrics off, and destroys their key.
+    ///
+    /// # Errors
+    /// [`SymbolonError::Busy`], [`SymbolonError::Internal`].
+    pub async fn turn_off_biometrics(&self) -> Result<(), SymbolonError> {
+        Ok(self.lock().await.session()?.turn_off_biometrics().await?)
     }
 
     /// Asks the server for a ticket by which a new phone takes this account over.

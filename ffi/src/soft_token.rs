@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::activation::{Activation, Proposal};
+use crate::events::Events;
 use crate::platform::Platform;
 use crate::{SymbolonError, scan};
 
@@ -116,6 +117,27 @@ impl SoftToken {
             reason: error.to_string(),
         };
         Ok(damaged.map(read).collect())
+    }
+
+    /// What happens to the accounts from now on: each waits at its server by long poll, until the app lets go of the answer.
+    /// An app listens while it is in front.
+    pub async fn events(&self) -> Arc<Events> {
+        Events::of(self.0.events())
+    }
+
+    /// Has [`SoftToken::events`] ask the servers at once: the phone was woken, or the app came to the front.
+    pub fn look_now(&self) {
+        self.0.look_now();
+    }
+
+    /// Asks [`Wake`](crate::Wake) where the phone is woken, and tells each server that has not acknowledged it. Call it at each
+    /// start, and when the push service says that an address has changed.
+    ///
+    /// # Errors
+    /// The first one, of the network mostly: a later call tells what is still to be told, and so does
+    /// [`SoftToken::events`].
+    pub async fn renew_push_addresses(&self) -> Result<(), SymbolonError> {
+        Ok(self.0.renew_push_addresses().await?)
     }
 
     /// Removes every account of a token from this phone, damaged ones too.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use data_encoding::BASE64URL_NOPAD;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use rand_core::OsRng;
@@ -15,11 +16,12 @@ use symbolon_client::platform::HardwareKeys as _;
 use symbolon_client::platform::software::{MemoryKeyStore, SoftwareKeys};
 use symbolon_core::secret::Secret;
 use symbolon_ffi::{
-    Accepted, Account, Activation, Approval, Biometric, Decision, DeviceInfo, DeviceKey, HardwareKeys, IntegrityProbe,
-    KeyAccess, KeyProtection, KeysError, LocalAuthentication, MoveProgress, MutualPrompt, Outcome, PinPad, PinWeakness,
-    Platform, Scan, Session, Signal, SoftToken, SymbolonError, read_scan,
+    Accepted, Account, Activation, Approval, Biometric, Biometrics, BiometricsObstacle, Decision, DeviceInfo,
+    DeviceKey, Events, HardwareKeys, HistoryKind, IntegrityProbe, KeyAccess, KeyProtection, KeysError,
+    LocalAuthentication, MoveProgress, MutualPrompt, News, Outcome, PinPad, PinWeakness, Platform, PushAddress, Scan,
+    Session, Signal, SoftToken, SymbolonError, Wake, WakeError, read_scan,
 };
-use symbolon_tests::{Server, Ticket, accepted};
+use symbolon_tests::{Installation, Prepared, Receiver, Server, Ticket, accepted, calling_receivers};
 use tempfile::TempDir;
 
 const PIN: &str = "837194";
@@ -28,6 +30,8 @@ const PIN: &str = "837194";
 struct Hardware {
     software: SoftwareKeys,
     signing: Mutex<HashMap<String, SigningKey>>,
+    /// Why the system refuses a finger.
+    refusal: Mutex<Option<KeysError>>,
 }
 
 fn unavailable(error: impl ToString) -> KeysError {
@@ -35,6 +39,11 @@ fn unavailable(error: impl ToString) -> KeysError {
 }
 
 impl Hardware {
+    fn ask(&self, prompt: Option<&str>) -> Result<(), KeysError> {
+        let refusal = self.refusal.lock().unwrap().clone().filter(|_| prompt.is_some());
+        refusal.map_or(Ok(()), Err)
+    }
+
     fn signing(&self, label: &str) -> Result<SigningKey, KeysError> {
         self.signing.lock().unwrap().get(label).cloned().ok_or(KeysError::Missing)
     }
@@ -86,10 +95,12 @@ impl HardwareKeys for Hardware {
     }
 
     async fn seal(&self, label: String, plain: Vec<u8>, prompt: Option<String>) -> Result<Vec<u8>, KeysError> {
+        self.ask(prompt.as_deref())?;
         self.software.seal(&label, &plain, prompt.as_deref()).await.map_err(unavailable)
     }
 
     async fn open(&self, label: String, sealed: Vec<u8>, prompt: Option<String>) -> Result<Vec<u8>, KeysError> {
+        self.ask(prompt.as_deref())?;
         let plain = self.software.open(&label, &sealed, prompt.as_deref()).await.map_err(unavailable)?;
         Ok(plain.expose().to_vec())
     }
@@ -100,11 +111,35 @@ impl HardwareKeys for Hardware {
     }
 }
 
-struct Nobody;
+struct Fingers;
 
-impl LocalAuthentication for Nobody {
+impl LocalAuthentication for Fingers {
     fn available(&self) -> Vec<Biometric> {
-        Vec::new()
+        vec![Biometric::Fingerprint]
+    }
+}
+
+/// UnifiedPush, which makes an address with the server's key.
+#[derive(Default)]
+struct Distributor {
+    asked: Mutex<Vec<Option<Vec<u8>>>>,
+    address: Mutex<Option<String>>,
+}
+
+#[async_trait]
+impl Wake for Distributor {
+    fn is_web_push(&self) -> bool {
+        true
+    }
+
+    async fn address(&self, _serial: String, web_push_key: Option<Vec<u8>>) -> Result<Option<PushAddress>, WakeError> {
+        self.asked.lock().unwrap().push(web_push_key);
+        let endpoint = self.address.lock().unwrap().clone();
+        Ok(Some(PushAddress::Web {
+            endpoint: endpoint.ok_or_else(|| WakeError::Unavailable { reason: "not registered yet".into() })?,
+            p256dh: point(&SigningKey::from_slice(&[7; 32]).unwrap()),
+            auth: vec![5; 16],
+        }))
     }
 }
 
@@ -121,22 +156,27 @@ struct Phone {
     home: TempDir,
     keys: Arc<Hardware>,
     probe: Arc<Probe>,
+    wake: Option<Arc<Distributor>>,
     soft_token: Arc<SoftToken>,
 }
 
 impl Phone {
     async fn new() -> Self {
+        Self::woken_by(None).await
+    }
+
+    async fn woken_by(wake: Option<Arc<Distributor>>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let software = SoftwareKeys::new(Arc::new(MemoryKeyStore::default()), Environment::system());
-        let keys = Arc::new(Hardware { software, signing: Mutex::default() });
+        let keys = Arc::new(Hardware { software, signing: Mutex::default(), refusal: Mutex::default() });
         let probe = Arc::new(Probe::default());
-        let soft_token = open(&home, &keys, &probe).await;
-        Self { home, keys, probe, soft_token }
+        let soft_token = open(&home, &keys, &probe, wake.clone()).await;
+        Self { home, keys, probe, wake, soft_token }
     }
 
     /// The app was killed, and is started again.
     async fn restart(&mut self) {
-        self.soft_token = open(&self.home, &self.keys, &self.probe).await;
+        self.soft_token = open(&self.home, &self.keys, &self.probe, self.wake.clone()).await;
     }
 
     async fn accept(&self, activation: Activation) -> Accepted {
@@ -149,10 +189,21 @@ impl Phone {
     }
 }
 
-async fn open(home: &TempDir, keys: &Arc<Hardware>, probe: &Arc<Probe>) -> Arc<SoftToken> {
+async fn open(
+    home: &TempDir,
+    keys: &Arc<Hardware>,
+    probe: &Arc<Probe>,
+    wake: Option<Arc<Distributor>>,
+) -> Arc<SoftToken> {
     let device =
         DeviceInfo { platform: "android".into(), model: "Pixel 9\u{202e}".into(), app: "symbolon-ffi tests".into() };
-    let platform = Platform { keys: keys.clone(), authentication: Arc::new(Nobody), integrity: probe.clone(), device };
+    let platform = Platform {
+        keys: keys.clone(),
+        authentication: Arc::new(Fingers),
+        integrity: probe.clone(),
+        device,
+        wake: wake.map(|wake| wake as Arc<dyn Wake>),
+    };
     SoftToken::open(home.path().to_str().unwrap().into(), platform).await.unwrap()
 }
 
@@ -322,6 +373,175 @@ async fn a_token_moves_to_a_new_phone_whose_digits_are_compared() {
     assert_eq!(moving.progress(Duration::from_secs(10)).await.unwrap(), MoveProgress::Moved);
     let code = unlock(&moved).await.code().await.unwrap();
     assert!(accepted(&server.caller("verify").verify("alice", &code.digits).await));
+}
+
+#[tokio::test]
+async fn a_finger_opens_and_proves_itself_and_whatever_ends_it_leaves_the_pin() {
+    let server = Server::start();
+    server.admin(&["policy", "set", "mutual_challenge=off"]);
+    let mut phone = Phone::new().await;
+    let account = phone.activate(&server.hand_out("alice")).await;
+    let caller = server.caller("challenge");
+    assert_eq!(account.status().unwrap().biometrics, Biometrics::Off);
+    assert_eq!(
+        account.unlock_with_biometrics("Open".into()).await.unwrap_err(),
+        SymbolonError::BiometricsOff,
+        "nothing was turned on"
+    );
+    unlock(&account).await.turn_on_biometrics("Turn on".into()).await.unwrap();
+
+    phone.restart().await;
+    let account = phone.soft_token.accounts().unwrap().pop().unwrap();
+    assert_eq!(account.status().unwrap().biometrics, Biometrics::On);
+    let session = account.unlock_with_biometrics("Open".into()).await.unwrap();
+    let asked = caller.challenge(&payment()).await;
+    assert_eq!(session.answer(only(&account).await, Decision::Confirm, None).await.unwrap(), Outcome::Confirmed);
+    assert_eq!(caller.look(&asked, 0).await["factors"], json!(["possession", "biometry"]));
+    let refused = session.turn_on_biometrics("Again".into()).await;
+    assert_eq!(refused.unwrap_err(), SymbolonError::PinNeeded);
+
+    // The system says no, and then destroys the key, since a finger was added.
+    for (refusal, error) in [
+        (KeysError::Cancelled, SymbolonError::Cancelled),
+        (KeysError::LockedOut, SymbolonError::BiometricsLocked),
+        (KeysError::Missing, SymbolonError::BiometricsLost),
+    ] {
+        *phone.keys.refusal.lock().unwrap() = Some(refusal);
+        assert_eq!(account.unlock_with_biometrics("Open".into()).await.unwrap_err(), error);
+    }
+    *phone.keys.refusal.lock().unwrap() = None;
+    let session = unlock(&account).await;
+    assert_eq!(account.status().unwrap().biometrics, Biometrics::Off);
+    session.turn_on_biometrics("Turn on".into()).await.unwrap();
+
+    // The policy changes at the server while the app is open.
+    let session = account.unlock_with_biometrics("Open".into()).await.unwrap();
+    server.admin(&["policy", "set", "device_biometrics_allowed=false"]);
+    caller.challenge(&payment()).await;
+    let refused = session.answer(only(&account).await, Decision::Confirm, None).await.unwrap_err();
+    assert!(matches!(refused, SymbolonError::Refused { .. }), "{refused:?}");
+    let refused = session.refresh().await.unwrap_err();
+    let by_policy = BiometricsObstacle::ByPolicy;
+    assert!(matches!(refused, SymbolonError::BiometricsNotAllowed { obstacle, .. } if obstacle == by_policy));
+    assert_eq!(account.status().unwrap().biometrics, Biometrics::Unavailable { obstacle: by_policy });
+    unlock(&account).await.code().await.unwrap();
+}
+
+/// The next event of an account, by its name.
+async fn next(events: &Events) -> (String, News) {
+    let event = tokio::time::timeout(Duration::from_secs(60), events.next()).await.expect("nothing happened");
+    let name = match &event.news {
+        News::RequestArrived { .. } => "arrived".to_owned(),
+        News::RequestEnded { ending, .. } => format!("{ending:?}").to_lowercase(),
+        News::PolicyChanged => "policy".to_owned(),
+        News::NotActive => "not active".to_owned(),
+        News::ActiveAgain => "active again".to_owned(),
+        News::ClockWrong { .. } => "clock wrong".to_owned(),
+        News::ClockRight => "clock right".to_owned(),
+    };
+    (name, event.news)
+}
+
+#[tokio::test]
+async fn an_app_hears_what_happens_to_its_account() {
+    let server = Server::start();
+    server.admin(&["policy", "set", "mutual_challenge=off"]);
+    let phone = Phone::new().await;
+    let caller = server.caller("challenge");
+    // It listens before there is an account.
+    let events = phone.soft_token.events().await;
+    let ticket = server.hand_out("alice");
+    let account = phone.activate(&ticket).await;
+    let session = unlock(&account).await;
+
+    caller.challenge(&payment()).await;
+    let (name, News::RequestArrived { approval }) = next(&events).await else { panic!("nothing arrived") };
+    assert_eq!(approval.request().transaction.unwrap().summary, "Pay 12.50 EUR to Ana Gómez", "{name}");
+    session.answer(approval, Decision::Cancel, None).await.unwrap();
+    assert_eq!(next(&events).await.0, "answered");
+
+    let asked = caller.challenge(&payment()).await;
+    assert_eq!(next(&events).await.0, "arrived");
+    caller.call("DELETE", &format!("/v1/challenges/{}", asked["id"].as_str().unwrap()), &Value::Null).await;
+    assert_eq!(next(&events).await.0, "elsewhere");
+
+    server.admin(&["policy", "set", "pin_length=8"]);
+    phone.soft_token.look_now();
+    assert_eq!(next(&events).await.0, "policy");
+    assert_eq!(unlock(&account).await.code().await.unwrap_err(), SymbolonError::PinMustBeSet, "it was learnt at once");
+
+    server.admin(&["token", "disable", &ticket.serial]);
+    phone.soft_token.look_now();
+    assert_eq!(next(&events).await.0, "not active");
+    server.admin(&["token", "enable", &ticket.serial]);
+    phone.soft_token.look_now();
+    assert_eq!(next(&events).await.0, "active again");
+}
+
+#[tokio::test]
+async fn what_was_decided_is_found_again_and_only_with_the_pin() {
+    let server = Server::start();
+    server.admin(&["policy", "set", "mutual_challenge=off"]);
+    let mut phone = Phone::new().await;
+    let account = phone.activate(&server.hand_out("alice")).await;
+    let caller = server.caller("challenge");
+    let session = unlock(&account).await;
+    assert_eq!(session.history().await.unwrap(), []);
+    caller.challenge(&payment()).await;
+    session.answer(only(&account).await, Decision::Confirm, None).await.unwrap();
+    caller.challenge(&json!({"user": "alice", "kind": "approval"})).await;
+    session.answer(only(&account).await, Decision::Concern, None).await.unwrap();
+
+    phone.restart().await;
+    let account = phone.soft_token.accounts().unwrap().pop().unwrap();
+    let history = unlock(&account).await.history().await.unwrap();
+    let shown: Vec<_> =
+        history.iter().map(|entry| (entry.kind, entry.decision, entry.outcome.clone().unwrap())).collect();
+    assert_eq!(
+        shown,
+        [
+            (HistoryKind::SignIn, Decision::Concern, Outcome::Concern),
+            (HistoryKind::Transaction, Decision::Confirm, Outcome::Confirmed)
+        ]
+    );
+    assert_eq!(history[1].summary.as_deref(), Some("Pay 12.50 EUR to Ana Gómez"));
+    // Nothing of it is on the disk in clear.
+    for file in walk(phone.home.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(5).any(|part| part == b"12.50"), "{}", file.display());
+    }
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test]
+async fn the_server_is_told_where_the_phone_is_woken_until_it_has_acknowledged_it() {
+    let distributor = Receiver::answering(|_| Prepared::status(201));
+    let installation = Installation::new().configured("PUSH__WEB__CONTACT", "mailto:operations@example.org");
+    let server = Server::with(calling_receivers(installation));
+    let wake = Arc::new(Distributor::default());
+    let mut phone = Phone::woken_by(Some(wake.clone())).await;
+    // It is asked with the activation, with the server's key, and has no address yet.
+    let account = phone.activate(&server.hand_out("alice")).await;
+    let key = wake.asked.lock().unwrap().pop().unwrap().unwrap();
+    let offered = server.wire().post("/v1/device/push-key", &json!({})).await.json();
+    assert_eq!(offered["web_push_key"], BASE64URL_NOPAD.encode(&key));
+    let not_yet = phone.soft_token.renew_push_addresses().await.unwrap_err();
+    assert_eq!(not_yet, SymbolonError::PushService { reason: "not registered yet".into() });
+
+    let caller = server.caller("challenge");
+    for path in ["one", "two"] {
+        *wake.address.lock().unwrap() = Some(format!("{}/{path}", distributor.url));
+        phone.restart().await;
+        phone.soft_token.renew_push_addresses().await.unwrap();
+        caller.challenge(&payment()).await;
+        assert_eq!(distributor.next().await.path, format!("/{path}"));
+        let session = unlock(&account).await;
+        session.answer(only(&account).await, Decision::Cancel, None).await.unwrap();
+    }
 }
 
 /// Reads a QR as a camera does.

@@ -198,6 +198,7 @@ impl Phone {
             identity_key: registered.identity_key.clone(),
             challenge_response: registered.keys.challenge_response.duplicate(),
             pin_factor: registered.keys.factor_pin.secret().duplicate(),
+            factor_later: registered.keys.factor_later.duplicate(),
             wire: self.wire.clone(),
         };
         let request = self.confirmation(registered, &token.code().parse().unwrap());
@@ -228,6 +229,7 @@ pub struct Token {
     identity_key: PublicKey,
     challenge_response: Secret<32>,
     pin_factor: Secret<32>,
+    factor_later: Secret<32>,
     wire: Wire,
 }
 
@@ -291,6 +293,12 @@ impl Token {
     #[must_use]
     pub fn pin_factor(&self) -> FactorKey {
         FactorKey::from_secret(self.pin_factor.duplicate())
+    }
+
+    /// The parent of what seals factor keys that are made later: whoever has the vault open has it.
+    #[must_use]
+    pub fn factor_later(&self) -> &Secret<32> {
+        &self.factor_later
     }
 
     /// The server's identity key.

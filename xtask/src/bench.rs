@@ -17,6 +17,7 @@ pub(crate) fn run(workspace: &Workspace, only: &[String], tokens: u32, json: Opt
     let program = build(workspace)?;
     let mut command = Command::new(program);
     command.arg("--server").arg(workspace.program(Profile::Release, "symbolon-server"));
+    command.arg("--library").arg(library(workspace)?);
     command.arg("--folder").arg(&workspace.target);
     command.arg("--tokens").arg(tokens.to_string());
     if only.is_empty() {
@@ -29,6 +30,13 @@ pub(crate) fn run(workspace: &Workspace, only: &[String], tokens: u32, json: Opt
     }
     workspace::run(&mut command)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The library that an app loads.
+fn library(workspace: &Workspace) -> Result<PathBuf> {
+    workspace::run(&mut workspace.cargo(["build", "--release", "--quiet", "--package=symbolon-ffi", "--lib"]))?;
+    let name = format!("{}symbolon_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    Ok(workspace.target.join("release").join(name))
 }
 
 fn build(workspace: &Workspace) -> Result<PathBuf> {

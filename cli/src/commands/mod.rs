@@ -18,6 +18,7 @@ mod activate;
 mod activate_offline;
 mod approvals;
 mod code;
+mod history;
 mod moving;
 mod pin;
 mod receipt;
@@ -59,6 +60,7 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
         Command::Concern(options) => approvals::decide(&soft_token, options, Decision::Concern, format).await,
         Command::Cancel(options) => approvals::decide(&soft_token, options, Decision::Cancel, format).await,
         Command::Watch { serial } => approvals::watch(&soft_token, serial, format).await,
+        Command::History { serial, pin_fd } => history::show(&soft_token.account(serial)?, pin_fd, format).await,
         Command::Move(options) => moving::to_new_phone(&soft_token, options, format).await,
         Command::Completions { .. } | Command::Receipt(_) => Ok(()),
     }

@@ -55,7 +55,7 @@ pub(crate) async fn scan(soft_token: &SoftToken, qr: &str, token: &OpenToken, fo
         return Err(Failure::refused("not approved"));
     }
     let session = unlock(&account, &mut secrets, token.pin_fd).await?;
-    code::print(header.serial, &session.approve_offline(&request)?, format);
+    code::print(header.serial, &session.approve_offline(&request).await?, format);
     Ok(())
 }
 

@@ -1,17 +1,19 @@
 //! Approvals: what the server asks this account, and the person's decision.
 //!
 //! Seeing what is asked needs the device's key and no PIN. A decision needs the vault open: it is signed by the device's
-//! key, and proves by the PIN's factor key that the PIN was known.
+//! key, and proves by a factor key that the PIN or biometrics opened it.
 
 use std::time::Duration;
 
-use symbolon_core::access::{AnswerReply, AnswerRequest, RequestsReply, RequestsRequest, Wait};
+use symbolon_core::access::{AnswerReply, AnswerRequest, RequestsReply, RequestsRequest, Wait, digest};
 use symbolon_core::approval::offline::OfflineRequest;
 use symbolon_core::approval::{Answer, Decision, MutualValue, Request, request_hash};
 use symbolon_core::encoding::Bytes;
 use symbolon_core::keys::sha256;
 use symbolon_core::otp::{Code, Period, TimeStep, TypedChallenge, details_challenge, respond_question, respond_typed};
+use symbolon_core::policy::PolicyVersion;
 use symbolon_core::signed::verify;
+use symbolon_core::vault::Noted;
 
 use super::{Account, Session, ShownCode};
 use crate::Error;
@@ -40,25 +42,39 @@ impl Account {
     /// [`Error::UnsecureDevice`]; those of the network; [`Error::NotActive`]; [`Error::Offline`] for one that was activated
     /// without a network.
     pub async fn requests(&self, wait: Duration) -> Result<Vec<Pending>, Error> {
+        let (pending, _) = self.news(None, wait).await?;
+        let now = self.server_time()?;
+        Ok(pending.into_iter().filter(|pending| now < pending.request.expires_at).collect())
+    }
+
+    /// What the server asks, and the version of the policy that it says it has. Waits until that is something, or something
+    /// else than what is `known`.
+    pub(crate) async fn news(
+        &self,
+        known: Option<&[Pending]>,
+        wait: Duration,
+    ) -> Result<(Vec<Pending>, Option<PolicyVersion>), Error> {
         super::admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
-        let reply = match self.fetch(wait).await {
-            // It may be the access token alone that counts no more: the server was set up anew, or has another clock.
+        let known = known.map(|known| digest(known.iter().map(|pending| pending.jws.as_str())));
+        let wait = Wait::nearest(wait);
+        let reply = match self.fetch(known.clone(), wait).await {
+            // It may be the access token alone that counts no more, since the server was set up anew; or the time, since a
+            // clock was set.
             Err(Error::ActivationRefused) => {
                 self.forget_access();
-                self.fetch(wait).await
+                self.set_clock().await?;
+                self.fetch(known, wait).await
             }
             other => other,
         };
         let reply = reply.map_err(|error| self.as_active(error))?;
-        let now = self.clock()?.corrected(self.soft_token.parts().environment.now());
         let pending = reply.requests.into_iter().map(|jws| self.read_request(jws)).collect::<Result<Vec<_>, _>>()?;
-        Ok(pending.into_iter().filter(|pending| now < pending.request.expires_at).collect())
+        Ok((pending, reply.policy_version))
     }
 
-    async fn fetch(&self, wait: Duration) -> Result<RequestsReply, Error> {
-        let wait = Wait::nearest(wait);
+    async fn fetch(&self, known: Option<Bytes<32>>, wait: Wait) -> Result<RequestsReply, Error> {
         let access_token = self.access().await?.to_string();
-        let question = RequestsRequest { access_token, wait };
+        let question = RequestsRequest { access_token, wait, known };
         self.ask("/v1/device/requests", &question, Patience::ACTIVATION.with(wait.duration())).await
     }
 
@@ -103,11 +119,11 @@ impl Session {
             decision,
             mutual_challenge,
             time: self.time()?,
-            opened: self.opened(),
+            opened: self.vault.opened(),
             signals: account.soft_token.parts().platform.integrity.signals(),
             factor: None,
         };
-        let answer = match self.vault.pin_factor() {
+        let answer = match self.vault.factor() {
             Some(factor) => {
                 let label = account.keys()?.device();
                 let device = account.hardware().public_key(&label).await;
@@ -116,6 +132,8 @@ impl Session {
             None => answer,
         };
         let answer = account.sign_object(&answer).await?;
+        // Before it is sent: whatever comes then, it was decided.
+        self.note(Noted::decided(&request, decision, None, self.time()?)).await;
         let label = account.keys()?.device();
         let assertion = account.hardware().assert(&label, sha256(answer.as_bytes())).await;
         let assertion = assertion
@@ -124,6 +142,12 @@ impl Session {
             .transpose()?;
         let message = AnswerRequest { serial: header.serial, answer, assertion };
         let reply: AnswerReply = account.ask("/v1/device/answer", &message, Patience::ACTIVATION).await?;
+        let parts = account.soft_token.parts();
+        if parts.is_watched() {
+            parts.answered().insert(request.id.clone());
+            parts.stir();
+        }
+        self.note(Noted::decided(&request, decision, Some(&reply.status), self.time()?)).await;
         Ok(reply.status)
     }
 
@@ -147,16 +171,18 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::OtherToken`] and [`Error::TooLate`]; else as [`Session::respond`].
-    pub fn approve_offline(&self, request: &OfflineRequest) -> Result<ShownCode, Error> {
+    pub async fn approve_offline(&self, request: &OfflineRequest) -> Result<ShownCode, Error> {
         let serial = self.vault.header().serial;
         if !request.serials.contains(&serial) {
             return Err(Error::OtherToken(serial));
         }
-        if self.account.clock()?.corrected(self.now()) >= request.expires_at {
+        if self.time()? >= request.expires_at {
             return Err(Error::TooLate);
         }
         let question = request.question(serial);
-        self.response(|step| respond_question(self.vault.challenge_response_key(), question, step))
+        let shown = self.response(|step| respond_question(self.vault.challenge_response_key(), question, step))?;
+        self.note(Noted::approved_offline(request, self.time()?)).await;
+        Ok(shown)
     }
 
     /// A response at the time step of now, by the server's clock as far as it is known.

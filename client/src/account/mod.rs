@@ -16,6 +16,8 @@ use crate::store::{AccountFiles, ClockState, KeySet};
 
 pub(crate) mod access;
 mod approvals;
+mod biometrics;
+mod history;
 mod moving;
 mod server;
 mod session;
@@ -23,6 +25,7 @@ mod unlocking;
 mod waking;
 
 pub use approvals::Pending;
+pub use biometrics::Biometrics;
 pub use moving::Move;
 pub use session::{Session, ShownCode};
 pub use unlocking::UnlockedAccount;
@@ -34,6 +37,7 @@ pub struct Account {
     files: AccountFiles,
     header: Header,
     pin_length: Option<u8>,
+    has_biometrics: bool,
     lock_challenge: Option<UnlockChallenge>,
 }
 
@@ -80,6 +84,8 @@ pub struct AccountStatus {
     /// What to tell the help desk when the PIN is forgotten: its unlock code is for this challenge. `None` when the
     /// account opens without a PIN.
     pub lock_challenge: Option<String>,
+    /// Whether biometrics open it.
+    pub biometrics: Biometrics,
     /// When the server last answered, by this device's clock.
     pub last_contact: Option<Timestamp>,
     /// Why it did not answer when it was last asked.
@@ -106,8 +112,14 @@ impl Account {
     fn load(soft_token: SoftToken, files: AccountFiles) -> Result<Loaded, Error> {
         let file = files.vault()?.ok_or_else(|| Error::Damaged(files.vault_path()))?;
         let vault = SealedVault::parse(&file).map_err(|error| of_vault(&files, error))?;
-        let (pin_length, lock_challenge) = (vault.pin_length(), vault.unlock_challenge());
-        let account = Self { soft_token, header: vault.header().clone(), pin_length, lock_challenge, files };
+        let account = Self {
+            soft_token,
+            header: vault.header().clone(),
+            pin_length: vault.pin_length(),
+            has_biometrics: vault.biometric_slot().is_some(),
+            lock_challenge: vault.unlock_challenge(),
+            files,
+        };
         Ok(Loaded { account, vault, file })
     }
 
@@ -150,6 +162,7 @@ impl Account {
             pin_tries_left,
             pin_wait: tries.map_or(SignedDuration::ZERO, |tries| tries.wait(now)),
             lock_challenge: self.lock_challenge.map(|challenge| challenge.grouped(self.header.serial)),
+            biometrics: self.biometrics(),
             last_contact: clock.last_contact,
             last_failure: clock.last_failure,
             clock_offset: clock.offset,
@@ -182,9 +195,16 @@ impl Account {
             (false, _) => account.open_by_device(vault, &keys).await?,
         };
         drop(lock);
-        let session = Session::new(account, open, file);
-        // The header is authentic now; before, someone could have written a laxer policy into it.
+        Self::opened(account, open, file).await
+    }
+
+    /// The session of a vault that is open. Its header is authentic now; before, someone could have written a laxer policy
+    /// into it.
+    async fn opened(account: Self, open: OpenVault, file: Vec<u8>) -> Result<Session, Error> {
+        let mut session = Session::new(account, open, file);
         session.check_integrity()?;
+        session.end_forbidden_biometrics().await?;
+        session.catch_up().await?;
         Ok(session)
     }
 
@@ -256,6 +276,13 @@ impl Account {
         self.files.write_vault(&rewritten.file)
     }
 
+    /// The keys of a set that no slot of the vault needs any more.
+    pub(crate) fn keys_without_slot(&self, set: &KeySet) -> Vec<String> {
+        let slot = self.has_pin().then(|| set.slot());
+        let biometric = (!self.has_biometrics).then(|| set.biometric());
+        slot.into_iter().chain(biometric).collect()
+    }
+
     fn keys(&self) -> Result<KeySet, Error> {
         self.files.keys()?.ok_or(Error::KeysLost(self.header.serial))
     }
@@ -266,6 +293,15 @@ impl Account {
 
     fn limit(&self) -> PinTries {
         self.header.policy.pin_tries
+    }
+
+    pub(crate) fn soft_token(&self) -> &SoftToken {
+        &self.soft_token
+    }
+
+    /// The time by the server's clock, as far as it is known.
+    pub(crate) fn server_time(&self) -> Result<Timestamp, Error> {
+        Ok(self.clock()?.corrected(self.now()))
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -49,10 +49,10 @@ impl Session {
             serial: header.serial,
             nonce: nonce.into(),
             time: self.time()?,
-            opened: self.opened(),
+            opened: self.vault.opened(),
             factor: None,
         };
-        ask.factor = self.vault.pin_factor().map(|factor| ask.prove(factor, &device));
+        ask.factor = self.vault.factor().map(|factor| ask.prove(factor, &device));
         let request = AskRequest { serial: header.serial, ask: account.sign_object(&ask).await? };
         // An ask counts once: it can't be sent again when its answer was lost, but another can.
         let reply: OfferReply = account.ask_as_active("/v1/device/move/offer", &request, Patience::ONCE).await?;
@@ -127,10 +127,10 @@ impl Move {
             device_key,
             transcript: newcomer.transcript.clone(),
             time: session.time()?,
-            opened: session.opened(),
+            opened: session.vault.opened(),
             factor: None,
         };
-        consent.factor = session.vault.pin_factor().map(|factor| consent.prove(factor, &self.device));
+        consent.factor = session.vault.factor().map(|factor| consent.prove(factor, &self.device));
         let account = &self.account;
         let request = ConsentRequest { serial: self.old(), consent: account.sign_object(&consent).await? };
         let _: DoneReply = account.ask_as_active("/v1/device/move/agree", &request, Patience::ACTIVATION).await?;

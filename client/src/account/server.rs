@@ -6,6 +6,7 @@ use symbolon_core::activation::online::phone::{confirm, confirmation};
 use symbolon_core::activation::online::{ConfirmReply, SessionId};
 use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
 use symbolon_core::otp::Code;
+use symbolon_core::policy::PolicyVersion;
 use symbolon_core::signed::{Signature, Signed, SigningInput, verify};
 
 use super::Account;
@@ -43,8 +44,15 @@ impl Account {
         }
         // The server looked at its clock about half-way.
         let here = asked.checked_add(answered.duration_since(asked) / 2).unwrap_or(answered);
-        let clock = ClockState::after_contact(answer.time, here);
+        let clock = ClockState::after_contact(answer.time, here, answer.policy_version);
         Ok((answer, clock))
+    }
+
+    /// Sets what is known of the server's clock anew; answers with the version of the policy that it has.
+    pub(crate) async fn set_clock(&self) -> Result<PolicyVersion, Error> {
+        let (answer, clock) = self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
+        self.files.write_clock(&clock)?;
+        Ok(answer.policy_version)
     }
 
     pub(super) async fn sign<T: Signed>(&self, input: &SigningInput<T>) -> Result<Signature, Error> {

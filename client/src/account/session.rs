@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use symbolon_core::activation::offline::RegistrationCode;
-use symbolon_core::approval::Opened;
 use symbolon_core::contact::Answer;
 use symbolon_core::otp::{Code, Period, TimeStep};
 use symbolon_core::vault::{ChosenPin, Header, Online, OpenVault, Server};
 
 use super::{Account, admit, off_thread};
 use crate::Error;
+use crate::files::Lock;
 use crate::network::Patience;
 use crate::platform::KeyAccess;
 use crate::store::ClockState;
@@ -22,7 +22,7 @@ pub struct Session {
     pub(super) vault: OpenVault,
     /// The file as it was when the vault was opened, or as it was written since: when it has changed, somebody else
     /// changed it, and this session must not undo that.
-    file: Vec<u8>,
+    pub(super) file: Vec<u8>,
 }
 
 /// A code, for as long as it is shown.
@@ -106,8 +106,8 @@ impl Session {
     /// policy's length.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another program changed the vault meanwhile; [`Error::KeyStore`], [`Error::Storage`]. The
-    /// old PIN is in force then.
+    /// [`Error::PinNeeded`] when biometrics opened an account that has a PIN; [`Error::Busy`] when another program changed the
+    /// vault meanwhile; [`Error::KeyStore`], [`Error::Storage`]. The old PIN is in force then.
     pub async fn change_pin(self, pin: ChosenPin) -> Result<(), Error> {
         let Self { account, vault, file } = self;
         let parts = account.soft_token.parts();
@@ -121,6 +121,7 @@ impl Session {
         }
         let (environment, cost) = (parts.environment.clone(), parts.pin_cost);
         let setting = off_thread(move || vault.set_pin(&pin, cost, &mut *environment.rng())).await?;
+        let setting = setting.map_err(|_| Error::PinNeeded)?;
         account.finish_pin(setting, &file).await?;
         drop(noted);
         account.soft_token.sweep().await
@@ -134,6 +135,7 @@ impl Session {
     /// Both gates, by a policy that may have come since the vault was opened.
     pub(super) fn check_policy(&self) -> Result<(), Error> {
         self.check_integrity()?;
+        self.check_biometrics()?;
         if self.vault.must_set_pin() { Err(Error::PinMustBeSet) } else { Ok(()) }
     }
 
@@ -183,7 +185,25 @@ impl Session {
         let passed = |time: Option<Timestamp>, limit| {
             time.is_none_or(|time| !(SignedDuration::ZERO..limit).contains(&now.duration_since(time)))
         };
-        Ok(passed(clock.last_contact, CONTACT_EVERY) && passed(clock.last_try, CONTACT_AGAIN))
+        let may_try = clock.last_failure.is_none() || passed(clock.last_try, CONTACT_AGAIN);
+        Ok(may_try && (passed(clock.last_contact, CONTACT_EVERY) || self.is_policy_behind(&clock)))
+    }
+
+    /// Whether the server has said that it has a newer policy than the vault.
+    fn is_policy_behind(&self, clock: &ClockState) -> bool {
+        clock.policy_version.is_some_and(|version| version > self.vault.header().policy_version)
+    }
+
+    /// Learns the policy of which the server has said that it is newer than the vault's. Whether it answers makes no
+    /// difference here: every gate is asked again where it stands.
+    pub(super) async fn catch_up(&mut self) -> Result<(), Error> {
+        if self.account.header.online().is_some()
+            && self.is_policy_behind(&self.account.clock()?)
+            && let Err(error) = self.contact_with(Patience::IN_PASSING).await
+        {
+            tracing::info!(%error, "the newer policy was not learnt");
+        }
+        Ok(())
     }
 
     async fn contact_with(&mut self, patience: Patience) -> Result<(), Error> {
@@ -216,18 +236,27 @@ impl Session {
             label: answer.label,
             ..before.clone()
         };
-        if after == *before { Ok(()) } else { self.update(after).await }
+        if after != *before {
+            self.update(after).await?;
+            self.account.soft_token.parts().stir();
+        }
+        self.end_forbidden_biometrics().await
     }
 
     /// Writes the vault with another header.
     async fn update(&mut self, header: Header) -> Result<(), Error> {
-        let _lock = self.account.lock_unchanged(&self.file).await?;
-        let rng = &mut *self.account.soft_token.parts().environment.rng();
-        let updated = self.vault.update(header, rng);
+        let lock = self.account.lock_unchanged(&self.file).await?;
+        let updated = self.vault.update(header, &mut *self.account.soft_token.parts().environment.rng());
         let file = updated.map_err(|_| Error::Protocol("it answered for another token"))?;
+        self.write(&lock, file)
+    }
+
+    /// Writes the vault's new file.
+    pub(super) fn write(&mut self, _lock: &Lock, file: Vec<u8>) -> Result<(), Error> {
         self.account.files.write_vault(&file)?;
         self.file = file;
         self.account.header = self.vault.header().clone();
+        self.account.has_biometrics = self.vault.has_biometrics();
         Ok(())
     }
 
@@ -236,11 +265,6 @@ impl Session {
         let format = self.vault.code_format();
         let step = TimeStep::at(there, format.period);
         (self.vault.otp_key().totp(step, format.digits), step)
-    }
-
-    /// How the vault was opened, as the server can check it.
-    pub(super) fn opened(&self) -> Opened {
-        if self.vault.pin_factor().is_some() { Opened::Pin } else { Opened::Device }
     }
 
     /// The time by the server's clock, as far as it is known.

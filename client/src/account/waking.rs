@@ -27,6 +27,26 @@ impl Account {
         Ok(reply.web_push_key)
     }
 
+    /// Asks the platform where this device is woken, and tells the server unless it has acknowledged just that; answers
+    /// whether the server will wake it.
+    ///
+    /// # Errors
+    /// [`Error::PushService`]; else as [`Account::tell_push_address`].
+    pub async fn renew_push_address(&self) -> Result<bool, Error> {
+        let Some(wake) = self.soft_token.parts().platform.wake.clone() else { return Ok(false) };
+        let key = if wake.is_web_push() { self.web_push_key().await? } else { None };
+        let address = if wake.is_web_push() && key.is_none() {
+            // A server that sends no Web Push wakes nobody by it.
+            None
+        } else {
+            wake.address(self.header.serial, key.as_ref()).await.map_err(|error| Error::PushService(error.0))?
+        };
+        if address.is_none() && self.files.told()?.is_none() {
+            return Ok(false);
+        }
+        self.tell_push_address(address.as_ref()).await
+    }
+
     /// Tells the server where this device is woken from now on, or by `None` that it is not; answers whether the server
     /// will wake it. Call it at each start and whenever the address changes: what the server knows is not told again
     /// before a week is over.
@@ -50,9 +70,7 @@ impl Account {
         let woken = match self.send_push_address(address).await {
             // It may be the time alone that does not fit: the device's clock was set since the server was last asked.
             Err(Error::ActivationRefused) => {
-                let (_, clock) =
-                    self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
-                self.files.write_clock(&clock)?;
+                self.set_clock().await?;
                 self.send_push_address(address).await
             }
             other => other,

@@ -8,8 +8,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use symbolon_core::biometrics::Biometric;
 use symbolon_core::integrity::Signals;
+use symbolon_core::push::PushAddress;
 use symbolon_core::secret::{Secret, SecretBytes};
+use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::{PublicKey, Signature};
 use symbolon_core::text::Text;
 
@@ -143,24 +146,39 @@ pub trait HardwareKeys: Send + Sync {
     fn delete<'a>(&'a self, label: &'a str) -> BoxFuture<'a, Result<(), KeysError>>;
 }
 
-/// A way in which a system recognises a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Biometric {
-    /// A fingerprint.
-    Fingerprint,
-    /// A face.
-    Face,
-    /// An iris.
-    Iris,
-}
-
 /// Who the system can recognise. It asks the person itself, as part of the use of a key of [`KeyAccess::Biometrics`], so
 /// that nobody can say yes in the system's place.
 pub trait LocalAuthentication: Send + Sync {
     /// The kinds that the device has and that may open such a key; none when the person has set up none, or when the
-    /// system has nothing strong enough.
+    /// system has nothing strong enough. Where the system does not say which kind was set up, all that the device has.
     fn available(&self) -> Vec<Biometric>;
 }
+
+/// The push service that wakes the device, where there is one.
+///
+/// An address belongs to the platform and may change at any time. It is not kept here: each time that
+/// [`SoftToken::renew_push_addresses`](crate::SoftToken::renew_push_addresses) is called, the platform is asked, and the
+/// servers that have not acknowledged what it says are told.
+pub trait Wake: Send + Sync {
+    /// Whether it is Web Push, whose addresses are made with the server's key.
+    fn is_web_push(&self) -> bool;
+
+    /// Where the device is woken for the token `serial`, waiting for the push service if need be; `None` when it is not to
+    /// be. `web_push_key` is the server's, for Web Push.
+    ///
+    /// # Errors
+    /// [`WakeError`] when the service does not answer now: the server goes on with what it knows.
+    fn address<'a>(
+        &'a self,
+        serial: SerialNumber,
+        web_push_key: Option<&'a PublicKey>,
+    ) -> BoxFuture<'a, Result<Option<PushAddress>, WakeError>>;
+}
+
+/// The push service does not answer; the text says why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WakeError(pub String);
 
 /// What a device says of itself.
 pub trait IntegrityProbe: Send + Sync {
@@ -188,6 +206,8 @@ pub struct Platform {
     pub authentication: Arc<dyn LocalAuthentication>,
     /// Its signs of tampering.
     pub integrity: Arc<dyn IntegrityProbe>,
+    /// Its push service; `None` where nothing wakes it.
+    pub wake: Option<Arc<dyn Wake>>,
     /// What it is.
     pub device: DeviceInfo,
 }

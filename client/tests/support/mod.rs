@@ -11,22 +11,28 @@ use serde::de::DeserializeOwned;
 use symbolon_client::environment::{Clock, Environment, SystemEntropy};
 use symbolon_client::files::SimulatedDisk;
 use symbolon_client::network::{Answer, Message, Network, NetworkError, Trust};
-use symbolon_client::platform::software::{FileKeyStore, NoAuthentication, SoftwareKeys};
-use symbolon_client::platform::{BoxFuture, DeviceInfo, IntegrityProbe, Platform};
+use symbolon_client::platform::software::{FileKeyStore, SoftwareKeys};
+use symbolon_client::platform::{
+    Biometric, BoxFuture, DeviceInfo, DeviceKey, HardwareKeys, IntegrityProbe, KeyAccess, KeysError,
+    LocalAuthentication, Platform,
+};
 use symbolon_client::{Activation, Error, SoftToken, Store, activation::Proposed};
 use symbolon_core::activation::online::server::{Opening, Record, ServerKeys, Setup, answer, confirmed_code, finish};
 use symbolon_core::activation::online::{ConfirmReply, FinishReply, Registration};
 use symbolon_core::activation::{ActivationPassword, Ticket};
+use symbolon_core::approval::Opened;
+use symbolon_core::biometrics::{BiometricsReply, BiometricsRequest, BiometricsUpdate, open_factor_key};
 use symbolon_core::contact::{Answer as ContactAnswer, ContactReply, ContactRequest, Question};
 use symbolon_core::integrity::{Signal, Signals};
-use symbolon_core::keys::{Label, SealingKey};
+use symbolon_core::keys::{FactorKey, Label, SealingKey};
+use symbolon_core::moving::Proven;
 use symbolon_core::otp::{Code, Digits, Hash, OtpKey, Period, TimeStep};
 use symbolon_core::policy::PinLength;
 use symbolon_core::policy::{PhonePolicy, Policy, PolicyVersion};
 use symbolon_core::push::{PushAddress, PushReply, PushRequest, PushUpdate};
-use symbolon_core::secret::Secret;
+use symbolon_core::secret::{Secret, SecretBytes};
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::{PublicKey, SigningKey, verify};
+use symbolon_core::signed::{PublicKey, Signature, SigningKey, verify};
 use symbolon_core::vault::{ChosenPin, Cost, Pin, UnlockChallenge, UnlockCode, UnlockSecret};
 
 /// A clock that stands still until it is moved.
@@ -85,12 +91,17 @@ pub(crate) struct ServerState {
     pub(crate) forgets: bool,
     /// What phones said of where they are woken.
     pub(crate) told: Vec<Option<PushAddress>>,
+    /// What they said of biometrics: by what the vault was opened, and whether they are on with a face.
+    pub(crate) biometrics: Vec<(Opened, Option<bool>)>,
 }
 
 struct Enrolled {
     key: PublicKey,
     code: OtpKey,
     unlock: UnlockSecret,
+    factor_pin: FactorKey,
+    factor_later: Secret<32>,
+    factor_biometric: Option<FactorKey>,
 }
 
 impl TestServer {
@@ -123,6 +134,7 @@ impl TestServer {
                 tls: Some([9; 32]),
                 forgets: false,
                 told: Vec::new(),
+                biometrics: Vec::new(),
             }),
         })
     }
@@ -205,7 +217,14 @@ impl TestServer {
                 }
                 let keys = finished.token_keys(Hash::Sha256);
                 let code = OtpKey::prepare(Hash::Sha256, keys.code.expose());
-                state.pending = Some(Enrolled { key: device.key, code, unlock: UnlockSecret::first(keys.unlock) });
+                state.pending = Some(Enrolled {
+                    key: device.key,
+                    code,
+                    unlock: UnlockSecret::first(keys.unlock),
+                    factor_pin: keys.factor_pin,
+                    factor_later: keys.factor_later,
+                    factor_biometric: None,
+                });
                 let reply: FinishReply = finished.reply(&registration(state, now)).unwrap();
                 json(200, &reply)
             }
@@ -249,6 +268,23 @@ impl TestServer {
                 let woken = update.address.is_some();
                 state.told.push(update.address);
                 json(200, &PushReply { woken })
+            }
+            "/v1/device/biometrics" => {
+                let request: BiometricsRequest = read(body);
+                let Some(active) = &mut state.active else { return refused() };
+                let Ok(update) = verify::<BiometricsUpdate>(&request.update, &active.key) else { return refused() };
+                let factors: Vec<&FactorKey> = match update.opened {
+                    Opened::Pin => vec![&active.factor_pin],
+                    Opened::Biometric => active.factor_biometric.iter().collect(),
+                    Opened::Device => Vec::new(),
+                };
+                if !update.is_proven(&active.key, &factors) {
+                    return refused();
+                }
+                let key = update.on.as_ref().map(|on| open_factor_key(&active.factor_later, request.serial, &on.key));
+                active.factor_biometric = key.map(Result::unwrap);
+                state.biometrics.push((update.opened, update.on.map(|on| on.face)));
+                json(200, &BiometricsReply { serial: request.serial })
             }
             other => panic!("{other}"),
         })
@@ -321,11 +357,106 @@ impl IntegrityProbe for TestProbe {
     }
 }
 
+/// What the system makes of the finger or face that a test holds up.
+#[derive(Default)]
+pub(crate) struct Finger {
+    pub(crate) kinds: Mutex<Vec<Biometric>>,
+    /// Why the system says no.
+    pub(crate) refusal: Mutex<Option<KeysError>>,
+    /// What the person was shown.
+    pub(crate) prompts: Mutex<Vec<String>>,
+}
+
+impl Finger {
+    fn ask(&self, prompt: Option<&str>) -> Result<(), KeysError> {
+        let Some(prompt) = prompt else { return Ok(()) };
+        self.prompts.lock().unwrap().push(prompt.to_owned());
+        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+impl LocalAuthentication for Finger {
+    fn available(&self) -> Vec<Biometric> {
+        self.kinds.lock().unwrap().clone()
+    }
+}
+
+/// Keys in software, of which those of biometrics ask the test's person.
+struct TestKeys {
+    software: SoftwareKeys,
+    finger: Arc<Finger>,
+}
+
+impl HardwareKeys for TestKeys {
+    fn create_signing_key<'a>(
+        &'a self,
+        label: &'a str,
+        challenge: [u8; 32],
+    ) -> BoxFuture<'a, Result<DeviceKey, KeysError>> {
+        self.software.create_signing_key(label, challenge)
+    }
+
+    fn create_prf_key<'a>(&'a self, label: &'a str, access: KeyAccess) -> BoxFuture<'a, Result<(), KeysError>> {
+        self.software.create_prf_key(label, access)
+    }
+
+    fn create_sealing_key<'a>(&'a self, label: &'a str, access: KeyAccess) -> BoxFuture<'a, Result<(), KeysError>> {
+        assert_eq!(label.ends_with(".biometric"), access == KeyAccess::Biometrics);
+        self.software.create_sealing_key(label, KeyAccess::UnlockedDevice)
+    }
+
+    fn attest<'a>(&'a self, label: &'a str, challenge: [u8; 32]) -> BoxFuture<'a, Result<Option<Vec<u8>>, KeysError>> {
+        self.software.attest(label, challenge)
+    }
+
+    fn public_key<'a>(&'a self, label: &'a str) -> BoxFuture<'a, Result<PublicKey, KeysError>> {
+        self.software.public_key(label)
+    }
+
+    fn sign<'a>(&'a self, label: &'a str, message: &'a [u8]) -> BoxFuture<'a, Result<Signature, KeysError>> {
+        self.software.sign(label, message)
+    }
+
+    fn prf<'a>(&'a self, label: &'a str, input: &'a Secret<32>) -> BoxFuture<'a, Result<Secret<32>, KeysError>> {
+        self.software.prf(label, input)
+    }
+
+    fn seal<'a>(
+        &'a self,
+        label: &'a str,
+        plain: &'a [u8],
+        prompt: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, KeysError>> {
+        Box::pin(async move {
+            assert_eq!(label.ends_with(".biometric"), prompt.is_some());
+            self.finger.ask(prompt)?;
+            self.software.seal(label, plain, prompt).await
+        })
+    }
+
+    fn open<'a>(
+        &'a self,
+        label: &'a str,
+        sealed: &'a [u8],
+        prompt: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<SecretBytes, KeysError>> {
+        Box::pin(async move {
+            self.finger.ask(prompt)?;
+            self.software.open(label, sealed, prompt).await
+        })
+    }
+
+    fn delete<'a>(&'a self, label: &'a str) -> BoxFuture<'a, Result<(), KeysError>> {
+        self.software.delete(label)
+    }
+}
+
 /// A device: its disk, which holds its keys too.
 #[derive(Clone)]
 pub(crate) struct Device {
     pub(crate) disk: SimulatedDisk,
     pub(crate) probe: Arc<TestProbe>,
+    pub(crate) finger: Arc<Finger>,
 }
 
 impl Device {
@@ -334,7 +465,7 @@ impl Device {
     }
 
     pub(crate) fn with_disk(disk: SimulatedDisk) -> Self {
-        Self { disk, probe: Arc::default() }
+        Self { disk, probe: Arc::default(), finger: Arc::default() }
     }
 
     /// Starts the app.
@@ -343,9 +474,13 @@ impl Device {
         let environment = Environment::new(server.clock.clone(), Arc::new(SystemEntropy));
         let key_store = Arc::new(FileKeyStore::new(disk.clone(), "/home/keys".into()));
         let platform = Platform {
-            keys: Arc::new(SoftwareKeys::new(key_store, environment.clone())),
-            authentication: Arc::new(NoAuthentication),
+            keys: Arc::new(TestKeys {
+                software: SoftwareKeys::new(key_store, environment.clone()),
+                finger: self.finger.clone(),
+            }),
+            authentication: self.finger.clone(),
             integrity: self.probe.clone(),
+            wake: None,
             device: DeviceInfo {
                 platform: "desktop".parse().unwrap(),
                 model: "Test".parse().unwrap(),

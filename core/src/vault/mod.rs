@@ -11,12 +11,15 @@
 //!
 //! Tries::count ─► Counted ── (flush) stored ─► PinPermit
 //! SealedVault ── attempt_pin(pin, permit) ► PinAttempt ── finish(prf) ► OpenVault ── set_pin ► PinSetting
-//!           └── attempt_unlock(code) ► UnlockAttempt ── finish(prf) ► UnlockedVault ── set_pin ► PinSetting
+//!           ├── attempt_unlock(code) ► UnlockAttempt ── finish(prf) ► UnlockedVault ── set_pin ► PinSetting
+//!           └── open_with_device, open_with_biometrics ─────────────► OpenVault
 //! OpenVault ── write_unlock_slot ► UnlockSetting ── finish(prf) ► Rewritten
+//!          └── offer_biometrics ► BiometricOffer (the hardware seals it), then turn_on_biometrics ► file
 //! ```
 
 mod contents;
 mod header;
+mod history;
 mod open;
 mod pin;
 #[cfg(test)]
@@ -31,12 +34,16 @@ mod unlock;
 
 pub use crate::stretching::Cost;
 pub use header::{Header, Offline, Online, Server, UpdateError};
-pub use open::{DeviceSetting, NewVault, OpenVault, PinSetting, Rewritten, UnlockSetting, UnlockedVault};
+pub use history::{History, Noted, NotedKind};
+pub use open::{
+    BiometricOffer, DeviceSetting, NewVault, OpenVault, PinSetting, Rewritten, UnlockSetting, UnlockedVault,
+};
 pub use pin::{ChosenPin, Pin, PinChoiceError, PinEntry, PinFormError};
 pub use sealed::{PinAttempt, SealedVault, UnlockAttempt, Untested};
 pub use tries::{Counted, PinPermit, Tries, TriesError};
 pub use unlock::{OtherNumber, UnlockChallenge, UnlockChallengeError, UnlockCode, UnlockCodeError, UnlockSecret};
 
+use crate::biometrics::BiometricsOff;
 use crate::frame::FrameError;
 
 /// The format's version: the first byte of the file.
@@ -63,6 +70,12 @@ pub enum VaultError {
     /// The unlock code is wrong.
     #[error("the unlock code is wrong; compare the challenge and the serial number, and ask for the code again")]
     WrongUnlockCode,
+    /// Biometrics opened the session, and this takes the PIN.
+    #[error("the PIN is needed")]
+    PinNeeded,
+    /// Biometrics open no vault here.
+    #[error(transparent)]
+    Biometrics(#[from] BiometricsOff),
     /// The policy asks for a PIN.
     #[error("the organisation requires a PIN; set one")]
     PinRequired,

@@ -17,6 +17,9 @@ use super::stretching::Stretching;
 use super::unlock::UnlockChallenge;
 use super::{Cost, Header, VaultError};
 use crate::activation::offline::RegistrationCode;
+use crate::approval::Opened;
+use crate::biometrics::{Biometric, SealedFactorKey, seal_factor_key};
+use crate::frame::FrameWriter;
 use crate::keys::{FactorKey, OfflineKeys, TokenKeys};
 use crate::otp::{CodeFormat, OtpKey};
 use crate::secret::{Secret, SecretBytes};
@@ -45,12 +48,13 @@ impl NewVault {
     }
 
     fn with_contents(header: Header, contents: Contents, rng: &mut dyn CryptoRngCore) -> Self {
-        Self(OpenVault { header, slots: Slots::default(), key: Secret::generate(rng), pin_factor: None, contents })
+        let key = Secret::generate(rng);
+        Self(OpenVault { header, slots: Slots::default(), key, way: Opened::Device, factor: None, contents })
     }
 
     /// Has the vault opened by a PIN. Takes Argon2's time and memory.
     pub fn with_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> PinSetting {
-        self.0.set_pin(pin, cost, rng)
+        self.0.begin_pin(pin, cost, rng)
     }
 
     /// Has the vault opened by the device's key alone.
@@ -67,7 +71,10 @@ pub struct OpenVault {
     pub(super) header: Header,
     pub(super) slots: Slots,
     pub(super) key: Secret<32>,
-    pub(super) pin_factor: Option<FactorKey>,
+    /// Which slot it was opened by.
+    pub(super) way: Opened,
+    /// The factor key that this slot holds.
+    pub(super) factor: Option<FactorKey>,
     pub(super) contents: Contents,
 }
 
@@ -113,7 +120,7 @@ impl OpenVault {
         &self.contents.challenge_response
     }
 
-    /// The parent of factor keys that are made later; `None` when the token was activated without a network.
+    /// The parent of what seals factor keys that are made later; `None` when the token was activated without a network.
     #[must_use]
     pub fn factor_later(&self) -> Option<&Secret<32>> {
         match &self.contents.activated {
@@ -131,11 +138,29 @@ impl OpenVault {
         }
     }
 
-    /// The key that proves that a PIN opened this session; `None` when it was the device's key alone, or when the server
-    /// has no such key since the token was activated without a network.
+    /// How this session was opened, as far as that can be proven.
     #[must_use]
-    pub fn pin_factor(&self) -> Option<&FactorKey> {
-        self.pin_factor.as_ref()
+    pub fn opened(&self) -> Opened {
+        if self.factor.is_some() { self.way } else { Opened::Device }
+    }
+
+    /// The key that proves [`OpenVault::opened`]; `None` when it was the device's key alone, or when the server has no such
+    /// key since the token was activated without a network.
+    #[must_use]
+    pub fn factor(&self) -> Option<&FactorKey> {
+        self.factor.as_ref()
+    }
+
+    /// Whether biometrics opened this session, be it to be proven or not.
+    #[must_use]
+    pub fn is_by_biometrics(&self) -> bool {
+        self.way == Opened::Biometric
+    }
+
+    /// Whether there is a slot that biometrics open.
+    #[must_use]
+    pub fn has_biometrics(&self) -> bool {
+        self.slots.biometric.is_some()
     }
 
     /// Whether the policy asks for a PIN, or for a longer one than there is.
@@ -166,8 +191,20 @@ impl OpenVault {
     /// Sets the first PIN or another one. Vault key and factor key stay as they are. Takes Argon2's time and memory.
     ///
     /// A vault that the device's key opened loses that slot; the caller destroys that key once the new file is written,
-    /// since a copy of the old file would still open with it.
-    pub fn set_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> PinSetting {
+    /// since a copy of the old file would still open with it. Biometrics stay as they are.
+    ///
+    /// # Errors
+    /// [`VaultError::PinNeeded`] when biometrics opened a vault that has a PIN: they don't yield what its slot holds.
+    pub fn set_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> Result<PinSetting, VaultError> {
+        if self.lacks_pin() { Err(VaultError::PinNeeded) } else { Ok(self.begin_pin(pin, cost, rng)) }
+    }
+
+    /// Whether there is a PIN, and it was not what opened this session.
+    fn lacks_pin(&self) -> bool {
+        self.slots.pin.is_some() && self.way != Opened::Pin
+    }
+
+    fn begin_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> PinSetting {
         let stretching = Stretching::generate(cost, rng);
         let prf_input = stretching.stretch(pin.pin().digits());
         // A PIN has at most twelve digits.
@@ -185,6 +222,48 @@ impl OpenVault {
         let stretching = Stretching::generate(cost, rng);
         let prf_input = stretching.stretch(code.secret().expose());
         Some(UnlockSetting { vault: self, lock: UnlockLock { challenge, stretching }, prf_input })
+    }
+
+    /// Begins to turn biometrics on, on a device that takes each of `kinds`: makes a new factor key, for the hardware to seal
+    /// with the vault key and for the server to be told.
+    ///
+    /// # Errors
+    /// [`VaultError::Biometrics`] by the policy; [`VaultError::PinNeeded`] when there is a PIN and it was not what opened
+    /// this session.
+    pub fn offer_biometrics(
+        &self,
+        kinds: &[Biometric],
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<BiometricOffer, VaultError> {
+        self.header.policy.admit_biometrics(kinds)?;
+        if self.lacks_pin() {
+            return Err(VaultError::PinNeeded);
+        }
+        let frame = FrameWriter::with_capacity(72).field(self.key.expose());
+        Ok(match self.factor_later() {
+            Some(factor_later) => {
+                let factor = FactorKey::generate(rng);
+                let sent = seal_factor_key(factor_later, self.header.serial, &factor, rng);
+                let plain = SecretBytes::from_slice(frame.field(factor.secret().expose()).as_bytes());
+                BiometricOffer { plain, sent: Some(sent) }
+            }
+            None => BiometricOffer { plain: SecretBytes::from_slice(frame.as_bytes()), sent: None },
+        })
+    }
+
+    /// Writes the slot with what the hardware made of a [`BiometricOffer`]; answers with the new file. If that can't be
+    /// written, [`OpenVault::turn_off_biometrics`] undoes it.
+    pub fn turn_on_biometrics(&mut self, sealed: Vec<u8>, rng: &mut dyn CryptoRngCore) -> Vec<u8> {
+        self.slots.biometric = Some(sealed);
+        self.seal(rng)
+    }
+
+    /// Leaves the slot of biometrics out; answers with the new file. The caller destroys the hardware's key once that is
+    /// written, since a copy of the old file would still open with it. If it can't be written, the old one is still good,
+    /// and the next file has no such slot.
+    pub fn turn_off_biometrics(&mut self, rng: &mut dyn CryptoRngCore) -> Vec<u8> {
+        self.slots.biometric = None;
+        self.seal(rng)
     }
 
     fn seal(&self, rng: &mut dyn CryptoRngCore) -> Vec<u8> {
@@ -227,7 +306,7 @@ impl UnlockedVault {
     /// Sets the new PIN. The slot that was opened goes with the same file; the next one is then still to be written
     /// ([`OpenVault::write_unlock_slot`]), and the counter of tries to be set to [`Tries::NONE`](super::Tries::NONE).
     pub fn set_pin(self, pin: &ChosenPin, cost: Cost, rng: &mut dyn CryptoRngCore) -> PinSetting {
-        self.0.set_pin(pin, cost, rng)
+        self.0.begin_pin(pin, cost, rng)
     }
 }
 
@@ -250,12 +329,13 @@ impl PinSetting {
     /// Writes the PIN slot.
     pub fn finish(self, prf_output: Secret<32>, rng: &mut dyn CryptoRngCore) -> Rewritten {
         let Self { mut vault, lock, prf_input: _ } = self;
-        // A token that was activated without a network has neither.
-        let factor = vault.pin_factor.take().or_else(|| vault.contents.take_factor_pin());
+        // The factor key of a first PIN waits in the body. A token that was activated without a network has neither.
+        let proven = if vault.way == Opened::Pin { vault.factor.take() } else { None };
+        let factor = proven.or_else(|| vault.contents.take_factor_pin());
         let secrets: Vec<_> = std::iter::once(&vault.key).chain(factor.as_ref().map(FactorKey::secret)).collect();
         vault.slots.pin = Some(vault.seal_slot(lock, &prf_output, &secrets, rng));
         vault.slots.device = None;
-        vault.pin_factor = factor;
+        (vault.way, vault.factor) = (Opened::Pin, factor);
         vault.rewrite(rng)
     }
 }
@@ -277,6 +357,29 @@ impl DeviceSetting {
         let Self(mut vault) = self;
         vault.slots.device = Some(sealed);
         vault.rewrite(rng)
+    }
+}
+
+/// What the hardware is to seal for biometrics. Dropping it changes nothing.
+#[derive(Debug)]
+#[must_use]
+pub struct BiometricOffer {
+    plain: SecretBytes,
+    sent: Option<SealedFactorKey>,
+}
+
+impl BiometricOffer {
+    /// The vault key and the factor key, for a key of the hardware that asks for biometrics at each use.
+    #[must_use]
+    pub fn to_seal(&self) -> &SecretBytes {
+        &self.plain
+    }
+
+    /// The factor key for the server, which must know it before the slot is written; `None` for a token that was activated
+    /// without a network.
+    #[must_use]
+    pub fn to_send(&self) -> Option<&SealedFactorKey> {
+        self.sent.as_ref()
     }
 }
 

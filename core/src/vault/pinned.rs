@@ -1,4 +1,5 @@
-//! The vaults of version 1 that must open for ever: `vectors/vault-v1.json`, which the other languages read too.
+//! The vaults of version 1 that must open for ever: `vectors/vault-v1.json` and `vault-biometrics-v1.json`, which the other
+//! languages read too.
 //!
 //! When a test here fails, the format has changed, and every vault on every phone would no longer open. The cure is
 //! never to write the file anew, but to keep reading what it holds.
@@ -12,6 +13,8 @@ use super::contents::Activated;
 use super::slot::{Slot, Slots};
 use super::tests::{fields, permit, pin, prf};
 use super::*;
+use crate::biometrics::Biometric;
+use crate::frame::FrameWriter;
 use crate::keys::sha256;
 use crate::secret::{Secret, SecretBytes};
 
@@ -139,7 +142,7 @@ fn the_pin_vault_opens() {
     let (vault, answer) = open_with_pin(&pinned);
     expect(&vault, &pinned);
     assert_eq!(vault.key, secret(&pinned.pin_vault.vault_key));
-    assert_eq!(vault.pin_factor().unwrap().secret(), &secret(&pinned.pin_vault.pin_factor));
+    assert_eq!(vault.factor().unwrap().secret(), &secret(&pinned.pin_vault.pin_factor));
 
     // And what is written today is what was written then, given the same random numbers.
     let file = bytes(&pinned.pin_vault.file);
@@ -147,9 +150,9 @@ fn the_pin_vault_opens() {
     let rewritten = sealed::seal_file(&header, &vault.slots, &vault.key, &vault.contents, &mut nonce(&body));
     assert_eq!(rewritten, file);
     let Slot { lock, sealed } = vault.slots.pin.unwrap();
-    let secrets = [&vault.key, vault.pin_factor.as_ref().unwrap().secret()];
+    let secrets = [&vault.key, vault.factor.as_ref().unwrap().secret()];
     let pin = Slot::seal(lock, &answer, vault.header.serial, &secrets, &mut nonce(&sealed));
-    let again = Slots { pin: Some(pin), unlock: vault.slots.unlock, device: None };
+    let again = Slots { pin: Some(pin), unlock: vault.slots.unlock, ..Slots::default() };
     assert_eq!(again.write().as_bytes(), slots);
     assert!(includes(&serde_json::to_value(&vault.header).unwrap(), &pinned.header));
     let written: Value = serde_json::from_slice(&header).unwrap();
@@ -167,7 +170,7 @@ fn the_unlock_code_opens_it_too() {
     let attempt = sealed.attempt_unlock(&unlock.code.parse().unwrap()).unwrap();
     let answer = prf(&bytes(&prf_key), attempt.prf_input());
     let UnlockedVault(vault) = attempt.finish(answer).unwrap();
-    assert_eq!(vault.pin_factor().unwrap().secret(), &secret(&unlock.pin_factor_1));
+    assert_eq!(vault.factor().unwrap().secret(), &secret(&unlock.pin_factor_1));
     assert_eq!(server.pin_factor().secret(), &secret(&unlock.pin_factor_1));
     let next = vault.contents.unlock().unwrap();
     assert_eq!((next.number(), next.secret()), (1, &secret(&unlock.unlock_1)));
@@ -189,4 +192,51 @@ fn the_device_vault_opens() {
     let [header, _, body] = fields(&file);
     let rewritten = sealed::seal_file(&header, &vault.slots, &vault.key, &vault.contents, &mut nonce(&body));
     assert_eq!(rewritten, file);
+}
+
+/// The same, with biometrics beside the PIN, and the history of a decision.
+#[derive(Deserialize)]
+struct PinnedBiometrics {
+    file: String,
+    opened: String,
+    vault_key: String,
+    biometric_factor: String,
+    history: String,
+    decisions: History,
+}
+
+fn biometrics() -> PinnedBiometrics {
+    serde_json::from_str(include_str!("../../vectors/vault-biometrics-v1.json")).unwrap()
+}
+
+#[test]
+fn the_vectors_of_biometrics_are_the_ones_that_were_released() {
+    let hash = sha256(include_bytes!("../../vectors/vault-biometrics-v1.json"));
+    assert_eq!(HEXLOWER.encode(&hash), "c8c94423080396a3e976688ab8ab8709177fbdf4a2b67c612d173661d87685af");
+}
+
+#[test]
+fn the_vault_opens_by_biometrics_and_its_history_is_read() {
+    let (pinned, biometrics) = (pinned(), biometrics());
+    let file = bytes(&biometrics.file);
+    let sealed = SealedVault::parse(&file).unwrap();
+    let opened = bytes(&biometrics.opened);
+    assert_eq!(sealed.biometric_slot().unwrap(), opened, "the hardware is stood in for by nothing");
+    let parts = FrameWriter::default()
+        .field(secret(&biometrics.vault_key).expose())
+        .field(secret(&biometrics.biometric_factor).expose());
+    assert_eq!(parts.as_bytes(), opened);
+    let vault = sealed.open_with_biometrics(&SecretBytes::from_slice(&opened), &[Biometric::Fingerprint]).unwrap();
+    expect(&vault, &pinned);
+    assert_eq!(vault.factor().unwrap().secret(), &secret(&biometrics.biometric_factor));
+    let [header, _, body] = fields(&file);
+    let rewritten = sealed::seal_file(&header, &vault.slots, &vault.key, &vault.contents, &mut nonce(&body));
+    assert_eq!(rewritten, file);
+    let history = bytes(&biometrics.history);
+    assert_eq!(vault.open_history(&history).unwrap(), biometrics.decisions);
+    assert_eq!(vault.seal_history(&biometrics.decisions, &mut nonce(&history)), history);
+    // The PIN opens it as before.
+    let attempt = SealedVault::parse(&file).unwrap().attempt_pin(&pin(&pinned.pin_vault.pin), permit()).unwrap();
+    let answer = prf(&bytes(&pinned.prf_key), attempt.prf_input());
+    assert_eq!(attempt.finish(answer).unwrap().factor().unwrap().secret(), &secret(&pinned.pin_vault.pin_factor));
 }

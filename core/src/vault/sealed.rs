@@ -11,6 +11,8 @@ use super::slot::Slots;
 use super::tries::PinPermit;
 use super::unlock::{UnlockChallenge, UnlockCode, UnlockSecret};
 use super::{Header, MAX_FILE, VERSION, VaultError};
+use crate::approval::Opened;
+use crate::biometrics::Biometric;
 use crate::frame::{FrameError, FrameReader, FrameWriter};
 use crate::keys::{FactorKey, Label, SealingKey};
 use crate::secret::{Secret, SecretBytes};
@@ -66,6 +68,12 @@ impl SealedVault {
         self.slots.device.as_deref()
     }
 
+    /// The vault key and the factor key as the hardware's key of biometrics has sealed them; `None` when they are off.
+    #[must_use]
+    pub fn biometric_slot(&self) -> Option<&[u8]> {
+        self.slots.biometric.as_deref()
+    }
+
     /// What to show to whoever forgot the PIN; `None` when no unlock slot was written.
     #[must_use]
     pub fn unlock_challenge(&self) -> Option<UnlockChallenge> {
@@ -82,7 +90,23 @@ impl SealedVault {
             return Err(VaultError::NoSuchSlot);
         }
         let key = Secret::from_slice(opened.expose()).ok_or(VaultError::Damaged)?;
-        self.open(key, None)
+        self.open(key, Opened::Device, None)
+    }
+
+    /// Opens the vault with what the hardware made of [`SealedVault::biometric_slot`], once it had recognised the person on
+    /// a device that takes each of `kinds`.
+    ///
+    /// # Errors
+    /// [`VaultError::NoSuchSlot`] when biometrics are off; [`VaultError::Damaged`] when this is not its key or the file was
+    /// changed; [`VaultError::Biometrics`] when the policy, which is authentic now, does not admit them.
+    pub fn open_with_biometrics(self, opened: &SecretBytes, kinds: &[Biometric]) -> Result<OpenVault, VaultError> {
+        if self.slots.biometric.is_none() {
+            return Err(VaultError::NoSuchSlot);
+        }
+        let (key, factor) = read_key_and_factor(opened)?;
+        let vault = self.open(key, Opened::Biometric, factor)?;
+        vault.header.policy.admit_biometrics(kinds)?;
+        Ok(vault)
     }
 
     /// Begins to try a PIN: takes Argon2's time and memory. The permit comes from a try that was counted.
@@ -113,14 +137,14 @@ impl SealedVault {
         Ok(UnlockAttempt { vault: self, prf_input })
     }
 
-    fn open(self, key: Secret<32>, pin_factor: Option<FactorKey>) -> Result<OpenVault, VaultError> {
+    fn open(self, key: Secret<32>, way: Opened, factor: Option<FactorKey>) -> Result<OpenVault, VaultError> {
         let plain = SealingKey::derive(&key, Label::VaultBody).open(&self.associated, &self.body);
         let contents = Contents::read(plain.map_err(|_| VaultError::Damaged)?.expose())?;
         let is_online = matches!(contents.activated, Activated::Online { .. });
         if is_online != self.header.online().is_some() {
             return Err(VaultError::Damaged);
         }
-        Ok(OpenVault { header: self.header, slots: self.slots, key, pin_factor, contents })
+        Ok(OpenVault { header: self.header, slots: self.slots, key, way, factor, contents })
     }
 }
 
@@ -166,13 +190,8 @@ impl PinAttempt {
         let Self { vault, prf_input: _ } = self;
         let slot = vault.slots.pin.as_ref().ok_or(VaultError::NoSuchSlot)?;
         let plain = slot.open(&prf_output, vault.header.serial).ok_or(VaultError::WrongPin)?;
-        let (key, factor) = read_secrets(&plain, |reader| {
-            let key = secret(reader)?;
-            // A token that was activated without a network has no such key.
-            let factor = if reader.is_empty() { None } else { Some(secret(reader)?) };
-            Ok((key, factor.map(FactorKey::from_secret)))
-        })?;
-        vault.open(key, factor)
+        let (key, factor) = read_key_and_factor(&plain)?;
+        vault.open(key, Opened::Pin, factor)
     }
 
     /// Ends the attempt when the hardware gave no answer. No PIN was tested, so the try may be given back.
@@ -207,13 +226,22 @@ impl UnlockAttempt {
         let plain = slot.open(&prf_output, vault.header.serial).ok_or(VaultError::WrongUnlockCode)?;
         let (key, factor, next) =
             read_secrets(&plain, |reader| Ok((secret(reader)?, secret(reader)?, secret(reader)?)))?;
-        let mut open = vault.open(key, Some(FactorKey::from_secret(factor)))?;
+        let mut open = vault.open(key, Opened::Pin, Some(FactorKey::from_secret(factor)))?;
         open.slots.unlock = None;
         // Only a token that was activated online has such a slot.
         let Activated::Online { unlock, .. } = &mut open.contents.activated else { return Err(VaultError::Damaged) };
         *unlock = Some(UnlockSecret::after(number, next));
         Ok(UnlockedVault(open))
     }
+}
+
+/// The vault key, and the factor key; a token that was activated without a network has no such key.
+fn read_key_and_factor(plain: &SecretBytes) -> Result<(Secret<32>, Option<FactorKey>), VaultError> {
+    read_secrets(plain, |reader| {
+        let key = secret(reader)?;
+        let factor = if reader.is_empty() { None } else { Some(secret(reader)?) };
+        Ok((key, factor.map(FactorKey::from_secret)))
+    })
 }
 
 fn read_secrets<T>(

@@ -115,6 +115,7 @@ fn associated<L: Lock>(lock: &L, serial: SerialNumber) -> FrameWriter {
 }
 
 const DEVICE: &str = "device";
+const BIOMETRIC: &str = "biometric";
 
 /// The slots of a vault, one of each kind at most.
 #[derive(Debug, Default)]
@@ -123,16 +124,19 @@ pub(super) struct Slots {
     pub(super) device: Option<Vec<u8>>,
     pub(super) pin: Option<Slot<PinLock>>,
     pub(super) unlock: Option<Slot<UnlockLock>>,
+    /// The vault key and the factor key of biometrics as the hardware sealed them.
+    pub(super) biometric: Option<Vec<u8>>,
 }
 
 impl Slots {
     /// The slots, each as one field, in a fixed order.
     pub(super) fn write(&self) -> FrameWriter {
-        let device = |sealed: &Vec<u8>| FrameWriter::default().field(DEVICE.as_bytes()).field(sealed);
+        let by_hardware = |kind: &str, sealed: &Vec<u8>| FrameWriter::default().field(kind.as_bytes()).field(sealed);
         let slots = [
-            self.device.as_ref().map(device),
+            self.device.as_ref().map(|sealed| by_hardware(DEVICE, sealed)),
             self.pin.as_ref().map(Slot::write),
             self.unlock.as_ref().map(Slot::write),
+            self.biometric.as_ref().map(|sealed| by_hardware(BIOMETRIC, sealed)),
         ];
         slots.iter().flatten().fold(FrameWriter::default(), |frame, slot| frame.field(slot.as_bytes()))
     }
@@ -148,6 +152,7 @@ impl Slots {
                 kind if kind == DEVICE.as_bytes() => slots.device.replace(slot.field()?.to_vec()).is_some(),
                 kind if kind == PinLock::KIND.as_bytes() => slots.pin.replace(Slot::read(&mut slot)?).is_some(),
                 kind if kind == UnlockLock::KIND.as_bytes() => slots.unlock.replace(Slot::read(&mut slot)?).is_some(),
+                kind if kind == BIOMETRIC.as_bytes() => slots.biometric.replace(slot.field()?.to_vec()).is_some(),
                 _ => return Err(VaultError::LaterVersion),
             };
             slot.finish()?;
@@ -155,7 +160,7 @@ impl Slots {
                 return Err(VaultError::Damaged);
             }
         }
-        // One way to open it from day to day, and a way out only where there is a PIN to forget.
+        // The device's key or a PIN, which biometrics fall back to; and a way out only where there is a PIN to forget.
         let consistent =
             slots.device.is_some() != slots.pin.is_some() && (slots.unlock.is_none() || slots.pin.is_some());
         if consistent { Ok(slots) } else { Err(VaultError::Damaged) }

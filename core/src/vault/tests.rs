@@ -14,6 +14,8 @@ use crate::policy::{PhonePolicy, PinLength, PinTries, Policy, PolicyVersion};
 use crate::secret::{Secret, SecretBytes};
 use crate::signed::SigningKey;
 
+mod biometrics;
+
 const PIN: &str = "837194";
 
 /// Stands in for a key in hardware.
@@ -125,7 +127,7 @@ fn open_with_pin(file: &[u8], typed: &str) -> Result<OpenVault, VaultError> {
 }
 
 fn set_pin(vault: OpenVault, new: &str) -> Rewritten {
-    let setting = vault.set_pin(&chosen(new), Cost::LEAST, &mut OsRng);
+    let setting = vault.set_pin(&chosen(new), Cost::LEAST, &mut OsRng).unwrap();
     let answer = hardware(setting.prf_input());
     setting.finish(answer, &mut OsRng)
 }
@@ -160,7 +162,7 @@ fn the_pin_opens_the_vault() {
     assert_eq!((sealed.pin_length(), sealed.device_slot()), (Some(6), None));
     let vault = open_with_pin(&file, PIN).unwrap();
     expect_contents(&vault);
-    assert_eq!(vault.pin_factor().unwrap().secret(), &secret(12));
+    assert_eq!(vault.factor().unwrap().secret(), &secret(12));
     assert!(!vault.must_set_pin());
     // A PIN has no way round it.
     assert_eq!(open_with_device(&file).unwrap_err(), VaultError::NoSuchSlot);
@@ -196,7 +198,7 @@ fn the_right_pin_is_worth_nothing_without_the_hardware() {
 fn a_device_key_opens_a_vault_without_a_pin() {
     let vault = open_with_device(&device_vault().file).unwrap();
     expect_contents(&vault);
-    assert!(vault.pin_factor().is_none(), "no PIN, no proof of one");
+    assert!(vault.factor().is_none(), "no PIN, no proof of one");
     assert!(!vault.must_set_pin() && !vault.needs_unlock_slot());
     let other = SecretBytes::from_slice(&[0; 32]);
     for wrong in [other, SecretBytes::from_slice(&[0; 31])] {
@@ -216,7 +218,7 @@ fn a_policy_that_asks_for_a_pin_gets_one() {
     let Rewritten { vault, file } = set_pin(vault, PIN);
     assert!(!vault.must_set_pin() && vault.needs_unlock_slot());
     assert_eq!(open_with_device(&file).unwrap_err(), VaultError::NoSuchSlot);
-    assert_eq!(open_with_pin(&file, PIN).unwrap().pin_factor().unwrap().secret(), &secret(12));
+    assert_eq!(open_with_pin(&file, PIN).unwrap().factor().unwrap().secret(), &secret(12));
     // The body holds the factor key no more.
     assert!(matches!(vault.contents.activated, Activated::Online { factor_pin: None, .. }));
 }
@@ -238,7 +240,7 @@ fn a_vault_of_an_offline_token_has_codes_and_no_way_back() {
     assert_eq!(vault.header(), &header);
     assert_eq!((vault.code_key(), vault.challenge_response_key()), (&token_keys().code, &secret(11)));
     assert_eq!(vault.registration(), Some(registration));
-    assert!(vault.pin_factor().is_none() && vault.factor_later().is_none());
+    assert!(vault.factor().is_none() && vault.factor_later().is_none());
     let Rewritten { file, .. } = set_pin(vault, "407183");
     assert_eq!(open_with_pin(&file, "407183").unwrap().registration(), Some(registration));
 }
@@ -249,7 +251,7 @@ fn the_pin_changes_and_all_else_stays() {
     let key = vault.key.duplicate();
     let Rewritten { vault, file: new } = set_pin(open_with_pin(&old, PIN).unwrap(), "40718352");
     assert_eq!(vault.key, key);
-    assert_eq!(vault.pin_factor().unwrap().secret(), &secret(12));
+    assert_eq!(vault.factor().unwrap().secret(), &secret(12));
     assert_eq!(SealedVault::parse(&new).unwrap().pin_length(), Some(8));
     assert_eq!(open_with_pin(&new, PIN).unwrap_err(), VaultError::WrongPin);
     expect_contents(&open_with_pin(&new, "40718352").unwrap());
@@ -327,7 +329,7 @@ fn whoever_forgot_the_pin_comes_back_with_a_code() {
         let setting = attempt.finish(answer).unwrap().set_pin(&chosen(new_pin), Cost::LEAST, &mut OsRng);
         let answer = hardware(setting.prf_input());
         let Rewritten { vault, file: unlocked } = setting.finish(answer, &mut OsRng);
-        assert_eq!(vault.pin_factor().unwrap().secret(), server.pin_factor().secret());
+        assert_eq!(vault.factor().unwrap().secret(), server.pin_factor().secret());
         assert!(SealedVault::parse(&unlocked).unwrap().unlock_challenge().is_none(), "a code works once");
         // Power loss here: the next session writes the slot.
         let vault = open_with_pin(&unlocked, new_pin).unwrap();
@@ -501,7 +503,7 @@ fn debug_never_shows_a_secret() {
     let contents = format!("{:?}", device_vault().vault.contents);
     assert_eq!(contents.matches("[redacted]").count(), 5, "{contents}");
     assert!(!contents.contains("11, 11") && !contents.contains("49, 50"), "{contents}");
-    let setting = vault.set_pin(&chosen("407183"), Cost::LEAST, &mut OsRng);
+    let setting = vault.set_pin(&chosen("407183"), Cost::LEAST, &mut OsRng).unwrap();
     assert!(format!("{setting:?}").ends_with("prf_input: [redacted] }"));
     let device = new_vault(with_pin_required(false)).with_device().unwrap();
     assert_eq!(format!("{device:?}"), "DeviceSetting(OpenVault { serial: SerialNumber(1234567890), .. })");
@@ -568,7 +570,7 @@ proptest! {
 
     #[test]
     fn any_slots_are_read_or_refused(
-        kind in prop_oneof![Just("device"), Just("pin"), Just("unlock"), Just("other")],
+        kind in prop_oneof![Just("device"), Just("pin"), Just("unlock"), Just("biometric"), Just("other")],
         rest in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..8),
         tail: Vec<u8>,
     ) {

@@ -323,6 +323,19 @@ typedef void (*UniffiCallbackInterfaceLocalAuthenticationMethod0)(uint64_t, Rust
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_WAKE_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_WAKE_METHOD0
+typedef void (*UniffiCallbackInterfaceWakeMethod0)(uint64_t, int8_t* _Nonnull,
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_WAKE_METHOD1
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_WAKE_METHOD1
+typedef void (*UniffiCallbackInterfaceWakeMethod1)(uint64_t, RustBuffer, RustBuffer, UniffiForeignFutureCompleteRustBuffer _Nonnull, uint64_t, UniffiForeignFutureDroppedCallbackStruct* _Nonnull
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HARDWARE_KEYS
 #define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_HARDWARE_KEYS
 typedef struct UniffiVTableCallbackInterfaceHardwareKeys {
@@ -360,6 +373,16 @@ typedef struct UniffiVTableCallbackInterfaceLocalAuthentication {
 } UniffiVTableCallbackInterfaceLocalAuthentication;
 
 #endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_WAKE
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_WAKE
+typedef struct UniffiVTableCallbackInterfaceWake {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceWakeMethod0 _Nonnull isWebPush;
+    UniffiCallbackInterfaceWakeMethod1 _Nonnull address;
+} UniffiVTableCallbackInterfaceWake;
+
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_ACCOUNT
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_ACCOUNT
 uint64_t uniffi_symbolon_ffi_fn_clone_account(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -393,6 +416,11 @@ RustBuffer uniffi_symbolon_ffi_fn_method_account_status(uint64_t ptr, RustCallSt
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_UNLOCK
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_UNLOCK
 uint64_t uniffi_symbolon_ffi_fn_method_account_unlock(uint64_t ptr, RustBuffer pin
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_UNLOCK_WITH_BIOMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_UNLOCK_WITH_BIOMETRICS
+uint64_t uniffi_symbolon_ffi_fn_method_account_unlock_with_biometrics(uint64_t ptr, RustBuffer prompt
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_UNLOCK_WITH_CODE
@@ -493,6 +521,21 @@ void uniffi_symbolon_ffi_fn_free_offlineapproval(uint64_t handle, RustCallStatus
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_OFFLINEAPPROVAL_REQUEST
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_OFFLINEAPPROVAL_REQUEST
 RustBuffer uniffi_symbolon_ffi_fn_method_offlineapproval_request(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_EVENTS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_EVENTS
+uint64_t uniffi_symbolon_ffi_fn_clone_events(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_FREE_EVENTS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_FREE_EVENTS
+void uniffi_symbolon_ffi_fn_free_events(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_EVENTS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_EVENTS_NEXT
+uint64_t uniffi_symbolon_ffi_fn_method_events_next(uint64_t ptr
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_MOVE
@@ -726,6 +769,11 @@ uint64_t uniffi_symbolon_ffi_fn_method_session_change_pin(uint64_t ptr, uint64_t
 uint64_t uniffi_symbolon_ffi_fn_method_session_code(uint64_t ptr
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_HISTORY
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_HISTORY
+uint64_t uniffi_symbolon_ffi_fn_method_session_history(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_IS_OPEN
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_IS_OPEN
 uint64_t uniffi_symbolon_ffi_fn_method_session_is_open(uint64_t ptr
@@ -754,6 +802,16 @@ uint64_t uniffi_symbolon_ffi_fn_method_session_respond(uint64_t ptr, RustBuffer 
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_SIGN
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_SIGN
 uint64_t uniffi_symbolon_ffi_fn_method_session_sign(uint64_t ptr, RustBuffer values
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_TURN_OFF_BIOMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_TURN_OFF_BIOMETRICS
+uint64_t uniffi_symbolon_ffi_fn_method_session_turn_off_biometrics(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_TURN_ON_BIOMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SESSION_TURN_ON_BIOMETRICS
+uint64_t uniffi_symbolon_ffi_fn_method_session_turn_on_biometrics(uint64_t ptr, RustBuffer prompt
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_SOFTTOKEN
@@ -801,9 +859,49 @@ uint64_t uniffi_symbolon_ffi_fn_method_softtoken_activate_typed(uint64_t ptr, Ru
 RustBuffer uniffi_symbolon_ffi_fn_method_softtoken_damaged_accounts(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_EVENTS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_EVENTS
+uint64_t uniffi_symbolon_ffi_fn_method_softtoken_events(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_LOOK_NOW
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_LOOK_NOW
+void uniffi_symbolon_ffi_fn_method_softtoken_look_now(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_REMOVE
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_REMOVE
 uint64_t uniffi_symbolon_ffi_fn_method_softtoken_remove(uint64_t ptr, RustBuffer serial
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_RENEW_PUSH_ADDRESSES
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_RENEW_PUSH_ADDRESSES
+uint64_t uniffi_symbolon_ffi_fn_method_softtoken_renew_push_addresses(uint64_t ptr
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_WAKE
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_CLONE_WAKE
+uint64_t uniffi_symbolon_ffi_fn_clone_wake(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_FREE_WAKE
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_FREE_WAKE
+void uniffi_symbolon_ffi_fn_free_wake(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_INIT_CALLBACK_VTABLE_WAKE
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_INIT_CALLBACK_VTABLE_WAKE
+void uniffi_symbolon_ffi_fn_init_callback_vtable_wake(const UniffiVTableCallbackInterfaceWake* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_WAKE_IS_WEB_PUSH
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_WAKE_IS_WEB_PUSH
+int8_t uniffi_symbolon_ffi_fn_method_wake_is_web_push(uint64_t ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_WAKE_ADDRESS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_WAKE_ADDRESS
+uint64_t uniffi_symbolon_ffi_fn_method_wake_address(uint64_t ptr, RustBuffer serial, RustBuffer web_push_key
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_FUNC_AGREEMENT_OUTPUT
@@ -1129,6 +1227,12 @@ uint16_t uniffi_symbolon_ffi_checksum_method_account_unlock(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_UNLOCK_WITH_BIOMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_UNLOCK_WITH_BIOMETRICS
+uint16_t uniffi_symbolon_ffi_checksum_method_account_unlock_with_biometrics(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_UNLOCK_WITH_CODE
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_UNLOCK_WITH_CODE
 uint16_t uniffi_symbolon_ffi_checksum_method_account_unlock_with_code(void
@@ -1186,6 +1290,12 @@ uint16_t uniffi_symbolon_ffi_checksum_method_approval_request(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_OFFLINEAPPROVAL_REQUEST
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_OFFLINEAPPROVAL_REQUEST
 uint16_t uniffi_symbolon_ffi_checksum_method_offlineapproval_request(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_EVENTS_NEXT
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_EVENTS_NEXT
+uint16_t uniffi_symbolon_ffi_checksum_method_events_next(void
 
 );
 #endif
@@ -1357,6 +1467,12 @@ uint16_t uniffi_symbolon_ffi_checksum_method_session_code(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_HISTORY
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_HISTORY
+uint16_t uniffi_symbolon_ffi_checksum_method_session_history(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_IS_OPEN
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_IS_OPEN
 uint16_t uniffi_symbolon_ffi_checksum_method_session_is_open(void
@@ -1390,6 +1506,18 @@ uint16_t uniffi_symbolon_ffi_checksum_method_session_respond(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_SIGN
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_SIGN
 uint16_t uniffi_symbolon_ffi_checksum_method_session_sign(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_TURN_OFF_BIOMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_TURN_OFF_BIOMETRICS
+uint16_t uniffi_symbolon_ffi_checksum_method_session_turn_off_biometrics(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_TURN_ON_BIOMETRICS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SESSION_TURN_ON_BIOMETRICS
+uint16_t uniffi_symbolon_ffi_checksum_method_session_turn_on_biometrics(void
 
 );
 #endif
@@ -1429,9 +1557,39 @@ uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_damaged_accounts(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_EVENTS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_EVENTS
+uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_events(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_LOOK_NOW
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_LOOK_NOW
+uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_look_now(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_REMOVE
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_REMOVE
 uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_remove(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_RENEW_PUSH_ADDRESSES
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_RENEW_PUSH_ADDRESSES
+uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_renew_push_addresses(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_WAKE_IS_WEB_PUSH
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_WAKE_IS_WEB_PUSH
+uint16_t uniffi_symbolon_ffi_checksum_method_wake_is_web_push(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_WAKE_ADDRESS
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_WAKE_ADDRESS
+uint16_t uniffi_symbolon_ffi_checksum_method_wake_address(void
 
 );
 #endif

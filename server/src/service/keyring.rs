@@ -1,5 +1,6 @@
 //! The installation's own keys: the master key outside the database, the data key under it, and what that seals.
 
+use jiff::Timestamp;
 use rand_core::OsRng;
 use symbolon_core::activation::ActivationPassword;
 use symbolon_core::activation::online::server::{ServerKeys, Setup};
@@ -233,10 +234,45 @@ pub struct StoredKeys {
 pub struct ActivatedKeys {
     /// Proves that the PIN opened the vault.
     pub factor_pin: FactorKey,
-    /// The parent of later factor keys.
+    /// The parent of what seals later factor keys.
     pub factor_later: Secret<32>,
     /// Makes unlock codes.
     pub unlock: UnlockChain,
+    /// What the phone has said of its biometrics last.
+    pub biometrics: Option<Biometrics>,
+}
+
+/// Biometrics of a phone.
+#[derive(Debug)]
+pub struct Biometrics {
+    /// The key that proves them; `None` when they were turned off.
+    pub key: Option<BiometricsKey>,
+    /// When the phone said so.
+    pub told_at: Timestamp,
+}
+
+/// The factor key of biometrics that are on.
+#[derive(Debug)]
+pub struct BiometricsKey {
+    /// Proves that they opened the vault.
+    pub key: FactorKey,
+    /// Whether the phone takes a face.
+    pub face: bool,
+}
+
+impl PartialEq for BiometricsKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.face == other.face && self.key.secret() == other.key.secret()
+    }
+}
+
+/// How a vault was opened, as it was proven.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening {
+    /// By what.
+    pub opened: Opened,
+    /// Whether, by biometrics, it may have been a face.
+    pub face: bool,
 }
 
 impl ActivatedKeys {
@@ -249,8 +285,19 @@ impl ActivatedKeys {
                 let after_unlocks = after_unlocks.iter().map(|(_, factor)| factor);
                 std::iter::once(&self.factor_pin).chain(after_unlocks).collect()
             }
-            Opened::Device | Opened::Biometric => Vec::new(),
+            Opened::Biometric => self.biometrics_key().map(|biometrics| &biometrics.key).into_iter().collect(),
+            Opened::Device => Vec::new(),
         }
+    }
+
+    /// What is known besides of a vault that was opened so.
+    #[must_use]
+    pub fn opening(&self, opened: Opened) -> Opening {
+        Opening { opened, face: self.biometrics_key().is_some_and(|biometrics| biometrics.face) }
+    }
+
+    fn biometrics_key(&self) -> Option<&BiometricsKey> {
+        self.biometrics.as_ref()?.key.as_ref()
     }
 }
 
@@ -277,6 +324,7 @@ impl StoredKeys {
                 factor_pin: FactorKey::from_secret(keys.factor_pin.secret().duplicate()),
                 factor_later: keys.factor_later.duplicate(),
                 unlock: UnlockChain::first(keys.unlock.duplicate()),
+                biometrics: None,
             }),
         }
         .write()
@@ -285,18 +333,24 @@ impl StoredKeys {
     /// The plain bytes to seal.
     #[must_use]
     pub fn write(&self) -> FrameWriter {
-        let mut frame = FrameWriter::with_capacity(256).field(self.code.expose());
+        let mut frame = FrameWriter::with_capacity(384).field(self.code.expose());
         if let Some(challenge_response) = &self.challenge_response {
             frame = frame.field(challenge_response.expose());
         }
         let Some(activated) = &self.activated else { return frame };
         let (unlock, number, given) = activated.unlock.parts();
-        frame
+        let frame = frame
             .field(activated.factor_pin.secret().expose())
             .field(activated.factor_later.expose())
             .field(unlock.expose())
             .number(number)
-            .number(given)
+            .number(given);
+        let Some(Biometrics { key, told_at }) = &activated.biometrics else { return frame };
+        let frame = frame.number(told_at.as_millisecond().unsigned_abs());
+        match key {
+            Some(BiometricsKey { key, face }) => frame.field(key.secret().expose()).field(&[u8::from(*face)]),
+            None => frame,
+        }
     }
 
     /// Reads what was unsealed.
@@ -317,7 +371,7 @@ impl StoredKeys {
         if reader.is_empty() {
             return Ok(Self { code, challenge_response, activated: None });
         }
-        let activated = ActivatedKeys {
+        let mut activated = ActivatedKeys {
             factor_pin: FactorKey::from_secret(next(&mut reader)?),
             factor_later: next(&mut reader)?,
             unlock: {
@@ -325,7 +379,19 @@ impl StoredKeys {
                 let (number, given) = (reader.number().map_err(damaged)?, reader.number().map_err(damaged)?);
                 UnlockChain::from_parts(secret, number, given).ok_or(ServiceError::Sealed)?
             },
+            biometrics: None,
         };
+        if !reader.is_empty() {
+            let told_at = i64::try_from(reader.number().map_err(damaged)?).map_err(|_| ServiceError::Sealed)?;
+            let told_at = Timestamp::from_millisecond(told_at).map_err(|_| ServiceError::Sealed)?;
+            let key = if reader.is_empty() {
+                None
+            } else {
+                let key = FactorKey::from_secret(next(&mut reader)?);
+                Some(BiometricsKey { key, face: *reader.array().map_err(damaged)? == [1] })
+            };
+            activated.biometrics = Some(Biometrics { key, told_at });
+        }
         reader.finish().map_err(damaged)?;
         Ok(Self { code, challenge_response, activated: Some(activated) })
     }

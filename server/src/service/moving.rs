@@ -9,7 +9,7 @@ use symbolon_core::activation::online::{Device, SessionId};
 use symbolon_core::integrity::Signals;
 use symbolon_core::moving::{
     Ask, AskRequest, Cancel, CancelRequest, Consent, ConsentRequest, DoneReply, Look, LookRequest, Newcomer, Offer,
-    OfferReply, Progress, Proven, View, ViewReply,
+    OfferReply, Progress, View, ViewReply,
 };
 use symbolon_core::policy::ActivationMethod;
 use symbolon_core::serial::SerialNumber;
@@ -19,15 +19,13 @@ use super::activation::{ActivationError, GRACE};
 use super::audit::{self, Entry};
 use super::bells::Bell;
 use super::challenges::approvals::shortfall;
-use super::keyring::{Place, StoredKeys};
-use super::{Actor, Service, ServiceError, epochs, policies, tokens};
-use crate::storage::{EnrolledDevice, Move, Snapshot, StorageError, Token, TokenState, Transaction, User};
+use super::enrolled::{Enrolled, enrolled, unchanged};
+use super::keyring::Opening;
+use super::{Actor, Service, ServiceError, policies, tokens};
+use crate::storage::{Move, Snapshot, StorageError, Transaction, User};
 
 /// The old phone of a move that came to its end can ask for so long whether it did.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// An active token with its device.
-type Enrolled = (Token, EnrolledDevice);
 
 impl Service {
     /// Gives the old phone a ticket for the new one, in the place of one that it had before.
@@ -37,13 +35,14 @@ impl Service {
     /// the vault was not opened as the policy asks.
     pub async fn offer_move(&self, request: &AskRequest) -> Result<OfferReply, ActivationError> {
         let now = self.clock.now();
-        let (old, ask): (_, Ask) = self.signed_by_old(request.serial, &request.ask)?;
+        let (old, ask): (_, Ask) = self.signed_by_device(request.serial, &request.ask)?;
         let age = now.duration_since(ask.time).as_secs();
-        if !self.is_for(&ask.aud, ask.serial, &old.0) || age.abs() > Ask::LIFETIME || !self.is_proven(&old, &ask)? {
+        if !self.is_for(&ask.aud, ask.serial, &old.0) || age.abs() > Ask::LIFETIME {
             return Err(ActivationError::Refused);
         }
+        let opening = self.opening(&old, &ask)?.ok_or(ActivationError::Refused)?;
         let service = self.clone();
-        let offer = self.store.write(move |transaction| service.offer(transaction, &old, &ask, now)).await??;
+        let offer = self.store.write(move |transaction| service.offer(transaction, &old, &ask, opening, now)).await??;
         Ok(OfferReply { offer: self.sign(&offer)? })
     }
 
@@ -53,10 +52,11 @@ impl Service {
         transaction: &dyn Transaction,
         (old, device): &Enrolled,
         ask: &Ask,
+        opening: Opening,
         now: Timestamp,
     ) -> Result<Result<Offer, ActivationError>, ActivationError> {
         audit::check_clock(transaction, now)?;
-        let user = unchanged(transaction, old, device)?;
+        let (_, user) = unchanged(transaction, old, device)?;
         // Twice the life of an ask, since the phone's clock may be ahead by as much.
         let until = now + SignedDuration::from_secs(2 * Ask::LIFETIME);
         if !transaction.accept_assertion(old.id, ask.nonce.as_slice(), until)? {
@@ -64,7 +64,7 @@ impl Service {
         }
         let policy = policies::effective(transaction, user.group.as_ref())?;
         let entry = |event: &'static str| Entry::new(event).user(&user.name).token(old.serial);
-        if let Some(reason) = shortfall(&policy, device, ask.opened, &Signals::default()) {
+        if let Some(reason) = shortfall(&policy, device, opening, &Signals::default()) {
             let refused = entry("token.move_refused").detail("reason", reason.as_str());
             refused.append(transaction, &Actor::Device, now)?;
             return Ok(Err(ActivationError::Policy(reason)));
@@ -134,12 +134,13 @@ impl Service {
     /// handshake that has used the ticket, or the move has ended; [`ActivationError::Policy`].
     pub async fn agree_to_move(&self, request: &ConsentRequest) -> Result<DoneReply, ActivationError> {
         let now = self.clock.now();
-        let (old, consent): (_, Consent) = self.signed_by_old(request.serial, &request.consent)?;
-        if !self.is_for(&consent.aud, consent.serial, &old.0) || !self.is_proven(&old, &consent)? {
+        let (old, consent): (_, Consent) = self.signed_by_device(request.serial, &request.consent)?;
+        if !self.is_for(&consent.aud, consent.serial, &old.0) {
             return Err(ActivationError::Refused);
         }
+        let opening = self.opening(&old, &consent)?.ok_or(ActivationError::Refused)?;
         let serial = consent.to;
-        self.store.write(move |transaction| agree(transaction, &old, &consent, now)).await??;
+        self.store.write(move |transaction| agree(transaction, &old, &consent, opening, now)).await??;
         Ok(DoneReply { serial })
     }
 
@@ -149,7 +150,7 @@ impl Service {
     /// [`ActivationError::Refused`] when it is not an active token's.
     pub async fn cancel_move(&self, request: &CancelRequest) -> Result<DoneReply, ActivationError> {
         let now = self.clock.now();
-        let (old, cancel): (_, Cancel) = self.signed_by_old(request.serial, &request.cancel)?;
+        let (old, cancel): (_, Cancel) = self.signed_by_device(request.serial, &request.cancel)?;
         if !self.is_for(&cancel.aud, cancel.serial, &old.0) {
             return Err(ActivationError::Refused);
         }
@@ -158,7 +159,7 @@ impl Service {
             .write(move |transaction| {
                 audit::check_clock(transaction, now)?;
                 let (old, device) = &old;
-                let user = unchanged(transaction, old, device)?;
+                let (_, user) = unchanged(transaction, old, device)?;
                 let moving = transaction.move_from(old.serial)?.filter(|moving| moving.moved_at.is_none());
                 let token = moving.map(|moving| transaction.token(moving.token)).transpose()?.flatten();
                 let Some(token) = token.filter(|token| token.serial == serial) else { return Ok(()) };
@@ -171,49 +172,10 @@ impl Service {
         Ok(DoneReply { serial })
     }
 
-    /// An active token and what its device has signed.
-    fn signed_by_old<T: Signed>(&self, serial: SerialNumber, jws: &str) -> Result<(Enrolled, T), ActivationError> {
-        let now = self.clock.now();
-        let found = self.store.read(|snapshot| {
-            audit::check_clock(snapshot, now)?;
-            enrolled(snapshot, serial)
-        })?;
-        // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
-        let key = found.as_ref().map_or(self.keyring.public_identity(), |(_, device)| &device.key);
-        let object = signed::verify(jws, key).map_err(|_| ActivationError::Refused)?;
-        Ok((found.ok_or(ActivationError::Refused)?, object))
-    }
-
-    fn is_for(&self, aud: &signed::KeyHash, serial: SerialNumber, token: &Token) -> bool {
-        *aud == self.keyring.public_identity().hash() && serial == token.serial
-    }
-
-    fn is_proven(&self, (token, device): &Enrolled, object: &impl Proven) -> Result<bool, ActivationError> {
-        let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
-        let keys = StoredKeys::read(&plain)?.activated.ok_or(ActivationError::Refused)?;
-        let after_unlocks = keys.unlock.pin_factors();
-        Ok(object.is_proven(&device.key, &keys.factors(object.opened(), &after_unlocks)))
-    }
-
     fn sign<T: Signed + Serialize>(&self, object: &T) -> Result<String, ServiceError> {
         let signed = self.keyring.identity().sign_object(object);
         signed.map_err(|error| StorageError::Failed(error.to_string()).into())
     }
-}
-
-/// The active token of a serial number, with its device: one that waits for its confirmation after a restoration moves
-/// nowhere.
-fn enrolled(snapshot: &dyn Snapshot, serial: SerialNumber) -> Result<Option<Enrolled>, ServiceError> {
-    let token = snapshot.token_by_serial(serial)?.filter(|token| token.state == TokenState::Active);
-    let token = epochs::confirmed(snapshot, token.into_iter().collect())?.pop();
-    Ok(token.and_then(|token| token.device.clone().map(|device| (token, device))))
-}
-
-/// The user of a token that is still active, and on the same device.
-fn unchanged(snapshot: &dyn Snapshot, token: &Token, device: &EnrolledDevice) -> Result<User, ActivationError> {
-    let current = enrolled(snapshot, token.serial)?.filter(|(current, on)| current.id == token.id && on == device);
-    current.ok_or(ActivationError::Refused)?;
-    snapshot.user(token.user)?.filter(|user| user.enabled).ok_or(ActivationError::Refused)
 }
 
 fn progress(snapshot: &dyn Snapshot, serial: SerialNumber, now: Timestamp) -> Result<Progress, ActivationError> {
@@ -248,10 +210,11 @@ fn agree(
     transaction: &dyn Transaction,
     (old, device): &Enrolled,
     consent: &Consent,
+    opening: Opening,
     now: Timestamp,
 ) -> Result<Result<(), ActivationError>, ActivationError> {
     audit::check_clock(transaction, now)?;
-    let user = unchanged(transaction, old, device)?;
+    let (_, user) = unchanged(transaction, old, device)?;
     let ended = || ServiceError::Refused("this move has ended: begin it again on the old phone".into());
     let live = |moving: &Move| moving.moved_at.is_none() && now < moving.expires_at;
     let moving = transaction.move_from(old.serial)?.filter(live).ok_or_else(ended)?;
@@ -265,7 +228,7 @@ fn agree(
         Entry::new(event).user(&user.name).token(old.serial).detail("to", token.serial.to_string())
     };
     let policy = policies::effective(transaction, user.group.as_ref())?;
-    let reason = match shortfall(&policy, device, consent.opened, &Signals::default()) {
+    let reason = match shortfall(&policy, device, opening, &Signals::default()) {
         None if !is_same => Some("the consent is to another device than the one that has used the ticket".to_owned()),
         reason => reason,
     };

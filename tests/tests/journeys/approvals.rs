@@ -110,6 +110,13 @@ async fn a_desktop_token_shows_what_is_asked_and_answers() {
     assert_eq!(done["status"], "confirmed");
     let confirmed = caller.look(&asked, 0).await;
     assert_eq!(confirmed["factors"], json!(["possession", "knowledge"]));
+    let history = desktop.run(&["history", "--pin-fd", "0"], &[PIN]);
+    let noted = &history["history"][0];
+    assert_eq!(
+        (&noted["id"], &noted["decision"], &noted["outcome"]),
+        (&json!(id), &json!("confirm"), &json!("confirmed"))
+    );
+    assert_eq!(desktop.try_run(&["history", "--pin-fd", "0"], &["975104"]).exit, Some(1), "it is sealed");
 
     for (command, status) in [("cancel", "cancelled"), ("concern", "concern")] {
         let asked = caller.challenge(&sign_in("192.0.2.7")).await;

@@ -16,6 +16,7 @@ mod attackers;
 mod attestation;
 mod audit;
 mod backup;
+mod biometrics;
 mod browser;
 mod challenges;
 mod clock;

@@ -8,6 +8,7 @@ mod activation;
 mod approval;
 mod code;
 mod commit;
+mod library;
 mod load;
 mod machine;
 mod nothing;
@@ -53,6 +54,9 @@ struct CommandLine {
     /// The server's program
     #[arg(long)]
     server: Option<PathBuf>,
+    /// The library for apps
+    #[arg(long)]
+    library: Option<PathBuf>,
     /// Where databases and the like are made for the time being
     #[arg(long, default_value = ".")]
     folder: PathBuf,
@@ -113,6 +117,13 @@ fn measure(command_line: &CommandLine) -> Result<()> {
     if ["approval", "es256", "wake_up", "waiting"].iter().any(|group| report.wants(group)) {
         let program = command_line.server.as_deref().context("--server names the server's program")?;
         approval::measure(&mut report, program, folder.path().join("approvals"))?;
+    }
+    if report.wants("phone_library") {
+        let library = command_line.library.as_deref().context("--library names the library for apps")?;
+        library::measure_size(&mut report, library, folder.path())?;
+    }
+    if report.wants("phone_start") {
+        library::measure_start(&mut report, &folder.path().join("phone"))?;
     }
     if report.wants("verify_postgres") || report.wants(UPDATE) {
         let program = command_line.server.as_deref().context("--server names the server's program")?;

@@ -727,6 +727,17 @@ public protocol AccountProtocol: AnyObject, Sendable {
     func unlock(pin: PinPad?) async throws  -> Session
 
     /**
+     * Opens it by a finger or face. The system asks the person, as part of [`HardwareKeys::open`](crate::HardwareKeys), and
+     * shows `prompt`.
+     *
+     * # Errors
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::BiometricsLost`],
+     * [`SymbolonError::BiometricsOff`], [`SymbolonError::BiometricsNotAllowed`]: offer the PIN then. Else as
+     * [`Account::unlock`].
+     */
+    func unlockWithBiometrics(prompt: String) async throws  -> Session
+
+    /**
      * Opens it by the help desk's unlock code, for a new PIN to be set.
      *
      * # Errors
@@ -880,6 +891,31 @@ open func unlock(pin: PinPad?)async throws  -> Session  {
             rustFutureFunc: {
                 uniffi_symbolon_ffi_fn_method_account_unlock(
                         self.uniffiCloneHandle(),FfiConverterOptionTypePinPad.lower(pin)
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_u64,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_u64,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeSession_lift,
+            errorHandler: FfiConverterTypeSymbolonError_lift
+        )
+}
+
+    /**
+     * Opens it by a finger or face. The system asks the person, as part of [`HardwareKeys::open`](crate::HardwareKeys), and
+     * shows `prompt`.
+     *
+     * # Errors
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::BiometricsLost`],
+     * [`SymbolonError::BiometricsOff`], [`SymbolonError::BiometricsNotAllowed`]: offer the PIN then. Else as
+     * [`Account::unlock`].
+     */
+open func unlockWithBiometrics(prompt: String)async throws  -> Session  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_account_unlock_with_biometrics(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(prompt)
                 )
             },
             pollFunc: ffi_symbolon_ffi_rust_future_poll_u64,
@@ -1214,6 +1250,143 @@ public func FfiConverterTypeChosenPin_lift(_ handle: UInt64) throws -> ChosenPin
 #endif
 public func FfiConverterTypeChosenPin_lower(_ value: ChosenPin) -> UInt64 {
     return FfiConverterTypeChosenPin.lower(value)
+}
+
+
+
+
+
+
+/**
+ * What happens to the accounts of a phone. When an app lets go of it, nobody waits at the servers any more.
+ */
+public protocol EventsProtocol: AnyObject, Sendable {
+
+    /**
+     * The next event; waits for it as long as it takes. Dropping the call loses none.
+     */
+    func next() async  -> Event
+
+}
+/**
+ * What happens to the accounts of a phone. When an app lets go of it, nobody waits at the servers any more.
+ */
+open class Events: EventsProtocol, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_symbolon_ffi_fn_clone_events(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_symbolon_ffi_fn_free_events(handle, $0) }
+    }
+
+
+
+
+    /**
+     * The next event; waits for it as long as it takes. Dropping the call loses none.
+     */
+open func next()async  -> Event  {
+    return
+        try!  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_events_next(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeEvent_lift,
+            errorHandler: nil
+
+        )
+}
+
+
+
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEvents: FfiConverter {
+    typealias FfiType = UInt64
+    typealias SwiftType = Events
+
+    public static func lift(_ handle: UInt64) throws -> Events {
+        return Events(unsafeFromHandle: handle)
+    }
+
+    public static func lower(_ value: Events) -> UInt64 {
+        return value.uniffiCloneHandle()
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Events {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Events, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEvents_lift(_ handle: UInt64) throws -> Events {
+    return try FfiConverterTypeEvents.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEvents_lower(_ value: Events) -> UInt64 {
+    return FfiConverterTypeEvents.lower(value)
 }
 
 
@@ -3339,7 +3512,8 @@ public protocol SessionProtocol: AnyObject, Sendable {
      * Sets another PIN, or the first one, and closes the session.
      *
      * # Errors
-     * [`SymbolonError::Busy`], [`SymbolonError::Internal`]: then the old PIN is in force.
+     * [`SymbolonError::PinNeeded`] when biometrics opened the session; [`SymbolonError::Busy`], [`SymbolonError::Internal`]:
+     * then the old PIN is in force.
      */
     func changePin(pin: ChosenPin) async throws
 
@@ -3350,6 +3524,15 @@ public protocol SessionProtocol: AnyObject, Sendable {
      * [`SymbolonError::UnsecureDevice`], [`SymbolonError::PinMustBeSet`], [`SymbolonError::Closed`].
      */
     func code() async throws  -> Code
+
+    /**
+     * The last 200 decisions of this account on this phone, newest first. It lasts, and needs the vault open since it says
+     * what the person does.
+     *
+     * # Errors
+     * [`SymbolonError::Closed`], [`SymbolonError::Internal`].
+     */
+    func history() async throws  -> [HistoryEntry]
 
     /**
      * Whether it is open still.
@@ -3393,6 +3576,25 @@ public protocol SessionProtocol: AnyObject, Sendable {
      * [`SymbolonError::Input`] names a value that does not fit; else as [`Session::code`].
      */
     func sign(values: [String]) async throws  -> Code
+
+    /**
+     * Turns biometrics off, and destroys their key.
+     *
+     * # Errors
+     * [`SymbolonError::Busy`], [`SymbolonError::Internal`].
+     */
+    func turnOffBiometrics() async throws
+
+    /**
+     * Turns biometrics on, anew where they are on. The system asks the person, as part of
+     * [`HardwareKeys::seal`](crate::HardwareKeys), and shows `prompt`; the server must be reached.
+     *
+     * # Errors
+     * [`SymbolonError::BiometricsNotAllowed`], [`SymbolonError::PinNeeded`] when biometrics opened the session,
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::Refused`]; those of the network. They
+     * are off then.
+     */
+    func turnOnBiometrics(prompt: String) async throws
 
 }
 /**
@@ -3546,7 +3748,8 @@ open func beginMove()async throws  -> Move  {
      * Sets another PIN, or the first one, and closes the session.
      *
      * # Errors
-     * [`SymbolonError::Busy`], [`SymbolonError::Internal`]: then the old PIN is in force.
+     * [`SymbolonError::PinNeeded`] when biometrics opened the session; [`SymbolonError::Busy`], [`SymbolonError::Internal`]:
+     * then the old PIN is in force.
      */
 open func changePin(pin: ChosenPin)async throws   {
     return
@@ -3582,6 +3785,29 @@ open func code()async throws  -> Code  {
             completeFunc: ffi_symbolon_ffi_rust_future_complete_rust_buffer,
             freeFunc: ffi_symbolon_ffi_rust_future_free_rust_buffer,
             liftFunc: FfiConverterTypeCode_lift,
+            errorHandler: FfiConverterTypeSymbolonError_lift
+        )
+}
+
+    /**
+     * The last 200 decisions of this account on this phone, newest first. It lasts, and needs the vault open since it says
+     * what the person does.
+     *
+     * # Errors
+     * [`SymbolonError::Closed`], [`SymbolonError::Internal`].
+     */
+open func history()async throws  -> [HistoryEntry]  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_session_history(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterSequenceTypeHistoryEntry.lift,
             errorHandler: FfiConverterTypeSymbolonError_lift
         )
 }
@@ -3715,6 +3941,53 @@ open func sign(values: [String])async throws  -> Code  {
         )
 }
 
+    /**
+     * Turns biometrics off, and destroys their key.
+     *
+     * # Errors
+     * [`SymbolonError::Busy`], [`SymbolonError::Internal`].
+     */
+open func turnOffBiometrics()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_session_turn_off_biometrics(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_void,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_void,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeSymbolonError_lift
+        )
+}
+
+    /**
+     * Turns biometrics on, anew where they are on. The system asks the person, as part of
+     * [`HardwareKeys::seal`](crate::HardwareKeys), and shows `prompt`; the server must be reached.
+     *
+     * # Errors
+     * [`SymbolonError::BiometricsNotAllowed`], [`SymbolonError::PinNeeded`] when biometrics opened the session,
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::Refused`]; those of the network. They
+     * are off then.
+     */
+open func turnOnBiometrics(prompt: String)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_session_turn_on_biometrics(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(prompt)
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_void,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_void,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeSymbolonError_lift
+        )
+}
+
 
 
 }
@@ -3820,12 +4093,33 @@ public protocol SoftTokenProtocol: AnyObject, Sendable {
     func damagedAccounts() throws  -> [DamagedAccount]
 
     /**
+     * What happens to the accounts from now on: each waits at its server by long poll, until the app lets go of the answer.
+     * An app listens while it is in front.
+     */
+    func events() async  -> Events
+
+    /**
+     * Has [`SoftToken::events`] ask the servers at once: the phone was woken, or the app came to the front.
+     */
+    func lookNow()
+
+    /**
      * Removes every account of a token from this phone, damaged ones too.
      *
      * # Errors
      * [`SymbolonError::NoSuchToken`], [`SymbolonError::Internal`].
      */
     func remove(serial: String) async throws
+
+    /**
+     * Asks [`Wake`](crate::Wake) where the phone is woken, and tells each server that has not acknowledged it. Call it at each
+     * start, and when the push service says that an address has changed.
+     *
+     * # Errors
+     * The first one, of the network mostly: a later call tells what is still to be told, and so does
+     * [`SoftToken::events`].
+     */
+    func renewPushAddresses() async throws
 
 }
 /**
@@ -4026,6 +4320,38 @@ open func damagedAccounts()throws  -> [DamagedAccount]  {
 }
 
     /**
+     * What happens to the accounts from now on: each waits at its server by long poll, until the app lets go of the answer.
+     * An app listens while it is in front.
+     */
+open func events()async  -> Events  {
+    return
+        try!  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_softtoken_events(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_u64,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_u64,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_u64,
+            liftFunc: FfiConverterTypeEvents_lift,
+            errorHandler: nil
+
+        )
+}
+
+    /**
+     * Has [`SoftToken::events`] ask the servers at once: the phone was woken, or the app came to the front.
+     */
+open func lookNow()  {try! rustCall() {
+        uniffiCallStatus in
+    uniffi_symbolon_ffi_fn_method_softtoken_look_now(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+}
+}
+
+    /**
      * Removes every account of a token from this phone, damaged ones too.
      *
      * # Errors
@@ -4037,6 +4363,30 @@ open func remove(serial: String)async throws   {
             rustFutureFunc: {
                 uniffi_symbolon_ffi_fn_method_softtoken_remove(
                         self.uniffiCloneHandle(),FfiConverterString.lower(serial)
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_void,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_void,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeSymbolonError_lift
+        )
+}
+
+    /**
+     * Asks [`Wake`](crate::Wake) where the phone is woken, and tells each server that has not acknowledged it. Call it at each
+     * start, and when the push service says that an address has changed.
+     *
+     * # Errors
+     * The first one, of the network mostly: a later call tells what is still to be told, and so does
+     * [`SoftToken::events`].
+     */
+open func renewPushAddresses()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_softtoken_renew_push_addresses(
+                        self.uniffiCloneHandle()
                 )
             },
             pollFunc: ffi_symbolon_ffi_rust_future_poll_void,
@@ -4428,6 +4778,289 @@ public func FfiConverterTypeUnlockedAccount_lower(_ value: UnlockedAccount) -> U
 
 
 
+
+
+/**
+ * The push service that wakes the phone. It is asked when an account becomes active, and each time that the app calls
+ * [`SoftToken::renew_push_addresses`](crate::SoftToken::renew_push_addresses): at each start, and when the service says that
+ * an address has changed. What a server has not acknowledged is told again.
+ */
+public protocol Wake: AnyObject, Sendable {
+
+    /**
+     * Whether it is Web Push, whose addresses are made with the server's key.
+     */
+    func isWebPush()  -> Bool
+
+    /**
+     * Where the phone is woken for the token of this serial number, waiting for the service if need be; `None` when it is not
+     * to be. For Web Push, `web_push_key` is the server's (RFC 8292): the uncompressed point, 65 bytes.
+     */
+    func address(serial: String, webPushKey: Data?) async throws  -> PushAddress?
+
+}
+/**
+ * The push service that wakes the phone. It is asked when an account becomes active, and each time that the app calls
+ * [`SoftToken::renew_push_addresses`](crate::SoftToken::renew_push_addresses): at each start, and when the service says that
+ * an address has changed. What a server has not acknowledged is told again.
+ */
+open class WakeImpl: Wake, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_symbolon_ffi_fn_clone_wake(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_symbolon_ffi_fn_free_wake(handle, $0) }
+    }
+
+
+
+
+    /**
+     * Whether it is Web Push, whose addresses are made with the server's key.
+     */
+open func isWebPush() -> Bool  {
+    return try!  FfiConverterBool.lift(try! rustCall() {
+        uniffiCallStatus in
+    uniffi_symbolon_ffi_fn_method_wake_is_web_push(
+            self.uniffiCloneHandle(),uniffiCallStatus
+    )
+})
+}
+
+    /**
+     * Where the phone is woken for the token of this serial number, waiting for the service if need be; `None` when it is not
+     * to be. For Web Push, `web_push_key` is the server's (RFC 8292): the uncompressed point, 65 bytes.
+     */
+open func address(serial: String, webPushKey: Data?)async throws  -> PushAddress?  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_wake_address(
+                        self.uniffiCloneHandle(),FfiConverterString.lower(serial),FfiConverterOptionData.lower(webPushKey)
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterOptionTypePushAddress.lift,
+            errorHandler: FfiConverterTypeWakeError_lift
+        )
+}
+
+
+
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceWake {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceWake = UniffiVTableCallbackInterfaceWake(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeWake.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface Wake: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeWake.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface Wake: handle missing in uniffiClone")
+            }
+        },
+        isWebPush: { (
+            uniffiHandle: UInt64,
+            uniffiOutReturn: UnsafeMutablePointer<Int8>,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> Bool in
+                guard let uniffiObj = try? FfiConverterTypeWake.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return uniffiObj.isWebPush(
+                )
+            }
+
+
+            let writeReturn = { uniffiOutReturn.pointee = FfiConverterBool.lower($0) }
+            uniffiTraitInterfaceCall(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn
+            )
+        },
+        address: { (
+            uniffiHandle: UInt64,
+            serial: RustBuffer,
+            webPushKey: RustBuffer,
+            uniffiFutureCallback: @escaping UniffiForeignFutureCompleteRustBuffer,
+            uniffiCallbackData: UInt64,
+            uniffiOutDroppedCallback: UnsafeMutablePointer<UniffiForeignFutureDroppedCallbackStruct>
+        ) in
+            let makeCall = {
+                () async throws -> PushAddress? in
+                guard let uniffiObj = try? FfiConverterTypeWake.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try await uniffiObj.address(
+                     serial: try FfiConverterString.lift(serial),
+                     webPushKey: try FfiConverterOptionData.lift(webPushKey)
+                )
+            }
+
+            let uniffiHandleSuccess = { (returnValue: PushAddress?) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: FfiConverterOptionTypePushAddress.lower(returnValue),
+                        callStatus: RustCallStatus()
+                    )
+                )
+            }
+            let uniffiHandleError = { (statusCode, errorBuf) in
+                uniffiFutureCallback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer(
+                        returnValue: RustBuffer.empty(),
+                        callStatus: RustCallStatus(code: statusCode, errorBuf: errorBuf)
+                    )
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall: makeCall,
+                handleSuccess: uniffiHandleSuccess,
+                handleError: uniffiHandleError,
+                lowerError: FfiConverterTypeWakeError_lower,
+                droppedCallback: uniffiOutDroppedCallback
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceWake> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceWake>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitWake() {
+    uniffi_symbolon_ffi_fn_init_callback_vtable_wake(UniffiCallbackInterfaceWake.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWake: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<Wake>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = Wake
+
+    public static func lift(_ handle: UInt64) throws -> Wake {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return WakeImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: Wake) -> UInt64 {
+         if let rustImpl = value as? WakeImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Wake {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: Wake, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWake_lift(_ handle: UInt64) throws -> Wake {
+    return try FfiConverterTypeWake.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWake_lower(_ value: Wake) -> UInt64 {
+    return FfiConverterTypeWake.lower(value)
+}
+
+
+
+
 /**
  * A token that was accepted.
  */
@@ -4647,6 +5280,10 @@ public struct AccountStatus: Equatable, Hashable {
      */
     public var lockChallenge: String?
     /**
+     * Whether biometrics open it.
+     */
+    public var biometrics: Biometrics
+    /**
      * When the server last answered, by this phone's clock.
      */
     public var lastContact: Date?
@@ -4683,6 +5320,9 @@ public struct AccountStatus: Equatable, Hashable {
          * What to tell the help desk for an unlock code. `None` when the account opens without a PIN.
          */lockChallenge: String?,
         /**
+         * Whether biometrics open it.
+         */biometrics: Biometrics,
+        /**
          * When the server last answered, by this phone's clock.
          */lastContact: Date?,
         /**
@@ -4701,6 +5341,7 @@ public struct AccountStatus: Equatable, Hashable {
         self.pinTriesLeft = pinTriesLeft
         self.pinWait = pinWait
         self.lockChallenge = lockChallenge
+        self.biometrics = biometrics
         self.lastContact = lastContact
         self.lastFailure = lastFailure
         self.clockOffset = clockOffset
@@ -4728,6 +5369,7 @@ public struct FfiConverterTypeAccountStatus: FfiConverterRustBuffer {
                 pinTriesLeft: FfiConverterOptionUInt32.read(from: &buf),
                 pinWait: FfiConverterDuration.read(from: &buf),
                 lockChallenge: FfiConverterOptionString.read(from: &buf),
+                biometrics: FfiConverterTypeBiometrics.read(from: &buf),
                 lastContact: FfiConverterOptionTimestamp.read(from: &buf),
                 lastFailure: FfiConverterOptionString.read(from: &buf),
                 clockOffset: FfiConverterInt64.read(from: &buf),
@@ -4741,6 +5383,7 @@ public struct FfiConverterTypeAccountStatus: FfiConverterRustBuffer {
         FfiConverterOptionUInt32.write(value.pinTriesLeft, into: &buf)
         FfiConverterDuration.write(value.pinWait, into: &buf)
         FfiConverterOptionString.write(value.lockChallenge, into: &buf)
+        FfiConverterTypeBiometrics.write(value.biometrics, into: &buf)
         FfiConverterOptionTimestamp.write(value.lastContact, into: &buf)
         FfiConverterOptionString.write(value.lastFailure, into: &buf)
         FfiConverterInt64.write(value.clockOffset, into: &buf)
@@ -5240,6 +5883,204 @@ public func FfiConverterTypeDeviceKey_lower(_ value: DeviceKey) -> RustBuffer {
 
 
 /**
+ * Something that happened to an account.
+ */
+public struct Event {
+    /**
+     * The account.
+     */
+    public var account: Account
+    /**
+     * The token's serial number.
+     */
+    public var serial: String
+    /**
+     * What happened.
+     */
+    public var news: News
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The account.
+         */account: Account,
+        /**
+         * The token's serial number.
+         */serial: String,
+        /**
+         * What happened.
+         */news: News) {
+        self.account = account
+        self.serial = serial
+        self.news = news
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Event: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEvent: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Event {
+        return
+            try Event(
+                account: FfiConverterTypeAccount.read(from: &buf),
+                serial: FfiConverterString.read(from: &buf),
+                news: FfiConverterTypeNews.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: Event, into buf: inout [UInt8]) {
+        FfiConverterTypeAccount.write(value.account, into: &buf)
+        FfiConverterString.write(value.serial, into: &buf)
+        FfiConverterTypeNews.write(value.news, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEvent_lift(_ buf: RustBuffer) throws -> Event {
+    return try FfiConverterTypeEvent.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEvent_lower(_ value: Event) -> RustBuffer {
+    return FfiConverterTypeEvent.lower(value)
+}
+
+
+/**
+ * A decision that was made on this phone.
+ */
+public struct HistoryEntry: Equatable, Hashable {
+    /**
+     * The name of the request.
+     */
+    public var id: String
+    /**
+     * When the person decided.
+     */
+    public var time: Date
+    /**
+     * What kind of question it was.
+     */
+    public var kind: HistoryKind
+    /**
+     * Who asked; a QR does not say.
+     */
+    public var application: String?
+    /**
+     * What was to be approved; `None` for a sign-in.
+     */
+    public var summary: String?
+    /**
+     * What the person decided.
+     */
+    public var decision: Decision
+    /**
+     * What the server made of it; `None` when its answer never came, or when it is not asked.
+     */
+    public var outcome: Outcome?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * The name of the request.
+         */id: String,
+        /**
+         * When the person decided.
+         */time: Date,
+        /**
+         * What kind of question it was.
+         */kind: HistoryKind,
+        /**
+         * Who asked; a QR does not say.
+         */application: String?,
+        /**
+         * What was to be approved; `None` for a sign-in.
+         */summary: String?,
+        /**
+         * What the person decided.
+         */decision: Decision,
+        /**
+         * What the server made of it; `None` when its answer never came, or when it is not asked.
+         */outcome: Outcome?) {
+        self.id = id
+        self.time = time
+        self.kind = kind
+        self.application = application
+        self.summary = summary
+        self.decision = decision
+        self.outcome = outcome
+    }
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HistoryEntry: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHistoryEntry: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HistoryEntry {
+        return
+            try HistoryEntry(
+                id: FfiConverterString.read(from: &buf),
+                time: FfiConverterTimestamp.read(from: &buf),
+                kind: FfiConverterTypeHistoryKind.read(from: &buf),
+                application: FfiConverterOptionString.read(from: &buf),
+                summary: FfiConverterOptionString.read(from: &buf),
+                decision: FfiConverterTypeDecision.read(from: &buf),
+                outcome: FfiConverterOptionTypeOutcome.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: HistoryEntry, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.id, into: &buf)
+        FfiConverterTimestamp.write(value.time, into: &buf)
+        FfiConverterTypeHistoryKind.write(value.kind, into: &buf)
+        FfiConverterOptionString.write(value.application, into: &buf)
+        FfiConverterOptionString.write(value.summary, into: &buf)
+        FfiConverterTypeDecision.write(value.decision, into: &buf)
+        FfiConverterOptionTypeOutcome.write(value.outcome, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHistoryEntry_lift(_ buf: RustBuffer) throws -> HistoryEntry {
+    return try FfiConverterTypeHistoryEntry.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHistoryEntry_lower(_ value: HistoryEntry) -> RustBuffer {
+    return FfiConverterTypeHistoryEntry.lower(value)
+}
+
+
+/**
  * The ticket for the new phone.
  */
 public struct MoveTicket: Equatable, Hashable {
@@ -5427,6 +6268,10 @@ public struct Platform {
      * What it is.
      */
     public var device: DeviceInfo
+    /**
+     * Its push service; `None` where nothing wakes it.
+     */
+    public var wake: Wake?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -5442,11 +6287,15 @@ public struct Platform {
          */integrity: IntegrityProbe,
         /**
          * What it is.
-         */device: DeviceInfo) {
+         */device: DeviceInfo,
+        /**
+         * Its push service; `None` where nothing wakes it.
+         */wake: Wake? = nil) {
         self.keys = keys
         self.authentication = authentication
         self.integrity = integrity
         self.device = device
+        self.wake = wake
     }
 
 
@@ -5468,7 +6317,8 @@ public struct FfiConverterTypePlatform: FfiConverterRustBuffer {
                 keys: FfiConverterTypeHardwareKeys.read(from: &buf),
                 authentication: FfiConverterTypeLocalAuthentication.read(from: &buf),
                 integrity: FfiConverterTypeIntegrityProbe.read(from: &buf),
-                device: FfiConverterTypeDeviceInfo.read(from: &buf)
+                device: FfiConverterTypeDeviceInfo.read(from: &buf),
+                wake: FfiConverterOptionTypeWake.read(from: &buf)
         )
     }
 
@@ -5477,6 +6327,7 @@ public struct FfiConverterTypePlatform: FfiConverterRustBuffer {
         FfiConverterTypeLocalAuthentication.write(value.authentication, into: &buf)
         FfiConverterTypeIntegrityProbe.write(value.integrity, into: &buf)
         FfiConverterTypeDeviceInfo.write(value.device, into: &buf)
+        FfiConverterOptionTypeWake.write(value.wake, into: &buf)
     }
 }
 
@@ -6270,6 +7121,182 @@ public func FfiConverterTypeBiometric_lower(_ value: Biometric) -> RustBuffer {
 
 
 /**
+ * How an account fares with biometrics.
+ */
+
+public enum Biometrics: Equatable, Hashable {
+
+    /**
+     * They open it.
+     */
+    case on
+    /**
+     * They can be turned on, in a session that the PIN opened.
+     */
+    case off
+    /**
+     * They open nothing here.
+     */
+    case unavailable(
+        /**
+         * Why not.
+         */obstacle: BiometricsObstacle
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Biometrics: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBiometrics: FfiConverterRustBuffer {
+    typealias SwiftType = Biometrics
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Biometrics {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .on
+
+        case 2: return .off
+
+        case 3: return .unavailable(obstacle: try FfiConverterTypeBiometricsObstacle.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Biometrics, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .on:
+            writeInt(&buf, Int32(1))
+
+
+        case .off:
+            writeInt(&buf, Int32(2))
+
+
+        case let .unavailable(obstacle):
+            writeInt(&buf, Int32(3))
+            FfiConverterTypeBiometricsObstacle.write(obstacle, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBiometrics_lift(_ buf: RustBuffer) throws -> Biometrics {
+    return try FfiConverterTypeBiometrics.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBiometrics_lower(_ value: Biometrics) -> RustBuffer {
+    return FfiConverterTypeBiometrics.lower(value)
+}
+
+
+
+/**
+ * Why biometrics open nothing on this phone.
+ */
+
+public enum BiometricsObstacle: Equatable, Hashable {
+
+    /**
+     * The policy allows none.
+     */
+    case byPolicy
+    /**
+     * The policy allows no face, and the system can't leave it out.
+     */
+    case faceNotExcluded
+    /**
+     * The system recognises nobody, or not strongly enough.
+     */
+    case notSetUp
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension BiometricsObstacle: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeBiometricsObstacle: FfiConverterRustBuffer {
+    typealias SwiftType = BiometricsObstacle
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> BiometricsObstacle {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .byPolicy
+
+        case 2: return .faceNotExcluded
+
+        case 3: return .notSetUp
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: BiometricsObstacle, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .byPolicy:
+            writeInt(&buf, Int32(1))
+
+
+        case .faceNotExcluded:
+            writeInt(&buf, Int32(2))
+
+
+        case .notSetUp:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBiometricsObstacle_lift(_ buf: RustBuffer) throws -> BiometricsObstacle {
+    return try FfiConverterTypeBiometricsObstacle.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeBiometricsObstacle_lower(_ value: BiometricsObstacle) -> RustBuffer {
+    return FfiConverterTypeBiometricsObstacle.lower(value)
+}
+
+
+
+/**
  * What the person decides.
  */
 
@@ -6350,6 +7377,176 @@ public func FfiConverterTypeDecision_lift(_ buf: RustBuffer) throws -> Decision 
 #endif
 public func FfiConverterTypeDecision_lower(_ value: Decision) -> RustBuffer {
     return FfiConverterTypeDecision.lower(value)
+}
+
+
+
+/**
+ * How a request ended.
+ */
+
+public enum Ending: Equatable, Hashable {
+
+    /**
+     * It was answered on this phone.
+     */
+    case answered
+    /**
+     * Nobody answered it in time.
+     */
+    case expired
+    /**
+     * The application withdrew it, a newer one took its place, or another phone answered.
+     */
+    case elsewhere
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Ending: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeEnding: FfiConverterRustBuffer {
+    typealias SwiftType = Ending
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Ending {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .answered
+
+        case 2: return .expired
+
+        case 3: return .elsewhere
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Ending, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .answered:
+            writeInt(&buf, Int32(1))
+
+
+        case .expired:
+            writeInt(&buf, Int32(2))
+
+
+        case .elsewhere:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEnding_lift(_ buf: RustBuffer) throws -> Ending {
+    return try FfiConverterTypeEnding.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeEnding_lower(_ value: Ending) -> RustBuffer {
+    return FfiConverterTypeEnding.lower(value)
+}
+
+
+
+/**
+ * Kinds of questions.
+ */
+
+public enum HistoryKind: Equatable, Hashable {
+
+    /**
+     * A sign-in.
+     */
+    case signIn
+    /**
+     * A transaction.
+     */
+    case transaction
+    /**
+     * A transaction in a QR, approved by a code.
+     */
+    case offlineQr
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension HistoryKind: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeHistoryKind: FfiConverterRustBuffer {
+    typealias SwiftType = HistoryKind
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> HistoryKind {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .signIn
+
+        case 2: return .transaction
+
+        case 3: return .offlineQr
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: HistoryKind, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case .signIn:
+            writeInt(&buf, Int32(1))
+
+
+        case .transaction:
+            writeInt(&buf, Int32(2))
+
+
+        case .offlineQr:
+            writeInt(&buf, Int32(3))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHistoryKind_lift(_ buf: RustBuffer) throws -> HistoryKind {
+    return try FfiConverterTypeHistoryKind.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeHistoryKind_lower(_ value: HistoryKind) -> RustBuffer {
+    return FfiConverterTypeHistoryKind.lower(value)
 }
 
 
@@ -6851,6 +8048,155 @@ public func FfiConverterTypeMutualPrompt_lower(_ value: MutualPrompt) -> RustBuf
 
 
 /**
+ * What can happen to an account.
+ */
+
+public enum News {
+
+    /**
+     * The server asks something. What it asked already when the app began to listen arrives too.
+     */
+    case requestArrived(
+        /**
+         * What it asks.
+         */approval: Approval
+    )
+    /**
+     * What was asked can't be answered any more.
+     */
+    case requestEnded(
+        /**
+         * The name of the request.
+         */id: String,
+        /**
+         * How it ended.
+         */ending: Ending
+    )
+    /**
+     * The policy has changed. A session learns it by [`Session::refresh`](crate::Session::refresh), and the next one when it
+     * is opened.
+     */
+    case policyChanged
+    /**
+     * The token is not active at the server any more: it was disabled, deleted, has expired, or was given to another phone.
+     * The server does not say which.
+     */
+    case notActive
+    /**
+     * The token is active again.
+     */
+    case activeAgain
+    /**
+     * The phone's clock is wrong: the person should set it. Codes are right all the same.
+     */
+    case clockWrong(
+        /**
+         * The server's clock is ahead of the phone's by so many milliseconds.
+         */offset: Int64
+    )
+    /**
+     * The phone's clock is right again.
+     */
+    case clockRight
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension News: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeNews: FfiConverterRustBuffer {
+    typealias SwiftType = News
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> News {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .requestArrived(approval: try FfiConverterTypeApproval.read(from: &buf)
+        )
+
+        case 2: return .requestEnded(id: try FfiConverterString.read(from: &buf), ending: try FfiConverterTypeEnding.read(from: &buf)
+        )
+
+        case 3: return .policyChanged
+
+        case 4: return .notActive
+
+        case 5: return .activeAgain
+
+        case 6: return .clockWrong(offset: try FfiConverterInt64.read(from: &buf)
+        )
+
+        case 7: return .clockRight
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: News, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .requestArrived(approval):
+            writeInt(&buf, Int32(1))
+            FfiConverterTypeApproval.write(approval, into: &buf)
+
+
+        case let .requestEnded(id,ending):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(id, into: &buf)
+            FfiConverterTypeEnding.write(ending, into: &buf)
+
+
+        case .policyChanged:
+            writeInt(&buf, Int32(3))
+
+
+        case .notActive:
+            writeInt(&buf, Int32(4))
+
+
+        case .activeAgain:
+            writeInt(&buf, Int32(5))
+
+
+        case let .clockWrong(offset):
+            writeInt(&buf, Int32(6))
+            FfiConverterInt64.write(offset, into: &buf)
+
+
+        case .clockRight:
+            writeInt(&buf, Int32(7))
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNews_lift(_ buf: RustBuffer) throws -> News {
+    return try FfiConverterTypeNews.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeNews_lower(_ value: News) -> RustBuffer {
+    return FfiConverterTypeNews.lower(value)
+}
+
+
+
+/**
  * What became of a decision.
  */
 
@@ -7062,6 +8408,125 @@ public func FfiConverterTypePinWeakness_lift(_ buf: RustBuffer) throws -> PinWea
 #endif
 public func FfiConverterTypePinWeakness_lower(_ value: PinWeakness) -> RustBuffer {
     return FfiConverterTypePinWeakness.lower(value)
+}
+
+
+
+/**
+ * Where a phone is woken.
+ */
+
+public enum PushAddress: Equatable, Hashable {
+
+    /**
+     * Firebase Cloud Messaging.
+     */
+    case fcm(
+        /**
+         * The registration token of the app.
+         */token: String
+    )
+    /**
+     * Apple Push Notification service.
+     */
+    case apns(
+        /**
+         * The device token, in hexadecimal.
+         */token: String,
+        /**
+         * The app's bundle identifier.
+         */topic: String,
+        /**
+         * Whether the app was built for Apple's sandbox.
+         */sandbox: Bool
+    )
+    /**
+     * Web Push (RFC 8030), which UnifiedPush is.
+     */
+    case web(
+        /**
+         * Where messages are posted.
+         */endpoint: String,
+        /**
+         * The phone's public key (RFC 8291): the uncompressed point, 65 bytes.
+         */p256dh: Data,
+        /**
+         * The secret shared with whoever may send (RFC 8291), 16 bytes.
+         */auth: Data
+    )
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension PushAddress: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypePushAddress: FfiConverterRustBuffer {
+    typealias SwiftType = PushAddress
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> PushAddress {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        case 1: return .fcm(token: try FfiConverterString.read(from: &buf)
+        )
+
+        case 2: return .apns(token: try FfiConverterString.read(from: &buf), topic: try FfiConverterString.read(from: &buf), sandbox: try FfiConverterBool.read(from: &buf)
+        )
+
+        case 3: return .web(endpoint: try FfiConverterString.read(from: &buf), p256dh: try FfiConverterData.read(from: &buf), auth: try FfiConverterData.read(from: &buf)
+        )
+
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: PushAddress, into buf: inout [UInt8]) {
+        switch value {
+
+
+        case let .fcm(token):
+            writeInt(&buf, Int32(1))
+            FfiConverterString.write(token, into: &buf)
+
+
+        case let .apns(token,topic,sandbox):
+            writeInt(&buf, Int32(2))
+            FfiConverterString.write(token, into: &buf)
+            FfiConverterString.write(topic, into: &buf)
+            FfiConverterBool.write(sandbox, into: &buf)
+
+
+        case let .web(endpoint,p256dh,auth):
+            writeInt(&buf, Int32(3))
+            FfiConverterString.write(endpoint, into: &buf)
+            FfiConverterData.write(p256dh, into: &buf)
+            FfiConverterData.write(auth, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePushAddress_lift(_ buf: RustBuffer) throws -> PushAddress {
+    return try FfiConverterTypePushAddress.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypePushAddress_lower(_ value: PushAddress) -> RustBuffer {
+    return FfiConverterTypePushAddress.lower(value)
 }
 
 
@@ -7450,6 +8915,26 @@ enum SymbolonError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError 
      */
     case BiometricsLocked
     /**
+     * Biometrics open nothing here.
+     */
+    case BiometricsNotAllowed(
+        /**
+         * Why not.
+         */obstacle: BiometricsObstacle,
+        /**
+         * The same in words.
+         */reason: String
+    )
+    /**
+     * Biometrics were not turned on, or were turned off since: take the PIN.
+     */
+    case BiometricsOff
+    /**
+     * The system destroyed the key of biometrics, since a finger or face was added: take the PIN, and offer to turn them on
+     * again.
+     */
+    case BiometricsLost
+    /**
      * The value of the mutual challenge is needed to confirm.
      */
     case MutualChallengeNeeded
@@ -7476,6 +8961,14 @@ enum SymbolonError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError 
         /**
          * When to try again, if the server said so.
          */retryAfter: TimeInterval?
+    )
+    /**
+     * The push service gives no address now: the server is told later.
+     */
+    case PushService(
+        /**
+         * Why.
+         */reason: String
     )
     /**
      * The server does not answer. Trying again may help.
@@ -7601,31 +9094,40 @@ public struct FfiConverterTypeSymbolonError: FfiConverterRustBuffer {
         case 20: return .KeysLost
         case 21: return .Cancelled
         case 22: return .BiometricsLocked
-        case 23: return .MutualChallengeNeeded
-        case 24: return .Offline
-        case 25: return .OtherToken
-        case 26: return .TooLate
-        case 27: return .NoSuchToken
-        case 28: return .TooManyRequests(
+        case 23: return .BiometricsNotAllowed(
+            obstacle: try FfiConverterTypeBiometricsObstacle.read(from: &buf),
+            reason: try FfiConverterString.read(from: &buf)
+            )
+        case 24: return .BiometricsOff
+        case 25: return .BiometricsLost
+        case 26: return .MutualChallengeNeeded
+        case 27: return .Offline
+        case 28: return .OtherToken
+        case 29: return .TooLate
+        case 30: return .NoSuchToken
+        case 31: return .TooManyRequests(
             retryAfter: try FfiConverterOptionDuration.read(from: &buf)
             )
-        case 29: return .Unreachable(
+        case 32: return .PushService(
+            reason: try FfiConverterString.read(from: &buf)
+            )
+        case 33: return .Unreachable(
             server: try FfiConverterString.read(from: &buf),
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 30: return .Untrusted(
+        case 34: return .Untrusted(
             server: try FfiConverterString.read(from: &buf),
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 31: return .NotAServer(
+        case 35: return .NotAServer(
             server: try FfiConverterString.read(from: &buf)
             )
-        case 32: return .Busy
-        case 33: return .Closed
-        case 34: return .Damaged(
+        case 36: return .Busy
+        case 37: return .Closed
+        case 38: return .Damaged(
             reason: try FfiConverterString.read(from: &buf)
             )
-        case 35: return .Internal(
+        case 39: return .Internal(
             reason: try FfiConverterString.read(from: &buf)
             )
 
@@ -7738,63 +9240,82 @@ public struct FfiConverterTypeSymbolonError: FfiConverterRustBuffer {
             writeInt(&buf, Int32(22))
 
 
-        case .MutualChallengeNeeded:
+        case let .BiometricsNotAllowed(obstacle,reason):
             writeInt(&buf, Int32(23))
+            FfiConverterTypeBiometricsObstacle.write(obstacle, into: &buf)
+            FfiConverterString.write(reason, into: &buf)
 
 
-        case .Offline:
+        case .BiometricsOff:
             writeInt(&buf, Int32(24))
 
 
-        case .OtherToken:
+        case .BiometricsLost:
             writeInt(&buf, Int32(25))
 
 
-        case .TooLate:
+        case .MutualChallengeNeeded:
             writeInt(&buf, Int32(26))
 
 
-        case .NoSuchToken:
+        case .Offline:
             writeInt(&buf, Int32(27))
 
 
-        case let .TooManyRequests(retryAfter):
+        case .OtherToken:
             writeInt(&buf, Int32(28))
+
+
+        case .TooLate:
+            writeInt(&buf, Int32(29))
+
+
+        case .NoSuchToken:
+            writeInt(&buf, Int32(30))
+
+
+        case let .TooManyRequests(retryAfter):
+            writeInt(&buf, Int32(31))
             FfiConverterOptionDuration.write(retryAfter, into: &buf)
 
 
+        case let .PushService(reason):
+            writeInt(&buf, Int32(32))
+            FfiConverterString.write(reason, into: &buf)
+
+
         case let .Unreachable(server,reason):
-            writeInt(&buf, Int32(29))
+            writeInt(&buf, Int32(33))
             FfiConverterString.write(server, into: &buf)
             FfiConverterString.write(reason, into: &buf)
 
 
         case let .Untrusted(server,reason):
-            writeInt(&buf, Int32(30))
+            writeInt(&buf, Int32(34))
             FfiConverterString.write(server, into: &buf)
             FfiConverterString.write(reason, into: &buf)
 
 
         case let .NotAServer(server):
-            writeInt(&buf, Int32(31))
+            writeInt(&buf, Int32(35))
             FfiConverterString.write(server, into: &buf)
 
 
         case .Busy:
-            writeInt(&buf, Int32(32))
+            writeInt(&buf, Int32(36))
 
 
         case .Closed:
-            writeInt(&buf, Int32(33))
+            writeInt(&buf, Int32(37))
 
 
         case let .Damaged(reason):
-            writeInt(&buf, Int32(34))
+            writeInt(&buf, Int32(38))
             FfiConverterString.write(reason, into: &buf)
 
 
         case let .Internal(reason):
-            writeInt(&buf, Int32(35))
+            writeInt(&buf, Int32(39))
             FfiConverterString.write(reason, into: &buf)
 
         }
@@ -7814,6 +9335,90 @@ public func FfiConverterTypeSymbolonError_lift(_ buf: RustBuffer) throws -> Symb
 #endif
 public func FfiConverterTypeSymbolonError_lower(_ value: SymbolonError) -> RustBuffer {
     return FfiConverterTypeSymbolonError.lower(value)
+}
+
+
+/**
+ * The push service gives no address now.
+ */
+public
+enum WakeError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+
+
+    /**
+     * It does not answer. The server goes on with what it knows.
+     */
+    case Unavailable(
+        /**
+         * Why, in English.
+         */reason: String
+    )
+
+
+
+
+
+
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+
+}
+
+#if compiler(>=6)
+extension WakeError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeWakeError: FfiConverterRustBuffer {
+    typealias SwiftType = WakeError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> WakeError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+
+
+
+        case 1: return .Unavailable(
+            reason: try FfiConverterString.read(from: &buf)
+            )
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: WakeError, into buf: inout [UInt8]) {
+        switch value {
+
+
+
+
+
+        case let .Unavailable(reason):
+            writeInt(&buf, Int32(1))
+            FfiConverterString.write(reason, into: &buf)
+
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWakeError_lift(_ buf: RustBuffer) throws -> WakeError {
+    return try FfiConverterTypeWakeError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeWakeError_lower(_ value: WakeError) -> RustBuffer {
+    return FfiConverterTypeWakeError.lower(value)
 }
 
 #if swift(>=5.8)
@@ -8011,6 +9616,30 @@ fileprivate struct FfiConverterOptionTypePinPad: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeWake: FfiConverterRustBuffer {
+    typealias SwiftType = Wake?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeWake.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeWake.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeContext: FfiConverterRustBuffer {
     typealias SwiftType = Context?
 
@@ -8075,6 +9704,54 @@ fileprivate struct FfiConverterOptionTypeMutualPrompt: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeMutualPrompt.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeOutcome: FfiConverterRustBuffer {
+    typealias SwiftType = Outcome?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeOutcome.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeOutcome.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypePushAddress: FfiConverterRustBuffer {
+    typealias SwiftType = PushAddress?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypePushAddress.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypePushAddress.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -8200,6 +9877,31 @@ fileprivate struct FfiConverterSequenceTypeDetail: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeDetail.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeHistoryEntry: FfiConverterRustBuffer {
+    typealias SwiftType = [HistoryEntry]
+
+    public static func write(_ value: [HistoryEntry], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeHistoryEntry.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [HistoryEntry] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [HistoryEntry]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeHistoryEntry.read(from: &buf))
         }
         return seq
     }
@@ -8475,6 +10177,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_symbolon_ffi_checksum_method_account_unlock() != 38547) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_symbolon_ffi_checksum_method_account_unlock_with_biometrics() != 40303) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_symbolon_ffi_checksum_method_account_unlock_with_code() != 55433) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8503,6 +10208,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_method_offlineapproval_request() != 49596) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_events_next() != 52279) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_method_move_cancel() != 9760) {
@@ -8583,10 +10291,13 @@ private let initializationResult: InitializationResult = {
     if (uniffi_symbolon_ffi_checksum_method_session_begin_move() != 25629) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_symbolon_ffi_checksum_method_session_change_pin() != 10176) {
+    if (uniffi_symbolon_ffi_checksum_method_session_change_pin() != 47289) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_method_session_code() != 54443) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_session_history() != 58007) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_method_session_is_open() != 16778) {
@@ -8607,6 +10318,12 @@ private let initializationResult: InitializationResult = {
     if (uniffi_symbolon_ffi_checksum_method_session_sign() != 2959) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_symbolon_ffi_checksum_method_session_turn_off_biometrics() != 9344) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_session_turn_on_biometrics() != 30885) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_symbolon_ffi_checksum_method_softtoken_accounts() != 35262) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8625,7 +10342,22 @@ private let initializationResult: InitializationResult = {
     if (uniffi_symbolon_ffi_checksum_method_softtoken_damaged_accounts() != 7946) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_symbolon_ffi_checksum_method_softtoken_events() != 57701) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_softtoken_look_now() != 27920) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_symbolon_ffi_checksum_method_softtoken_remove() != 59452) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_softtoken_renew_push_addresses() != 14883) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_wake_is_web_push() != 17952) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_wake_address() != 11227) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_constructor_pinpad_new() != 35788) {
@@ -8638,6 +10370,7 @@ private let initializationResult: InitializationResult = {
     uniffiCallbackInitHardwareKeys()
     uniffiCallbackInitIntegrityProbe()
     uniffiCallbackInitLocalAuthentication()
+    uniffiCallbackInitWake()
     return InitializationResult.ok
 }()
 

@@ -27,7 +27,8 @@ pub(super) async fn access(
     Ok(axum::Json(api.service.grant_access(&request).await?))
 }
 
-/// The signed requests that wait for this phone, newest first; with `wait`, as soon as there is one.
+/// The signed requests that wait for this phone, newest first; with `wait`, as soon as there is one, or as soon as they are
+/// others than those whose digest is `known`.
 #[utoipa::path(
     post, path = "/v1/device/requests", tag = "device", request_body = Object,
     responses(
@@ -43,8 +44,7 @@ pub(super) async fn requests(
     Json(request): Json<RequestsRequest>,
 ) -> Result<axum::Json<RequestsReply>, Problem> {
     api.guards.device.admit(&address)?;
-    let requests = api.service.pending_requests(&request.access_token, request.wait.duration()).await?;
-    Ok(axum::Json(RequestsReply { requests }))
+    Ok(axum::Json(api.service.pending_requests(&request).await?))
 }
 
 /// Takes the person's decision, signed by the device. The same decision sent again gets the same answer.

@@ -2,6 +2,7 @@
 
 mod activation;
 mod approvals;
+mod biometrics;
 mod contact;
 mod moving;
 mod push;
@@ -22,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(approvals::access))
         .routes(routes!(approvals::requests))
         .routes(routes!(approvals::answer))
+        .routes(routes!(biometrics::update))
         .routes(routes!(moving::offer))
         .routes(routes!(moving::look))
         .routes(routes!(moving::agree))

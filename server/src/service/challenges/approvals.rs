@@ -3,10 +3,8 @@
 //! Signatures are checked, and receipts signed, outside of the transaction that decides. In it the challenge is ended by
 //! a conditional update; so of two phones one wins, and the other is told.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use symbolon_core::access::AnswerRequest;
+use symbolon_core::access::{AnswerRequest, RequestsReply, RequestsRequest, digest};
 use symbolon_core::approval::{Answer, AnswerError, Decision, Factor, MutualValue, Opened, Receipt, Statement};
 use symbolon_core::encoding::Bytes;
 use symbolon_core::integrity::{Signals, Verdict};
@@ -18,7 +16,7 @@ use crate::attestation::Refusal;
 use crate::service::activation::ActivationError;
 use crate::service::audit::{self, Entry};
 use crate::service::bells::Bell;
-use crate::service::keyring::{Place, StoredKeys};
+use crate::service::keyring::{Opening, Place, StoredKeys};
 use crate::service::mail::Occasion;
 use crate::service::{Actor, Service, ServiceError, attestation, policies};
 use crate::storage::{
@@ -72,6 +70,7 @@ struct Checked {
     answer: Answer,
     /// The answer as it was signed, and what App Attest asserts of it.
     signed: AnswerRequest,
+    opening: Opening,
     factors: Vec<Factor>,
     /// The unlock after which the phone has the factor key that proved it, where that is new.
     unlocked: Option<u16>,
@@ -80,23 +79,33 @@ struct Checked {
 }
 
 impl Service {
-    /// What a phone is asked, newest first: the signed requests. Waits for one for at most `wait`.
+    /// What a phone is asked, newest first: the signed requests. Waits for one for at most as long as is asked; where the
+    /// phone says what it has, until that is not all any more, or more than there is.
     ///
     /// # Errors
     /// [`ActivationError::Refused`] when the access token opens nothing.
-    pub async fn pending_requests(&self, access_token: &str, wait: Duration) -> Result<Vec<String>, ActivationError> {
-        let token = self.accessed(access_token)?.id;
-        let look = || {
+    pub async fn pending_requests(&self, asked: &RequestsRequest) -> Result<RequestsReply, ActivationError> {
+        let token = self.accessed(&asked.access_token)?.id;
+        let fitting = || {
             let requests = self.store.read(|snapshot| snapshot.pending_requests(token, self.clock.now()))?;
-            Ok::<_, ActivationError>(Some(requests).filter(|requests| !requests.is_empty()))
+            let mut size = 0;
+            let fitting = requests.into_iter().map(|request| request.request).take_while(|request| {
+                size += request.len();
+                size <= ANSWER
+            });
+            Ok::<Vec<String>, ActivationError>(fitting.collect())
         };
-        let requests = self.bells.wait(Bell::Token(token), wait, look).await?.unwrap_or_default();
-        let mut size = 0;
-        let fitting = requests.into_iter().map(|request| request.request).take_while(|request| {
-            size += request.len();
-            size <= ANSWER
-        });
-        Ok(fitting.collect())
+        let is_news = |requests: &Vec<String>| match &asked.known {
+            Some(known) => digest(requests.iter().map(String::as_str)) != *known,
+            None => !requests.is_empty(),
+        };
+        let look = || fitting().map(|requests| Some(requests).filter(is_news));
+        let requests = match self.bells.wait(Bell::Token(token), asked.wait.duration(), look).await? {
+            Some(news) => news,
+            None => fitting()?,
+        };
+        let policy_version = self.store.read(|snapshot| policies::version(snapshot))?;
+        Ok(RequestsReply { requests, policy_version: Some(policy_version) })
     }
 
     /// Takes a phone's decision. The same decision sent again gets the same result.
@@ -155,7 +164,7 @@ impl Service {
             None
         };
         let signed = message.clone();
-        Ok(Checked { token, device, answer, signed, factors, unlocked, receipt })
+        Ok(Checked { token, device, opening: keys.opening(answer.opened), answer, signed, factors, unlocked, receipt })
     }
 
     fn receipt(
@@ -227,7 +236,7 @@ impl Service {
         };
         let outcome = match answer.decision {
             Decision::Confirm => {
-                if let Some(reason) = shortfall(&policy, device, answer.opened, &answer.signals) {
+                if let Some(reason) = shortfall(&policy, device, checked.opening, &answer.signals) {
                     Entry::new("approval.refused")
                         .user(&user.name)
                         .token(token.serial)
@@ -338,7 +347,7 @@ fn concern(user: &User, token: &Token, challenge: &Challenge, paused_until: Time
 pub(in crate::service) fn shortfall(
     policy: &Policy,
     device: &EnrolledDevice,
-    opened: Opened,
+    opening: Opening,
     signals: &Signals,
 ) -> Option<String> {
     for signals in [&device.description.signals, signals] {
@@ -347,12 +356,15 @@ pub(in crate::service) fn shortfall(
             return Some(format!("the policy allows no unsecure device: {}", reasons.join("; ")));
         }
     }
-    match opened {
+    match opening.opened {
         Opened::Device if policy.pin_required => {
             Some("the policy asks for the PIN, and the vault was opened without it".into())
         }
         Opened::Biometric if !policy.device_biometrics_allowed => {
             Some("the policy does not allow biometrics, and the vault was opened by them".into())
+        }
+        Opened::Biometric if opening.face && !policy.facial_recognition_allowed => {
+            Some("the policy does not allow faces, and the vault was opened on a phone that takes them".into())
         }
         Opened::Device | Opened::Pin | Opened::Biometric => None,
     }

@@ -696,6 +696,12 @@ internal interface UniffiCallbackInterfaceIntegrityProbeMethod0 : com.sun.jna.Ca
 internal interface UniffiCallbackInterfaceLocalAuthenticationMethod0 : com.sun.jna.Callback {
     fun callback(`uniffiHandle`: Long,`uniffiOutReturn`: RustBuffer,uniffiCallStatus: UniffiRustCallStatus,)
 }
+internal interface UniffiCallbackInterfaceWakeMethod0 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`uniffiOutReturn`: ByteByReference,uniffiCallStatus: UniffiRustCallStatus,)
+}
+internal interface UniffiCallbackInterfaceWakeMethod1 : com.sun.jna.Callback {
+    fun callback(`uniffiHandle`: Long,`serial`: RustBuffer.ByValue,`webPushKey`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,)
+}
 @Structure.FieldOrder("uniffiFree", "uniffiClone", "createSigningKey", "createPrfKey", "createSealingKey", "attest", "assertion", "publicKey", "sign", "prf", "seal", "open", "delete")
 internal open class UniffiVTableCallbackInterfaceHardwareKeys(
     @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
@@ -783,6 +789,28 @@ internal open class UniffiVTableCallbackInterfaceLocalAuthentication(
     }
 
 }
+@Structure.FieldOrder("uniffiFree", "uniffiClone", "isWebPush", "address")
+internal open class UniffiVTableCallbackInterfaceWake(
+    @JvmField internal var `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+    @JvmField internal var `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+    @JvmField internal var `isWebPush`: UniffiCallbackInterfaceWakeMethod0? = null,
+    @JvmField internal var `address`: UniffiCallbackInterfaceWakeMethod1? = null,
+) : Structure() {
+    class UniffiByValue(
+        `uniffiFree`: UniffiCallbackInterfaceFree? = null,
+        `uniffiClone`: UniffiCallbackInterfaceClone? = null,
+        `isWebPush`: UniffiCallbackInterfaceWakeMethod0? = null,
+        `address`: UniffiCallbackInterfaceWakeMethod1? = null,
+    ): UniffiVTableCallbackInterfaceWake(`uniffiFree`,`uniffiClone`,`isWebPush`,`address`,), Structure.ByValue
+
+   internal fun uniffiSetValue(other: UniffiVTableCallbackInterfaceWake) {
+        `uniffiFree` = other.`uniffiFree`
+        `uniffiClone` = other.`uniffiClone`
+        `isWebPush` = other.`isWebPush`
+        `address` = other.`address`
+    }
+
+}
 
 // A JNA Library to expose the extern-C FFI definitions.
 // This is an implementation detail which will be called internally by the public API.
@@ -824,6 +852,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_account_unlock(
     ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_account_unlock_with_biometrics(
+    ): Int
     external fun uniffi_symbolon_ffi_checksum_method_account_unlock_with_code(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_unlockedaccount_pin_length(
@@ -843,6 +873,8 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_symbolon_ffi_checksum_method_approval_request(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_offlineapproval_request(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_events_next(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_move_cancel(
     ): Int
@@ -900,6 +932,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_session_code(
     ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_session_history(
+    ): Int
     external fun uniffi_symbolon_ffi_checksum_method_session_is_open(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_session_lock_now(
@@ -911,6 +945,10 @@ internal object IntegrityCheckingUniffiLib {
     external fun uniffi_symbolon_ffi_checksum_method_session_respond(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_session_sign(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_session_turn_off_biometrics(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_session_turn_on_biometrics(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_softtoken_accounts(
     ): Int
@@ -924,7 +962,17 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_softtoken_damaged_accounts(
     ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_softtoken_events(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_softtoken_look_now(
+    ): Int
     external fun uniffi_symbolon_ffi_checksum_method_softtoken_remove(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_softtoken_renew_push_addresses(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_wake_is_web_push(
+    ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_wake_address(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_constructor_pinpad_new(
     ): Int
@@ -949,6 +997,7 @@ internal object UniffiLib {
         uniffiCallbackInterfaceHardwareKeys.register(this)
         uniffiCallbackInterfaceIntegrityProbe.register(this)
         uniffiCallbackInterfaceLocalAuthentication.register(this)
+        uniffiCallbackInterfaceWake.register(this)
 
     }
 
@@ -966,6 +1015,8 @@ internal object UniffiLib {
     external fun uniffi_symbolon_ffi_fn_method_account_status(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_symbolon_ffi_fn_method_account_unlock(`ptr`: Long,`pin`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_method_account_unlock_with_biometrics(`ptr`: Long,`prompt`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_symbolon_ffi_fn_method_account_unlock_with_code(`ptr`: Long,`code`: RustBuffer.ByValue,
     ): Long
@@ -1007,6 +1058,12 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_symbolon_ffi_fn_method_offlineapproval_request(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_symbolon_ffi_fn_clone_events(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_free_events(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_symbolon_ffi_fn_method_events_next(`ptr`: Long,
+    ): Long
     external fun uniffi_symbolon_ffi_fn_clone_move(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun uniffi_symbolon_ffi_fn_free_move(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
@@ -1099,6 +1156,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_symbolon_ffi_fn_method_session_code(`ptr`: Long,
     ): Long
+    external fun uniffi_symbolon_ffi_fn_method_session_history(`ptr`: Long,
+    ): Long
     external fun uniffi_symbolon_ffi_fn_method_session_is_open(`ptr`: Long,
     ): Long
     external fun uniffi_symbolon_ffi_fn_method_session_lock_now(`ptr`: Long,
@@ -1110,6 +1169,10 @@ internal object UniffiLib {
     external fun uniffi_symbolon_ffi_fn_method_session_respond(`ptr`: Long,`challenge`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_symbolon_ffi_fn_method_session_sign(`ptr`: Long,`values`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_method_session_turn_off_biometrics(`ptr`: Long,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_method_session_turn_on_biometrics(`ptr`: Long,`prompt`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_symbolon_ffi_fn_clone_softtoken(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
@@ -1129,7 +1192,23 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_symbolon_ffi_fn_method_softtoken_damaged_accounts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_symbolon_ffi_fn_method_softtoken_events(`ptr`: Long,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_method_softtoken_look_now(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
     external fun uniffi_symbolon_ffi_fn_method_softtoken_remove(`ptr`: Long,`serial`: RustBuffer.ByValue,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_method_softtoken_renew_push_addresses(`ptr`: Long,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_clone_wake(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Long
+    external fun uniffi_symbolon_ffi_fn_free_wake(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Unit
+    external fun uniffi_symbolon_ffi_fn_init_callback_vtable_wake(`vtable`: UniffiVTableCallbackInterfaceWake,
+    ): Unit
+    external fun uniffi_symbolon_ffi_fn_method_wake_is_web_push(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
+    ): Byte
+    external fun uniffi_symbolon_ffi_fn_method_wake_address(`ptr`: Long,`serial`: RustBuffer.ByValue,`webPushKey`: RustBuffer.ByValue,
     ): Long
     external fun uniffi_symbolon_ffi_fn_func_agreement_output(`input`: RustBuffer.ByValue,`shared`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
@@ -1280,6 +1359,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_symbolon_ffi_checksum_method_account_unlock() and 0xFFFF) != 38547) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_account_unlock_with_biometrics() and 0xFFFF) != 40303) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_symbolon_ffi_checksum_method_account_unlock_with_code() and 0xFFFF) != 55433) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1308,6 +1390,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_offlineapproval_request() and 0xFFFF) != 49596) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_events_next() and 0xFFFF) != 52279) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_move_cancel() and 0xFFFF) != 9760) {
@@ -1388,10 +1473,13 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_symbolon_ffi_checksum_method_session_begin_move() and 0xFFFF) != 25629) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
-    if ((lib.uniffi_symbolon_ffi_checksum_method_session_change_pin() and 0xFFFF) != 10176) {
+    if ((lib.uniffi_symbolon_ffi_checksum_method_session_change_pin() and 0xFFFF) != 47289) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_session_code() and 0xFFFF) != 54443) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_session_history() and 0xFFFF) != 58007) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_session_is_open() and 0xFFFF) != 16778) {
@@ -1412,6 +1500,12 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_symbolon_ffi_checksum_method_session_sign() and 0xFFFF) != 2959) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_session_turn_off_biometrics() and 0xFFFF) != 9344) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_session_turn_on_biometrics() and 0xFFFF) != 30885) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_accounts() and 0xFFFF) != 35262) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
@@ -1430,7 +1524,22 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
     if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_damaged_accounts() and 0xFFFF) != 7946) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_events() and 0xFFFF) != 57701) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_look_now() and 0xFFFF) != 27920) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
     if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_remove() and 0xFFFF) != 59452) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_renew_push_addresses() and 0xFFFF) != 14883) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_wake_is_web_push() and 0xFFFF) != 17952) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_wake_address() and 0xFFFF) != 11227) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_constructor_pinpad_new() and 0xFFFF) != 35788) {
@@ -2157,6 +2266,17 @@ public interface AccountInterface {
     suspend fun `unlock`(`pin`: PinPad?): Session
 
     /**
+     * Opens it by a finger or face. The system asks the person, as part of [`HardwareKeys::open`](crate::HardwareKeys), and
+     * shows `prompt`.
+     *
+     * # Errors
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::BiometricsLost`],
+     * [`SymbolonError::BiometricsOff`], [`SymbolonError::BiometricsNotAllowed`]: offer the PIN then. Else as
+     * [`Account::unlock`].
+     */
+    suspend fun `unlockWithBiometrics`(`prompt`: kotlin.String): Session
+
+    /**
      * Opens it by the help desk's unlock code, for a new PIN to be set.
      *
      * # Errors
@@ -2386,6 +2506,37 @@ open class Account: Disposable, AutoCloseable, AccountInterface
                 uniffiHandle,
 
         FfiConverterOptionalTypePinPad.lower(`pin`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeSession.lift(it) },
+        // Error FFI converter
+        SymbolonException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Opens it by a finger or face. The system asks the person, as part of [`HardwareKeys::open`](crate::HardwareKeys), and
+     * shows `prompt`.
+     *
+     * # Errors
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::BiometricsLost`],
+     * [`SymbolonError::BiometricsOff`], [`SymbolonError::BiometricsNotAllowed`]: offer the PIN then. Else as
+     * [`Account::unlock`].
+     */
+    @Throws(SymbolonException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `unlockWithBiometrics`(`prompt`: kotlin.String) : Session {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_account_unlock_with_biometrics(
+                uniffiHandle,
+
+        FfiConverterString.lower(`prompt`),
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_u64(future, callback, continuation) },
@@ -2995,6 +3146,280 @@ public object FfiConverterTypeChosenPin: FfiConverter<ChosenPin, Long> {
     override fun allocationSize(value: ChosenPin) = 8UL
 
     override fun write(value: ChosenPin, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * What happens to the accounts of a phone. When an app lets go of it, nobody waits at the servers any more.
+ */
+public interface EventsInterface {
+
+    /**
+     * The next event; waits for it as long as it takes. Dropping the call loses none.
+     */
+    suspend fun `next`(): Event
+
+    companion object
+}
+
+/**
+ * What happens to the accounts of a phone. When an app lets go of it, nobody waits at the servers any more.
+ */
+open class Events: Disposable, AutoCloseable, EventsInterface
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_symbolon_ffi_fn_free_events(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_symbolon_ffi_fn_clone_events(handle, status)
+        }
+    }
+
+
+    /**
+     * The next event; waits for it as long as it takes. Dropping the call loses none.
+     */
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `next`() : Event {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_events_next(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeEvent.lift(it) },
+        // Error FFI converter
+        UniffiNullRustCallStatusErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEvents: FfiConverter<Events, Long> {
+    override fun lower(value: Events): Long {
+        return value.uniffiCloneHandle()
+    }
+
+    override fun lift(value: Long): Events {
+        return Events(UniffiWithHandle, value)
+    }
+
+    override fun read(buf: ByteBuffer): Events {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Events) = 8UL
+
+    override fun write(value: Events, buf: ByteBuffer) {
         buf.putLong(lower(value))
     }
 }
@@ -6134,7 +6559,8 @@ public interface SessionInterface {
      * Sets another PIN, or the first one, and closes the session.
      *
      * # Errors
-     * [`SymbolonError::Busy`], [`SymbolonError::Internal`]: then the old PIN is in force.
+     * [`SymbolonError::PinNeeded`] when biometrics opened the session; [`SymbolonError::Busy`], [`SymbolonError::Internal`]:
+     * then the old PIN is in force.
      */
     suspend fun `changePin`(`pin`: ChosenPin)
 
@@ -6145,6 +6571,15 @@ public interface SessionInterface {
      * [`SymbolonError::UnsecureDevice`], [`SymbolonError::PinMustBeSet`], [`SymbolonError::Closed`].
      */
     suspend fun `code`(): Code
+
+    /**
+     * The last 200 decisions of this account on this phone, newest first. It lasts, and needs the vault open since it says
+     * what the person does.
+     *
+     * # Errors
+     * [`SymbolonError::Closed`], [`SymbolonError::Internal`].
+     */
+    suspend fun `history`(): List<HistoryEntry>
 
     /**
      * Whether it is open still.
@@ -6188,6 +6623,25 @@ public interface SessionInterface {
      * [`SymbolonError::Input`] names a value that does not fit; else as [`Session::code`].
      */
     suspend fun `sign`(`values`: List<kotlin.String>): Code
+
+    /**
+     * Turns biometrics off, and destroys their key.
+     *
+     * # Errors
+     * [`SymbolonError::Busy`], [`SymbolonError::Internal`].
+     */
+    suspend fun `turnOffBiometrics`()
+
+    /**
+     * Turns biometrics on, anew where they are on. The system asks the person, as part of
+     * [`HardwareKeys::seal`](crate::HardwareKeys), and shows `prompt`; the server must be reached.
+     *
+     * # Errors
+     * [`SymbolonError::BiometricsNotAllowed`], [`SymbolonError::PinNeeded`] when biometrics opened the session,
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::Refused`]; those of the network. They
+     * are off then.
+     */
+    suspend fun `turnOnBiometrics`(`prompt`: kotlin.String)
 
     companion object
 }
@@ -6419,7 +6873,8 @@ open class Session: Disposable, AutoCloseable, SessionInterface
      * Sets another PIN, or the first one, and closes the session.
      *
      * # Errors
-     * [`SymbolonError::Busy`], [`SymbolonError::Internal`]: then the old PIN is in force.
+     * [`SymbolonError::PinNeeded`] when biometrics opened the session; [`SymbolonError::Busy`], [`SymbolonError::Internal`]:
+     * then the old PIN is in force.
      */
     @Throws(SymbolonException::class)
     @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
@@ -6465,6 +6920,34 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterTypeCode.lift(it) },
+        // Error FFI converter
+        SymbolonException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * The last 200 decisions of this account on this phone, newest first. It lasts, and needs the vault open since it says
+     * what the person does.
+     *
+     * # Errors
+     * [`SymbolonError::Closed`], [`SymbolonError::Internal`].
+     */
+    @Throws(SymbolonException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `history`() : List<HistoryEntry> {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_session_history(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterSequenceTypeHistoryEntry.lift(it) },
         // Error FFI converter
         SymbolonException.ErrorHandler,
     )
@@ -6624,6 +7107,66 @@ open class Session: Disposable, AutoCloseable, SessionInterface
         { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_rust_buffer(future) },
         // lift function
         { FfiConverterTypeCode.lift(it) },
+        // Error FFI converter
+        SymbolonException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Turns biometrics off, and destroys their key.
+     *
+     * # Errors
+     * [`SymbolonError::Busy`], [`SymbolonError::Internal`].
+     */
+    @Throws(SymbolonException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `turnOffBiometrics`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_session_turn_off_biometrics(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        SymbolonException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Turns biometrics on, anew where they are on. The system asks the person, as part of
+     * [`HardwareKeys::seal`](crate::HardwareKeys), and shows `prompt`; the server must be reached.
+     *
+     * # Errors
+     * [`SymbolonError::BiometricsNotAllowed`], [`SymbolonError::PinNeeded`] when biometrics opened the session,
+     * [`SymbolonError::Cancelled`], [`SymbolonError::BiometricsLocked`], [`SymbolonError::Refused`]; those of the network. They
+     * are off then.
+     */
+    @Throws(SymbolonException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `turnOnBiometrics`(`prompt`: kotlin.String) {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_session_turn_on_biometrics(
+                uniffiHandle,
+
+        FfiConverterString.lower(`prompt`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
         // Error FFI converter
         SymbolonException.ErrorHandler,
     )
@@ -6818,12 +7361,33 @@ public interface SoftTokenInterface {
     fun `damagedAccounts`(): List<DamagedAccount>
 
     /**
+     * What happens to the accounts from now on: each waits at its server by long poll, until the app lets go of the answer.
+     * An app listens while it is in front.
+     */
+    suspend fun `events`(): Events
+
+    /**
+     * Has [`SoftToken::events`] ask the servers at once: the phone was woken, or the app came to the front.
+     */
+    fun `lookNow`()
+
+    /**
      * Removes every account of a token from this phone, damaged ones too.
      *
      * # Errors
      * [`SymbolonError::NoSuchToken`], [`SymbolonError::Internal`].
      */
     suspend fun `remove`(`serial`: kotlin.String)
+
+    /**
+     * Asks [`Wake`](crate::Wake) where the phone is woken, and tells each server that has not acknowledged it. Call it at each
+     * start, and when the push service says that an address has changed.
+     *
+     * # Errors
+     * The first one, of the network mostly: a later call tells what is still to be told, and so does
+     * [`SoftToken::events`].
+     */
+    suspend fun `renewPushAddresses`()
 
     companion object
 }
@@ -7092,6 +7656,45 @@ open class SoftToken: Disposable, AutoCloseable, SoftTokenInterface
 
 
     /**
+     * What happens to the accounts from now on: each waits at its server by long poll, until the app lets go of the answer.
+     * An app listens while it is in front.
+     */
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `events`() : Events {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_softtoken_events(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_u64(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_u64(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_u64(future) },
+        // lift function
+        { FfiConverterTypeEvents.lift(it) },
+        // Error FFI converter
+        UniffiNullRustCallStatusErrorHandler,
+    )
+    }
+
+
+    /**
+     * Has [`SoftToken::events`] ask the servers at once: the phone was woken, or the app came to the front.
+     */override fun `lookNow`()
+        =
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_symbolon_ffi_fn_method_softtoken_look_now(
+        it,
+        _status)
+}
+    }
+
+
+
+
+    /**
      * Removes every account of a token from this phone, damaged ones too.
      *
      * # Errors
@@ -7106,6 +7709,36 @@ open class SoftToken: Disposable, AutoCloseable, SoftTokenInterface
                 uniffiHandle,
 
         FfiConverterString.lower(`serial`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        SymbolonException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Asks [`Wake`](crate::Wake) where the phone is woken, and tells each server that has not acknowledged it. Call it at each
+     * start, and when the push service says that an address has changed.
+     *
+     * # Errors
+     * The first one, of the network mostly: a later call tells what is still to be told, and so does
+     * [`SoftToken::events`].
+     */
+    @Throws(SymbolonException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `renewPushAddresses`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_softtoken_renew_push_addresses(
+                uniffiHandle,
+
             )
         },
         { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_void(future, callback, continuation) },
@@ -7804,6 +8437,401 @@ public object FfiConverterTypeUnlockedAccount: FfiConverter<UnlockedAccount, Lon
 }
 
 
+// This template implements a class for working with a Rust struct via a handle
+// to the live Rust struct on the other side of the FFI.
+//
+// There's some subtlety here, because we have to be careful not to operate on a Rust
+// struct after it has been dropped, and because we must expose a public API for freeing
+// theq Kotlin wrapper object in lieu of reliable finalizers. The core requirements are:
+//
+//   * Each instance holds an opaque handle to the underlying Rust struct.
+//     Method calls need to read this handle from the object's state and pass it in to
+//     the Rust FFI.
+//
+//   * When an instance is no longer needed, its handle should be passed to a
+//     special destructor function provided by the Rust FFI, which will drop the
+//     underlying Rust struct.
+//
+//   * Given an instance, calling code is expected to call the special
+//     `destroy` method in order to free it after use, either by calling it explicitly
+//     or by using a higher-level helper like the `use` method. Failing to do so risks
+//     leaking the underlying Rust struct.
+//
+//   * We can't assume that calling code will do the right thing, and must be prepared
+//     to handle Kotlin method calls executing concurrently with or even after a call to
+//     `destroy`, and to handle multiple (possibly concurrent!) calls to `destroy`.
+//
+//   * We must never allow Rust code to operate on the underlying Rust struct after
+//     the destructor has been called, and must never call the destructor more than once.
+//     Doing so may trigger memory unsafety.
+//
+//   * To mitigate many of the risks of leaking memory and use-after-free unsafety, a `Cleaner`
+//     is implemented to call the destructor when the Kotlin object becomes unreachable.
+//     This is done in a background thread. This is not a panacea, and client code should be aware that
+//      1. the thread may starve if some there are objects that have poorly performing
+//     `drop` methods or do significant work in their `drop` methods.
+//      2. the thread is shared across the whole library. This can be tuned by using `android_cleaner = true`,
+//         or `android = true` in the [`kotlin` section of the `uniffi.toml` file](https://mozilla.github.io/uniffi-rs/kotlin/configuration.html).
+//
+// If we try to implement this with mutual exclusion on access to the handle, there is the
+// possibility of a race between a method call and a concurrent call to `destroy`:
+//
+//    * Thread A starts a method call, reads the value of the handle, but is interrupted
+//      before it can pass the handle over the FFI to Rust.
+//    * Thread B calls `destroy` and frees the underlying Rust struct.
+//    * Thread A resumes, passing the already-read handle value to Rust and triggering
+//      a use-after-free.
+//
+// One possible solution would be to use a `ReadWriteLock`, with each method call taking
+// a read lock (and thus allowed to run concurrently) and the special `destroy` method
+// taking a write lock (and thus blocking on live method calls). However, we aim not to
+// generate methods with any hidden blocking semantics, and a `destroy` method that might
+// block if called incorrectly seems to meet that bar.
+//
+// So, we achieve our goals by giving each instance an associated `AtomicLong` counter to track
+// the number of in-flight method calls, and an `AtomicBoolean` flag to indicate whether `destroy`
+// has been called. These are updated according to the following rules:
+//
+//    * The initial value of the counter is 1, indicating a live object with no in-flight calls.
+//      The initial value for the flag is false.
+//
+//    * At the start of each method call, we atomically check the counter.
+//      If it is 0 then the underlying Rust struct has already been destroyed and the call is aborted.
+//      If it is nonzero them we atomically increment it by 1 and proceed with the method call.
+//
+//    * At the end of each method call, we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+//    * When `destroy` is called, we atomically flip the flag from false to true.
+//      If the flag was already true we silently fail.
+//      Otherwise we atomically decrement and check the counter.
+//      If it has reached zero then we destroy the underlying Rust struct.
+//
+// Astute readers may observe that this all sounds very similar to the way that Rust's `Arc<T>` works,
+// and indeed it is, with the addition of a flag to guard against multiple calls to `destroy`.
+//
+// The overall effect is that the underlying Rust struct is destroyed only when `destroy` has been
+// called *and* all in-flight method calls have completed, avoiding violating any of the expectations
+// of the underlying Rust code.
+//
+// This makes a cleaner a better alternative to _not_ calling `destroy()` as
+// and when the object is finished with, but the abstraction is not perfect: if the Rust object's `drop`
+// method is slow, and/or there are many objects to cleanup, and it's on a low end Android device, then the cleaner
+// thread may be starved, and the app will leak memory.
+//
+// In this case, `destroy`ing manually may be a better solution.
+//
+// The cleaner can live side by side with the manual calling of `destroy`. In the order of responsiveness, uniffi objects
+// with Rust peers are reclaimed:
+//
+// 1. By calling the `destroy` method of the object, which calls `rustObject.free()`. If that doesn't happen:
+// 2. When the object becomes unreachable, AND the Cleaner thread gets to call `rustObject.free()`. If the thread is starved then:
+// 3. The memory is reclaimed when the process terminates.
+//
+// [1] https://stackoverflow.com/questions/24376768/can-java-finalize-an-object-when-it-is-still-in-scope/24380219
+//
+
+
+/**
+ * The push service that wakes the phone. It is asked when an account becomes active, and each time that the app calls
+ * [`SoftToken::renew_push_addresses`](crate::SoftToken::renew_push_addresses): at each start, and when the service says that
+ * an address has changed. What a server has not acknowledged is told again.
+ */
+public interface Wake {
+
+    /**
+     * Whether it is Web Push, whose addresses are made with the server's key.
+     */
+    fun `isWebPush`(): kotlin.Boolean
+
+    /**
+     * Where the phone is woken for the token of this serial number, waiting for the service if need be; `None` when it is not
+     * to be. For Web Push, `web_push_key` is the server's (RFC 8292): the uncompressed point, 65 bytes.
+     */
+    suspend fun `address`(`serial`: kotlin.String, `webPushKey`: kotlin.ByteArray?): PushAddress?
+
+    companion object
+}
+
+/**
+ * The push service that wakes the phone. It is asked when an account becomes active, and each time that the app calls
+ * [`SoftToken::renew_push_addresses`](crate::SoftToken::renew_push_addresses): at each start, and when the service says that
+ * an address has changed. What a server has not acknowledged is told again.
+ */
+open class WakeImpl: Disposable, AutoCloseable, Wake
+{
+
+    @Suppress("UNUSED_PARAMETER")
+    /**
+     * @suppress
+     */
+    constructor(withHandle: UniffiWithHandle, handle: Long) {
+        this.handle = handle
+        this.cleanable = UniffiLib.CLEANER.register(this, UniffiCleanAction(handle))
+    }
+
+    /**
+     * @suppress
+     *
+     * This constructor can be used to instantiate a fake object. Only used for tests. Any
+     * attempt to actually use an object constructed this way will fail as there is no
+     * connected Rust object.
+     */
+    @Suppress("UNUSED_PARAMETER")
+    constructor(noHandle: NoHandle) {
+        this.handle = 0
+        this.cleanable = null
+    }
+
+    protected val handle: Long
+    protected val cleanable: UniffiCleaner.Cleanable?
+
+    private val wasDestroyed = AtomicBoolean(false)
+    private val callCounter = AtomicLong(1)
+
+    /**
+     * Whether the current object has been destroyed and its reference is gone in the Rust side.
+     */
+    val uniffiIsDestroyed: Boolean get() = wasDestroyed.get()
+
+    override fun destroy() {
+        // Only allow a single call to this method.
+        // TODO: maybe we should log a warning if called more than once?
+        if (this.wasDestroyed.compareAndSet(false, true)) {
+            // This decrement always matches the initial count of 1 given at creation time.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    @Synchronized
+    override fun close() {
+        this.destroy()
+    }
+
+    internal inline fun <R> callWithHandle(block: (handle: Long) -> R): R {
+        // Check and increment the call counter, to keep the object alive.
+        // This needs a compare-and-set retry loop in case of concurrent updates.
+        do {
+            val c = this.callCounter.get()
+            if (c == 0L) {
+                throw IllegalStateException("${this.javaClass.simpleName} object has already been destroyed")
+            }
+            if (c == Long.MAX_VALUE) {
+                throw IllegalStateException("${this.javaClass.simpleName} call counter would overflow")
+            }
+        } while (! this.callCounter.compareAndSet(c, c + 1L))
+        // Now we can safely do the method call without the handle being freed concurrently.
+        try {
+            return block(this.uniffiCloneHandle())
+        } finally {
+            // This decrement always matches the increment we performed above.
+            if (this.callCounter.decrementAndGet() == 0L) {
+                cleanable?.clean()
+            }
+        }
+    }
+
+    // Use a static inner class instead of a closure so as not to accidentally
+    // capture `this` as part of the cleanable's action.
+    private class UniffiCleanAction(private val handle: Long) : Runnable {
+        override fun run() {
+            if (handle == 0.toLong()) {
+                // Fake object created with `NoHandle`, don't try to free.
+                return;
+            }
+            uniffiRustCall { status ->
+                UniffiLib.uniffi_symbolon_ffi_fn_free_wake(handle, status)
+            }
+        }
+    }
+
+    /**
+     * @suppress
+     */
+    fun uniffiCloneHandle(): Long {
+        if (handle == 0.toLong()) {
+            throw InternalException("uniffiCloneHandle() called on NoHandle object");
+        }
+        return uniffiRustCall() { status ->
+            UniffiLib.uniffi_symbolon_ffi_fn_clone_wake(handle, status)
+        }
+    }
+
+
+    /**
+     * Whether it is Web Push, whose addresses are made with the server's key.
+     */override fun `isWebPush`(): kotlin.Boolean {
+            return FfiConverterBoolean.lift(
+    callWithHandle {
+    uniffiRustCall() { _status ->
+    UniffiLib.uniffi_symbolon_ffi_fn_method_wake_is_web_push(
+        it,
+        _status)
+}
+    }
+    )
+    }
+
+
+
+    /**
+     * Where the phone is woken for the token of this serial number, waiting for the service if need be; `None` when it is not
+     * to be. For Web Push, `web_push_key` is the server's (RFC 8292): the uncompressed point, 65 bytes.
+     */
+    @Throws(WakeException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `address`(`serial`: kotlin.String, `webPushKey`: kotlin.ByteArray?) : PushAddress? {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_wake_address(
+                uniffiHandle,
+
+        FfiConverterString.lower(`serial`),
+        FfiConverterOptionalByteArray.lower(`webPushKey`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterOptionalTypePushAddress.lift(it) },
+        // Error FFI converter
+        WakeException.ErrorHandler,
+    )
+    }
+
+
+
+
+
+
+
+
+    /**
+     * @suppress
+     */
+    companion object
+
+}
+
+
+
+// Put the implementation in an object so we don't pollute the top-level namespace
+internal object uniffiCallbackInterfaceWake {
+    internal object `isWebPush`: UniffiCallbackInterfaceWakeMethod0 {
+        override fun callback(`uniffiHandle`: Long,`uniffiOutReturn`: ByteByReference,uniffiCallStatus: UniffiRustCallStatus,) {
+            val uniffiObj = FfiConverterTypeWake.handleMap.get(uniffiHandle)
+            val makeCall = { ->
+                uniffiObj.`isWebPush`(
+                )
+            }
+            val writeReturn = { value: kotlin.Boolean -> uniffiOutReturn.setValue(FfiConverterBoolean.lower(value)) }
+            uniffiTraitInterfaceCall(uniffiCallStatus, makeCall, writeReturn)
+        }
+    }
+    internal object `address`: UniffiCallbackInterfaceWakeMethod1 {
+        override fun callback(`uniffiHandle`: Long,`serial`: RustBuffer.ByValue,`webPushKey`: RustBuffer.ByValue,`uniffiFutureCallback`: UniffiForeignFutureCompleteRustBuffer,`uniffiCallbackData`: Long,`uniffiOutDroppedCallback`: UniffiForeignFutureDroppedCallbackStruct,) {
+            val uniffiObj = FfiConverterTypeWake.handleMap.get(uniffiHandle)
+            val makeCall = suspend { ->
+                uniffiObj.`address`(
+                    FfiConverterString.lift(`serial`),
+                    FfiConverterOptionalByteArray.lift(`webPushKey`),
+                )
+            }
+            val uniffiHandleSuccess = { returnValue: PushAddress? ->
+                val uniffiResult = UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                    FfiConverterOptionalTypePushAddress.lower(returnValue),
+                    UniffiRustCallStatus.ByValue()
+                )
+                uniffiResult.write()
+                uniffiFutureCallback.callback(uniffiCallbackData, uniffiResult)
+            }
+            val uniffiHandleError = { callStatus: UniffiRustCallStatus.ByValue ->
+                uniffiFutureCallback.callback(
+                    uniffiCallbackData,
+                    UniffiForeignFutureResultRustBuffer.UniffiByValue(
+                        RustBuffer.ByValue(),
+                        callStatus,
+                    ),
+                )
+            }
+            uniffiTraitInterfaceCallAsyncWithError(
+                makeCall,
+                uniffiHandleSuccess,
+                uniffiHandleError,
+                { e: WakeException -> FfiConverterTypeWakeError.lower(e) },
+                uniffiOutDroppedCallback
+            )
+        }
+    }
+
+    internal object uniffiFree: UniffiCallbackInterfaceFree {
+        override fun callback(handle: Long) {
+            FfiConverterTypeWake.handleMap.remove(handle)
+        }
+    }
+
+    internal object uniffiClone: UniffiCallbackInterfaceClone {
+        override fun callback(handle: Long): Long {
+            return FfiConverterTypeWake.handleMap.clone(handle)
+        }
+    }
+
+    internal var vtable = UniffiVTableCallbackInterfaceWake.UniffiByValue(
+        uniffiFree,
+        uniffiClone,
+        `isWebPush`,
+        `address`,
+    )
+
+    // Registers the foreign callback with the Rust side.
+    // This method is generated for each callback interface.
+    internal fun register(lib: UniffiLib) {
+        lib.uniffi_symbolon_ffi_fn_init_callback_vtable_wake(vtable)
+    }
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWake: FfiConverter<Wake, Long> {
+    internal val handleMap = UniffiHandleMap<Wake>()
+
+    override fun lower(value: Wake): Long {
+        if (value is WakeImpl) {
+             // Rust-implemented object.  Clone the handle and return it
+            return value.uniffiCloneHandle()
+         } else {
+            // Kotlin object, generate a new vtable handle and return that.
+            return handleMap.insert(value)
+         }
+    }
+
+    override fun lift(value: Long): Wake {
+        if ((value and 1.toLong()) == 0.toLong()) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return WakeImpl(UniffiWithHandle, value)
+        } else {
+            // Kotlin-generated handle, get the object from the handle map
+            return handleMap.remove(value)
+        }
+    }
+
+    override fun read(buf: ByteBuffer): Wake {
+        return lift(buf.getLong())
+    }
+
+    override fun allocationSize(value: Wake) = 8UL
+
+    override fun write(value: Wake, buf: ByteBuffer) {
+        buf.putLong(lower(value))
+    }
+}
+
+
 
 /**
  * A token that was accepted.
@@ -7981,6 +9009,11 @@ data class AccountStatus (
     var `lockChallenge`: kotlin.String?
     ,
     /**
+     * Whether biometrics open it.
+     */
+    var `biometrics`: Biometrics
+    ,
+    /**
      * When the server last answered, by this phone's clock.
      */
     var `lastContact`: java.time.Instant?
@@ -8024,6 +9057,7 @@ public object FfiConverterTypeAccountStatus: FfiConverterRustBuffer<AccountStatu
             FfiConverterOptionalUInt.read(buf),
             FfiConverterDuration.read(buf),
             FfiConverterOptionalString.read(buf),
+            FfiConverterTypeBiometrics.read(buf),
             FfiConverterOptionalTimestamp.read(buf),
             FfiConverterOptionalString.read(buf),
             FfiConverterLong.read(buf),
@@ -8037,6 +9071,7 @@ public object FfiConverterTypeAccountStatus: FfiConverterRustBuffer<AccountStatu
             FfiConverterOptionalUInt.allocationSize(value.`pinTriesLeft`) +
             FfiConverterDuration.allocationSize(value.`pinWait`) +
             FfiConverterOptionalString.allocationSize(value.`lockChallenge`) +
+            FfiConverterTypeBiometrics.allocationSize(value.`biometrics`) +
             FfiConverterOptionalTimestamp.allocationSize(value.`lastContact`) +
             FfiConverterOptionalString.allocationSize(value.`lastFailure`) +
             FfiConverterLong.allocationSize(value.`clockOffset`) +
@@ -8049,6 +9084,7 @@ public object FfiConverterTypeAccountStatus: FfiConverterRustBuffer<AccountStatu
             FfiConverterOptionalUInt.write(value.`pinTriesLeft`, buf)
             FfiConverterDuration.write(value.`pinWait`, buf)
             FfiConverterOptionalString.write(value.`lockChallenge`, buf)
+            FfiConverterTypeBiometrics.write(value.`biometrics`, buf)
             FfiConverterOptionalTimestamp.write(value.`lastContact`, buf)
             FfiConverterOptionalString.write(value.`lastFailure`, buf)
             FfiConverterLong.write(value.`clockOffset`, buf)
@@ -8390,6 +9426,158 @@ public object FfiConverterTypeDeviceKey: FfiConverterRustBuffer<DeviceKey> {
 
 
 /**
+ * Something that happened to an account.
+ */
+data class Event (
+    /**
+     * The account.
+     */
+    var `account`: Account
+    ,
+    /**
+     * The token's serial number.
+     */
+    var `serial`: kotlin.String
+    ,
+    /**
+     * What happened.
+     */
+    var `news`: News
+
+): Disposable{
+
+
+
+
+
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+
+    Disposable.destroy(
+        this.`account`,
+        this.`serial`,
+        this.`news`
+    )
+    }
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEvent: FfiConverterRustBuffer<Event> {
+    override fun read(buf: ByteBuffer): Event {
+        return Event(
+            FfiConverterTypeAccount.read(buf),
+            FfiConverterString.read(buf),
+            FfiConverterTypeNews.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: Event) = (
+            FfiConverterTypeAccount.allocationSize(value.`account`) +
+            FfiConverterString.allocationSize(value.`serial`) +
+            FfiConverterTypeNews.allocationSize(value.`news`)
+    )
+
+    override fun write(value: Event, buf: ByteBuffer) {
+            FfiConverterTypeAccount.write(value.`account`, buf)
+            FfiConverterString.write(value.`serial`, buf)
+            FfiConverterTypeNews.write(value.`news`, buf)
+    }
+}
+
+
+
+/**
+ * A decision that was made on this phone.
+ */
+data class HistoryEntry (
+    /**
+     * The name of the request.
+     */
+    var `id`: kotlin.String
+    ,
+    /**
+     * When the person decided.
+     */
+    var `time`: java.time.Instant
+    ,
+    /**
+     * What kind of question it was.
+     */
+    var `kind`: HistoryKind
+    ,
+    /**
+     * Who asked; a QR does not say.
+     */
+    var `application`: kotlin.String?
+    ,
+    /**
+     * What was to be approved; `None` for a sign-in.
+     */
+    var `summary`: kotlin.String?
+    ,
+    /**
+     * What the person decided.
+     */
+    var `decision`: Decision
+    ,
+    /**
+     * What the server made of it; `None` when its answer never came, or when it is not asked.
+     */
+    var `outcome`: Outcome?
+
+){
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHistoryEntry: FfiConverterRustBuffer<HistoryEntry> {
+    override fun read(buf: ByteBuffer): HistoryEntry {
+        return HistoryEntry(
+            FfiConverterString.read(buf),
+            FfiConverterTimestamp.read(buf),
+            FfiConverterTypeHistoryKind.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterOptionalString.read(buf),
+            FfiConverterTypeDecision.read(buf),
+            FfiConverterOptionalTypeOutcome.read(buf),
+        )
+    }
+
+    override fun allocationSize(value: HistoryEntry) = (
+            FfiConverterString.allocationSize(value.`id`) +
+            FfiConverterTimestamp.allocationSize(value.`time`) +
+            FfiConverterTypeHistoryKind.allocationSize(value.`kind`) +
+            FfiConverterOptionalString.allocationSize(value.`application`) +
+            FfiConverterOptionalString.allocationSize(value.`summary`) +
+            FfiConverterTypeDecision.allocationSize(value.`decision`) +
+            FfiConverterOptionalTypeOutcome.allocationSize(value.`outcome`)
+    )
+
+    override fun write(value: HistoryEntry, buf: ByteBuffer) {
+            FfiConverterString.write(value.`id`, buf)
+            FfiConverterTimestamp.write(value.`time`, buf)
+            FfiConverterTypeHistoryKind.write(value.`kind`, buf)
+            FfiConverterOptionalString.write(value.`application`, buf)
+            FfiConverterOptionalString.write(value.`summary`, buf)
+            FfiConverterTypeDecision.write(value.`decision`, buf)
+            FfiConverterOptionalTypeOutcome.write(value.`outcome`, buf)
+    }
+}
+
+
+
+/**
  * The ticket for the new phone.
  */
 data class MoveTicket (
@@ -8530,6 +9718,11 @@ data class Platform (
      * What it is.
      */
     var `device`: DeviceInfo
+    ,
+    /**
+     * Its push service; `None` where nothing wakes it.
+     */
+    var `wake`: Wake? = null
 
 ): Disposable{
 
@@ -8544,7 +9737,8 @@ data class Platform (
         this.`keys`,
         this.`authentication`,
         this.`integrity`,
-        this.`device`
+        this.`device`,
+        this.`wake`
     )
     }
 
@@ -8561,6 +9755,7 @@ public object FfiConverterTypePlatform: FfiConverterRustBuffer<Platform> {
             FfiConverterTypeLocalAuthentication.read(buf),
             FfiConverterTypeIntegrityProbe.read(buf),
             FfiConverterTypeDeviceInfo.read(buf),
+            FfiConverterOptionalTypeWake.read(buf),
         )
     }
 
@@ -8568,7 +9763,8 @@ public object FfiConverterTypePlatform: FfiConverterRustBuffer<Platform> {
             FfiConverterTypeHardwareKeys.allocationSize(value.`keys`) +
             FfiConverterTypeLocalAuthentication.allocationSize(value.`authentication`) +
             FfiConverterTypeIntegrityProbe.allocationSize(value.`integrity`) +
-            FfiConverterTypeDeviceInfo.allocationSize(value.`device`)
+            FfiConverterTypeDeviceInfo.allocationSize(value.`device`) +
+            FfiConverterOptionalTypeWake.allocationSize(value.`wake`)
     )
 
     override fun write(value: Platform, buf: ByteBuffer) {
@@ -8576,6 +9772,7 @@ public object FfiConverterTypePlatform: FfiConverterRustBuffer<Platform> {
             FfiConverterTypeLocalAuthentication.write(value.`authentication`, buf)
             FfiConverterTypeIntegrityProbe.write(value.`integrity`, buf)
             FfiConverterTypeDeviceInfo.write(value.`device`, buf)
+            FfiConverterOptionalTypeWake.write(value.`wake`, buf)
     }
 }
 
@@ -9166,6 +10363,155 @@ public object FfiConverterTypeBiometric: FfiConverterRustBuffer<Biometric> {
 
 
 /**
+ * How an account fares with biometrics.
+ */
+sealed class Biometrics {
+
+    /**
+     * They open it.
+     */
+    object On : Biometrics()
+
+
+    /**
+     * They can be turned on, in a session that the PIN opened.
+     */
+    object Off : Biometrics()
+
+
+    /**
+     * They open nothing here.
+     */
+    data class Unavailable(
+        /**
+         * Why not.
+         */
+        val `obstacle`: dev.symbolon.ffi.BiometricsObstacle) : Biometrics()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBiometrics : FfiConverterRustBuffer<Biometrics>{
+    override fun read(buf: ByteBuffer): Biometrics {
+        return when(buf.getInt()) {
+            1 -> Biometrics.On
+            2 -> Biometrics.Off
+            3 -> Biometrics.Unavailable(
+                FfiConverterTypeBiometricsObstacle.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: Biometrics): ULong = when(value) {
+        is Biometrics.On -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Biometrics.Off -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is Biometrics.Unavailable -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeBiometricsObstacle.allocationSize(value.`obstacle`)
+            )
+        }
+    }
+
+    override fun write(value: Biometrics, buf: ByteBuffer) {
+        when(value) {
+            is Biometrics.On -> {
+                buf.putInt(1)
+                Unit
+            }
+            is Biometrics.Off -> {
+                buf.putInt(2)
+                Unit
+            }
+            is Biometrics.Unavailable -> {
+                buf.putInt(3)
+                FfiConverterTypeBiometricsObstacle.write(value.`obstacle`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
+ * Why biometrics open nothing on this phone.
+ */
+
+enum class BiometricsObstacle {
+
+    /**
+     * The policy allows none.
+     */
+    BY_POLICY,
+    /**
+     * The policy allows no face, and the system can't leave it out.
+     */
+    FACE_NOT_EXCLUDED,
+    /**
+     * The system recognises nobody, or not strongly enough.
+     */
+    NOT_SET_UP;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeBiometricsObstacle: FfiConverterRustBuffer<BiometricsObstacle> {
+    override fun read(buf: ByteBuffer) = try {
+        BiometricsObstacle.values()[buf.getInt() - 1]
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: BiometricsObstacle) = 4UL
+
+    override fun write(value: BiometricsObstacle, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
  * What the person decides.
  */
 
@@ -9204,6 +10550,100 @@ public object FfiConverterTypeDecision: FfiConverterRustBuffer<Decision> {
     override fun allocationSize(value: Decision) = 4UL
 
     override fun write(value: Decision, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * How a request ended.
+ */
+
+enum class Ending {
+
+    /**
+     * It was answered on this phone.
+     */
+    ANSWERED,
+    /**
+     * Nobody answered it in time.
+     */
+    EXPIRED,
+    /**
+     * The application withdrew it, a newer one took its place, or another phone answered.
+     */
+    ELSEWHERE;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeEnding: FfiConverterRustBuffer<Ending> {
+    override fun read(buf: ByteBuffer) = try {
+        Ending.values()[buf.getInt() - 1]
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: Ending) = 4UL
+
+    override fun write(value: Ending, buf: ByteBuffer) {
+        buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Kinds of questions.
+ */
+
+enum class HistoryKind {
+
+    /**
+     * A sign-in.
+     */
+    SIGN_IN,
+    /**
+     * A transaction.
+     */
+    TRANSACTION,
+    /**
+     * A transaction in a QR, approved by a code.
+     */
+    OFFLINE_QR;
+
+
+
+
+    companion object
+}
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeHistoryKind: FfiConverterRustBuffer<HistoryKind> {
+    override fun read(buf: ByteBuffer) = try {
+        HistoryKind.values()[buf.getInt() - 1]
+    } catch (e: IndexOutOfBoundsException) {
+        throw RuntimeException("invalid enum value, something is very wrong!!", e)
+    }
+
+    override fun allocationSize(value: HistoryKind) = 4UL
+
+    override fun write(value: HistoryKind, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
     }
 }
@@ -9698,6 +11138,247 @@ public object FfiConverterTypeMutualPrompt : FfiConverterRustBuffer<MutualPrompt
 
 
 /**
+ * What can happen to an account.
+ */
+sealed class News: Disposable  {
+
+    /**
+     * The server asks something. What it asked already when the app began to listen arrives too.
+     */
+    data class RequestArrived(
+        /**
+         * What it asks.
+         */
+        val `approval`: dev.symbolon.ffi.Approval) : News()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * What was asked can't be answered any more.
+     */
+    data class RequestEnded(
+        /**
+         * The name of the request.
+         */
+        val `id`: kotlin.String,
+        /**
+         * How it ended.
+         */
+        val `ending`: dev.symbolon.ffi.Ending) : News()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The policy has changed. A session learns it by [`Session::refresh`](crate::Session::refresh), and the next one when it
+     * is opened.
+     */
+    object PolicyChanged : News()
+
+
+    /**
+     * The token is not active at the server any more: it was disabled, deleted, has expired, or was given to another phone.
+     * The server does not say which.
+     */
+    object NotActive : News()
+
+
+    /**
+     * The token is active again.
+     */
+    object ActiveAgain : News()
+
+
+    /**
+     * The phone's clock is wrong: the person should set it. Codes are right all the same.
+     */
+    data class ClockWrong(
+        /**
+         * The server's clock is ahead of the phone's by so many milliseconds.
+         */
+        val `offset`: kotlin.Long) : News()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * The phone's clock is right again.
+     */
+    object ClockRight : News()
+
+
+
+
+    @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
+    override fun destroy() {
+        when(this) {
+            is News.RequestArrived -> {
+
+    Disposable.destroy(
+        this.`approval`
+    )
+
+            }
+            is News.RequestEnded -> {
+
+    Disposable.destroy(
+        this.`id`,
+        this.`ending`
+    )
+
+            }
+            is News.PolicyChanged -> {// Nothing to destroy
+            }
+            is News.NotActive -> {// Nothing to destroy
+            }
+            is News.ActiveAgain -> {// Nothing to destroy
+            }
+            is News.ClockWrong -> {
+
+    Disposable.destroy(
+        this.`offset`
+    )
+
+            }
+            is News.ClockRight -> {// Nothing to destroy
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeNews : FfiConverterRustBuffer<News>{
+    override fun read(buf: ByteBuffer): News {
+        return when(buf.getInt()) {
+            1 -> News.RequestArrived(
+                FfiConverterTypeApproval.read(buf),
+                )
+            2 -> News.RequestEnded(
+                FfiConverterString.read(buf),
+                FfiConverterTypeEnding.read(buf),
+                )
+            3 -> News.PolicyChanged
+            4 -> News.NotActive
+            5 -> News.ActiveAgain
+            6 -> News.ClockWrong(
+                FfiConverterLong.read(buf),
+                )
+            7 -> News.ClockRight
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: News): ULong = when(value) {
+        is News.RequestArrived -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterTypeApproval.allocationSize(value.`approval`)
+            )
+        }
+        is News.RequestEnded -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`id`)
+                + FfiConverterTypeEnding.allocationSize(value.`ending`)
+            )
+        }
+        is News.PolicyChanged -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is News.NotActive -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is News.ActiveAgain -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+        is News.ClockWrong -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterLong.allocationSize(value.`offset`)
+            )
+        }
+        is News.ClockRight -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+            )
+        }
+    }
+
+    override fun write(value: News, buf: ByteBuffer) {
+        when(value) {
+            is News.RequestArrived -> {
+                buf.putInt(1)
+                FfiConverterTypeApproval.write(value.`approval`, buf)
+                Unit
+            }
+            is News.RequestEnded -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`id`, buf)
+                FfiConverterTypeEnding.write(value.`ending`, buf)
+                Unit
+            }
+            is News.PolicyChanged -> {
+                buf.putInt(3)
+                Unit
+            }
+            is News.NotActive -> {
+                buf.putInt(4)
+                Unit
+            }
+            is News.ActiveAgain -> {
+                buf.putInt(5)
+                Unit
+            }
+            is News.ClockWrong -> {
+                buf.putInt(6)
+                FfiConverterLong.write(value.`offset`, buf)
+                Unit
+            }
+            is News.ClockRight -> {
+                buf.putInt(7)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+}
+
+
+
+
+
+/**
  * What became of a decision.
  */
 sealed class Outcome {
@@ -9881,6 +11562,162 @@ public object FfiConverterTypePinWeakness: FfiConverterRustBuffer<PinWeakness> {
 
     override fun write(value: PinWeakness, buf: ByteBuffer) {
         buf.putInt(value.ordinal + 1)
+    }
+}
+
+
+
+
+
+/**
+ * Where a phone is woken.
+ */
+sealed class PushAddress {
+
+    /**
+     * Firebase Cloud Messaging.
+     */
+    data class Fcm(
+        /**
+         * The registration token of the app.
+         */
+        val `token`: kotlin.String) : PushAddress()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Apple Push Notification service.
+     */
+    data class Apns(
+        /**
+         * The device token, in hexadecimal.
+         */
+        val `token`: kotlin.String,
+        /**
+         * The app's bundle identifier.
+         */
+        val `topic`: kotlin.String,
+        /**
+         * Whether the app was built for Apple's sandbox.
+         */
+        val `sandbox`: kotlin.Boolean) : PushAddress()
+
+    {
+
+
+        companion object
+    }
+
+    /**
+     * Web Push (RFC 8030), which UnifiedPush is.
+     */
+    data class Web(
+        /**
+         * Where messages are posted.
+         */
+        val `endpoint`: kotlin.String,
+        /**
+         * The phone's public key (RFC 8291): the uncompressed point, 65 bytes.
+         */
+        val `p256dh`: kotlin.ByteArray,
+        /**
+         * The secret shared with whoever may send (RFC 8291), 16 bytes.
+         */
+        val `auth`: kotlin.ByteArray) : PushAddress()
+
+    {
+
+
+        companion object
+    }
+
+
+
+
+
+
+
+
+    companion object
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypePushAddress : FfiConverterRustBuffer<PushAddress>{
+    override fun read(buf: ByteBuffer): PushAddress {
+        return when(buf.getInt()) {
+            1 -> PushAddress.Fcm(
+                FfiConverterString.read(buf),
+                )
+            2 -> PushAddress.Apns(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                FfiConverterBoolean.read(buf),
+                )
+            3 -> PushAddress.Web(
+                FfiConverterString.read(buf),
+                FfiConverterByteArray.read(buf),
+                FfiConverterByteArray.read(buf),
+                )
+            else -> throw RuntimeException("invalid enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: PushAddress): ULong = when(value) {
+        is PushAddress.Fcm -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`token`)
+            )
+        }
+        is PushAddress.Apns -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`token`)
+                + FfiConverterString.allocationSize(value.`topic`)
+                + FfiConverterBoolean.allocationSize(value.`sandbox`)
+            )
+        }
+        is PushAddress.Web -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`endpoint`)
+                + FfiConverterByteArray.allocationSize(value.`p256dh`)
+                + FfiConverterByteArray.allocationSize(value.`auth`)
+            )
+        }
+    }
+
+    override fun write(value: PushAddress, buf: ByteBuffer) {
+        when(value) {
+            is PushAddress.Fcm -> {
+                buf.putInt(1)
+                FfiConverterString.write(value.`token`, buf)
+                Unit
+            }
+            is PushAddress.Apns -> {
+                buf.putInt(2)
+                FfiConverterString.write(value.`token`, buf)
+                FfiConverterString.write(value.`topic`, buf)
+                FfiConverterBoolean.write(value.`sandbox`, buf)
+                Unit
+            }
+            is PushAddress.Web -> {
+                buf.putInt(3)
+                FfiConverterString.write(value.`endpoint`, buf)
+                FfiConverterByteArray.write(value.`p256dh`, buf)
+                FfiConverterByteArray.write(value.`auth`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
     }
 }
 
@@ -10340,6 +12177,44 @@ sealed class SymbolonException: kotlin.Exception() {
     }
 
     /**
+     * Biometrics open nothing here.
+     */
+    class BiometricsNotAllowed(
+
+        /**
+         * Why not.
+         */
+        val `obstacle`: BiometricsObstacle,
+
+        /**
+         * The same in words.
+         */
+        val `reason`: kotlin.String
+        ) : SymbolonException() {
+        override val message
+            get() = "obstacle=${ `obstacle` }, reason=${ `reason` }"
+    }
+
+    /**
+     * Biometrics were not turned on, or were turned off since: take the PIN.
+     */
+    class BiometricsOff(
+        ) : SymbolonException() {
+        override val message
+            get() = ""
+    }
+
+    /**
+     * The system destroyed the key of biometrics, since a finger or face was added: take the PIN, and offer to turn them on
+     * again.
+     */
+    class BiometricsLost(
+        ) : SymbolonException() {
+        override val message
+            get() = ""
+    }
+
+    /**
      * The value of the mutual challenge is needed to confirm.
      */
     class MutualChallengeNeeded(
@@ -10396,6 +12271,20 @@ sealed class SymbolonException: kotlin.Exception() {
         ) : SymbolonException() {
         override val message
             get() = "retryAfter=${ `retryAfter` }"
+    }
+
+    /**
+     * The push service gives no address now: the server is told later.
+     */
+    class PushService(
+
+        /**
+         * Why.
+         */
+        val `reason`: kotlin.String
+        ) : SymbolonException() {
+        override val message
+            get() = "reason=${ `reason` }"
     }
 
     /**
@@ -10556,31 +12445,40 @@ public object FfiConverterTypeSymbolonError : FfiConverterRustBuffer<SymbolonExc
             20 -> SymbolonException.KeysLost()
             21 -> SymbolonException.Cancelled()
             22 -> SymbolonException.BiometricsLocked()
-            23 -> SymbolonException.MutualChallengeNeeded()
-            24 -> SymbolonException.Offline()
-            25 -> SymbolonException.OtherToken()
-            26 -> SymbolonException.TooLate()
-            27 -> SymbolonException.NoSuchToken()
-            28 -> SymbolonException.TooManyRequests(
+            23 -> SymbolonException.BiometricsNotAllowed(
+                FfiConverterTypeBiometricsObstacle.read(buf),
+                FfiConverterString.read(buf),
+                )
+            24 -> SymbolonException.BiometricsOff()
+            25 -> SymbolonException.BiometricsLost()
+            26 -> SymbolonException.MutualChallengeNeeded()
+            27 -> SymbolonException.Offline()
+            28 -> SymbolonException.OtherToken()
+            29 -> SymbolonException.TooLate()
+            30 -> SymbolonException.NoSuchToken()
+            31 -> SymbolonException.TooManyRequests(
                 FfiConverterOptionalDuration.read(buf),
                 )
-            29 -> SymbolonException.Unreachable(
+            32 -> SymbolonException.PushService(
+                FfiConverterString.read(buf),
+                )
+            33 -> SymbolonException.Unreachable(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            30 -> SymbolonException.Untrusted(
+            34 -> SymbolonException.Untrusted(
                 FfiConverterString.read(buf),
                 FfiConverterString.read(buf),
                 )
-            31 -> SymbolonException.NotAServer(
+            35 -> SymbolonException.NotAServer(
                 FfiConverterString.read(buf),
                 )
-            32 -> SymbolonException.Busy()
-            33 -> SymbolonException.Closed()
-            34 -> SymbolonException.Damaged(
+            36 -> SymbolonException.Busy()
+            37 -> SymbolonException.Closed()
+            38 -> SymbolonException.Damaged(
                 FfiConverterString.read(buf),
                 )
-            35 -> SymbolonException.Internal(
+            39 -> SymbolonException.Internal(
                 FfiConverterString.read(buf),
                 )
             else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
@@ -10687,6 +12585,20 @@ public object FfiConverterTypeSymbolonError : FfiConverterRustBuffer<SymbolonExc
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
             )
+            is SymbolonException.BiometricsNotAllowed -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterTypeBiometricsObstacle.allocationSize(value.`obstacle`)
+                + FfiConverterString.allocationSize(value.`reason`)
+            )
+            is SymbolonException.BiometricsOff -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
+            is SymbolonException.BiometricsLost -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+            )
             is SymbolonException.MutualChallengeNeeded -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
@@ -10711,6 +12623,11 @@ public object FfiConverterTypeSymbolonError : FfiConverterRustBuffer<SymbolonExc
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
                 4UL
                 + FfiConverterOptionalDuration.allocationSize(value.`retryAfter`)
+            )
+            is SymbolonException.PushService -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`reason`)
             )
             is SymbolonException.Unreachable -> (
                 // Add the size for the Int that specifies the variant plus the size needed for all fields
@@ -10850,63 +12767,153 @@ public object FfiConverterTypeSymbolonError : FfiConverterRustBuffer<SymbolonExc
                 buf.putInt(22)
                 Unit
             }
-            is SymbolonException.MutualChallengeNeeded -> {
+            is SymbolonException.BiometricsNotAllowed -> {
                 buf.putInt(23)
+                FfiConverterTypeBiometricsObstacle.write(value.`obstacle`, buf)
+                FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
-            is SymbolonException.Offline -> {
+            is SymbolonException.BiometricsOff -> {
                 buf.putInt(24)
                 Unit
             }
-            is SymbolonException.OtherToken -> {
+            is SymbolonException.BiometricsLost -> {
                 buf.putInt(25)
                 Unit
             }
-            is SymbolonException.TooLate -> {
+            is SymbolonException.MutualChallengeNeeded -> {
                 buf.putInt(26)
                 Unit
             }
-            is SymbolonException.NoSuchToken -> {
+            is SymbolonException.Offline -> {
                 buf.putInt(27)
                 Unit
             }
-            is SymbolonException.TooManyRequests -> {
+            is SymbolonException.OtherToken -> {
                 buf.putInt(28)
+                Unit
+            }
+            is SymbolonException.TooLate -> {
+                buf.putInt(29)
+                Unit
+            }
+            is SymbolonException.NoSuchToken -> {
+                buf.putInt(30)
+                Unit
+            }
+            is SymbolonException.TooManyRequests -> {
+                buf.putInt(31)
                 FfiConverterOptionalDuration.write(value.`retryAfter`, buf)
                 Unit
             }
+            is SymbolonException.PushService -> {
+                buf.putInt(32)
+                FfiConverterString.write(value.`reason`, buf)
+                Unit
+            }
             is SymbolonException.Unreachable -> {
-                buf.putInt(29)
+                buf.putInt(33)
                 FfiConverterString.write(value.`server`, buf)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
             is SymbolonException.Untrusted -> {
-                buf.putInt(30)
+                buf.putInt(34)
                 FfiConverterString.write(value.`server`, buf)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
             is SymbolonException.NotAServer -> {
-                buf.putInt(31)
+                buf.putInt(35)
                 FfiConverterString.write(value.`server`, buf)
                 Unit
             }
             is SymbolonException.Busy -> {
-                buf.putInt(32)
+                buf.putInt(36)
                 Unit
             }
             is SymbolonException.Closed -> {
-                buf.putInt(33)
+                buf.putInt(37)
                 Unit
             }
             is SymbolonException.Damaged -> {
-                buf.putInt(34)
+                buf.putInt(38)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
             is SymbolonException.Internal -> {
-                buf.putInt(35)
+                buf.putInt(39)
+                FfiConverterString.write(value.`reason`, buf)
+                Unit
+            }
+        }.let { /* this makes the `when` an expression, which ensures it is exhaustive */ }
+    }
+
+}
+
+
+
+
+
+/**
+ * The push service gives no address now.
+ */
+sealed class WakeException: kotlin.Exception() {
+
+    /**
+     * It does not answer. The server goes on with what it knows.
+     */
+    class Unavailable(
+
+        /**
+         * Why, in English.
+         */
+        val `reason`: kotlin.String
+        ) : WakeException() {
+        override val message
+            get() = "reason=${ `reason` }"
+    }
+
+
+
+
+
+    companion object ErrorHandler : UniffiRustCallStatusErrorHandler<WakeException> {
+        override fun lift(error_buf: RustBuffer.ByValue): WakeException = FfiConverterTypeWakeError.lift(error_buf)
+    }
+
+
+}
+
+/**
+ * @suppress
+ */
+public object FfiConverterTypeWakeError : FfiConverterRustBuffer<WakeException> {
+    override fun read(buf: ByteBuffer): WakeException {
+
+
+        return when(buf.getInt()) {
+            1 -> WakeException.Unavailable(
+                FfiConverterString.read(buf),
+                )
+            else -> throw RuntimeException("invalid error enum value, something is very wrong!!")
+        }
+    }
+
+    override fun allocationSize(value: WakeException): ULong {
+        return when(value) {
+            is WakeException.Unavailable -> (
+                // Add the size for the Int that specifies the variant plus the size needed for all fields
+                4UL
+                + FfiConverterString.allocationSize(value.`reason`)
+            )
+        }
+    }
+
+    override fun write(value: WakeException, buf: ByteBuffer) {
+        when(value) {
+            is WakeException.Unavailable -> {
+                buf.putInt(1)
                 FfiConverterString.write(value.`reason`, buf)
                 Unit
             }
@@ -11177,6 +13184,38 @@ public object FfiConverterOptionalTypePinPad: FfiConverterRustBuffer<PinPad?> {
 /**
  * @suppress
  */
+public object FfiConverterOptionalTypeWake: FfiConverterRustBuffer<Wake?> {
+    override fun read(buf: ByteBuffer): Wake? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeWake.read(buf)
+    }
+
+    override fun allocationSize(value: Wake?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeWake.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Wake?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeWake.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
 public object FfiConverterOptionalTypeContext: FfiConverterRustBuffer<Context?> {
     override fun read(buf: ByteBuffer): Context? {
         if (buf.get().toInt() == 0) {
@@ -11263,6 +13302,70 @@ public object FfiConverterOptionalTypeMutualPrompt: FfiConverterRustBuffer<Mutua
         } else {
             buf.put(1)
             FfiConverterTypeMutualPrompt.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypeOutcome: FfiConverterRustBuffer<Outcome?> {
+    override fun read(buf: ByteBuffer): Outcome? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypeOutcome.read(buf)
+    }
+
+    override fun allocationSize(value: Outcome?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypeOutcome.allocationSize(value)
+        }
+    }
+
+    override fun write(value: Outcome?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypeOutcome.write(value, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterOptionalTypePushAddress: FfiConverterRustBuffer<PushAddress?> {
+    override fun read(buf: ByteBuffer): PushAddress? {
+        if (buf.get().toInt() == 0) {
+            return null
+        }
+        return FfiConverterTypePushAddress.read(buf)
+    }
+
+    override fun allocationSize(value: PushAddress?): ULong {
+        if (value == null) {
+            return 1UL
+        } else {
+            return 1UL + FfiConverterTypePushAddress.allocationSize(value)
+        }
+    }
+
+    override fun write(value: PushAddress?, buf: ByteBuffer) {
+        if (value == null) {
+            buf.put(0)
+        } else {
+            buf.put(1)
+            FfiConverterTypePushAddress.write(value, buf)
         }
     }
 }
@@ -11403,6 +13506,34 @@ public object FfiConverterSequenceTypeDetail: FfiConverterRustBuffer<List<Detail
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterTypeDetail.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeHistoryEntry: FfiConverterRustBuffer<List<HistoryEntry>> {
+    override fun read(buf: ByteBuffer): List<HistoryEntry> {
+        val len = buf.getInt()
+        return List<HistoryEntry>(len) {
+            FfiConverterTypeHistoryEntry.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<HistoryEntry>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeHistoryEntry.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<HistoryEntry>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeHistoryEntry.write(it, buf)
         }
     }
 }
