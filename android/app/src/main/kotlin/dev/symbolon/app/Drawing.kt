@@ -11,9 +11,14 @@ import android.text.format.DateUtils
 import android.view.View
 import android.widget.ProgressBar
 import dev.symbolon.ffi.AccountState
+import dev.symbolon.ffi.Biometrics
+import dev.symbolon.ffi.BiometricsObstacle
 import dev.symbolon.ffi.Code
 import dev.symbolon.ffi.Decision
+import dev.symbolon.ffi.HistoryEntry
+import dev.symbolon.ffi.HistoryKind
 import dev.symbolon.ffi.MutualPrompt
+import dev.symbolon.ffi.Outcome
 import dev.symbolon.ffi.Signal
 import dev.symbolon.ffi.SymbolonException
 import dev.symbolon.ffi.Transaction
@@ -77,6 +82,7 @@ fun Sheet.draw(screen: Screen, model: Model) {
             title(say(screen.title))
             screen.note?.let { warning(if (it.number == null) say(it.text) else say(it.text, it.number)) }
             Keypad(this, screen.pad, screen.length) { screen.done(screen.pad) }
+            screen.biometrics?.let { ask -> button(say(R.string.use_biometrics), isFirst = false) { ask() } }
             screen.help?.let { help -> button(say(R.string.forgot_pin), isFirst = false) { help() } }
         }
         is Screen.Registered -> {
@@ -125,15 +131,9 @@ fun Sheet.draw(screen: Screen, model: Model) {
         is Screen.Settings -> settings(screen, model)
         is Screen.History -> {
             title(say(R.string.history))
-            faint(say(R.string.history_text))
+            faint(say(R.string.history_text, screen.entry.info.account))
             if (screen.decisions.isEmpty()) text(say(R.string.history_empty))
-            screen.decisions.forEach { decided ->
-                card({
-                    text(decided.what ?: say(R.string.sign_in), 18f)
-                    faint("${decided.application} · ${since(decided.at)}")
-                    text(say(decided.outcome))
-                }, null)
-            }
+            screen.decisions.forEach { decided(it) }
             button(say(R.string.ok)) { model.toAccounts() }
         }
         is Screen.Locked -> {
@@ -203,7 +203,6 @@ private fun Sheet.accounts(screen: Screen.Accounts, model: Model) {
     }
     button(context.getString(R.string.scan), isFirst = false) { model.scan() }
     button(context.getString(R.string.add), isFirst = false) { model.add() }
-    button(context.getString(R.string.history), isFirst = false) { model.history() }
 }
 
 private fun Sheet.state(entry: Screen.Entry): String? = when {
@@ -226,7 +225,12 @@ private fun Sheet.open(screen: Screen.Open, model: Model) {
         text(it, 22f)
     }
     button(context.getString(R.string.copy)) { copy(screen.code) }
+    if (screen.offersBiometrics) {
+        text(context.getString(R.string.biometrics_offer))
+        button(context.getString(R.string.turn_on_biometrics), isFirst = false) { model.turnOnAgain(screen) }
+    }
     button(context.getString(R.string.respond), isFirst = false) { model.challenge(screen) }
+    button(context.getString(R.string.history), isFirst = false) { model.history(screen) }
     button(context.getString(R.string.settings), isFirst = false) { model.settings(screen) }
 }
 
@@ -296,10 +300,48 @@ private fun Sheet.transaction(transaction: Transaction) {
     transaction.details.forEach { fact(it.name, it.value) }
 }
 
+/** A decision, and what came of it. */
+private fun Sheet.decided(entry: HistoryEntry) = card({
+    text(entry.summary ?: context.getString(R.string.sign_in), 18f)
+    faint(listOfNotNull(entry.application, since(entry.time)).joinToString(" · "))
+    val outcome = entry.outcome
+    text(context.getString(if (outcome == null) words(entry) else words(outcome).first))
+}, null)
+
+private fun words(entry: HistoryEntry): Int = when {
+    entry.kind == HistoryKind.OFFLINE_QR -> R.string.code_was_shown
+    entry.decision == Decision.CONFIRM -> R.string.confirmed_unanswered
+    entry.decision == Decision.CONCERN -> R.string.concern_unanswered
+    else -> R.string.cancelled_unanswered
+}
+
+/** What became of a decision, in a title and a sentence. */
+fun words(outcome: Outcome): Pair<Int, Int> = when (outcome) {
+    is Outcome.Confirmed -> R.string.confirmed to R.string.confirmed_text
+    is Outcome.Concern -> R.string.concern_raised to R.string.concern_raised_text
+    is Outcome.Cancelled -> R.string.cancelled to R.string.cancelled_text
+    is Outcome.MutualChallengeFailed -> R.string.value_was_wrong to R.string.value_was_wrong_text
+    is Outcome.Other -> R.string.not_confirmed to R.string.not_confirmed_text
+}
+
+/** Why a finger or face opens nothing here. */
+fun words(obstacle: BiometricsObstacle): Int = when (obstacle) {
+    BiometricsObstacle.BY_POLICY -> R.string.biometrics_by_policy
+    BiometricsObstacle.FACE_NOT_EXCLUDED -> R.string.biometrics_face
+    BiometricsObstacle.NOT_SET_UP -> R.string.biometrics_not_set_up
+}
+
 private fun Sheet.settings(screen: Screen.Settings, model: Model) {
     val (info, status) = screen.entry.info to screen.entry.status
     title(context.getString(R.string.settings))
     button(context.getString(R.string.change_pin), isFirst = false) { model.changePin(screen.entry) }
+    if (info.pinLength != null) when (val biometrics = status.biometrics) {
+        is Biometrics.On ->
+            button(context.getString(R.string.turn_off_biometrics), isFirst = false) { model.turnOffBiometrics(screen.entry) }
+        is Biometrics.Off ->
+            button(context.getString(R.string.turn_on_biometrics), isFirst = false) { model.turnOnBiometrics(screen.entry) }
+        is Biometrics.Unavailable -> faint(context.getString(words(biometrics.obstacle)))
+    }
     if (!info.isOffline) button(context.getString(R.string.move), isFirst = false) { model.beginMove(screen.entry) }
     button(context.getString(R.string.remove), isFirst = false, color = R.color.warning) { model.askToRemove(screen.entry) }
     text(context.getString(R.string.support), 18f)
@@ -344,6 +386,10 @@ private fun words(context: Context, error: SymbolonException): Pair<String, Stri
         is SymbolonException.KeysLost -> pair(R.string.keys_lost, R.string.keys_lost_text)
         is SymbolonException.TooLate -> pair(R.string.expired, R.string.expired_text)
         is SymbolonException.OtherToken -> pair(R.string.other_token, R.string.other_token_text)
+        is SymbolonException.BiometricsNotAllowed -> pair(R.string.biometrics_off, words(error.obstacle))
+        is SymbolonException.BiometricsLocked -> pair(R.string.biometrics_off, R.string.biometrics_locked)
+        is SymbolonException.BiometricsLost -> pair(R.string.biometrics_off, R.string.biometrics_lost)
+        is SymbolonException.BiometricsOff -> pair(R.string.biometrics_off, R.string.biometrics_off_text)
         is SymbolonException.Damaged -> pair(R.string.damaged, R.string.damaged_text)
         is SymbolonException.TooManyRequests, is SymbolonException.Busy -> pair(R.string.busy, R.string.busy_text)
         else -> context.getString(R.string.internal) to error.message.orEmpty()

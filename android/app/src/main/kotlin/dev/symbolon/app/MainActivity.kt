@@ -16,6 +16,7 @@ import android.os.Build
 class MainActivity : Activity() {
     private val model by lazy { (application as App).model }
     private lateinit var scroll: ScrollView
+    private var hasAsked = false
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -40,6 +41,7 @@ class MainActivity : Activity() {
     override fun onStart() {
         super.onStart()
         model.shown = ::draw
+        model.say = ::getString
         draw(model.screen)
         model.resume()
     }
@@ -77,13 +79,23 @@ class MainActivity : Activity() {
         val sheet: View = if (screen is Screen.Scan) scanner() else Sheet(this).apply { draw(screen, model) }
         scroll.addView(sheet)
         scroll.scrollTo(0, 0)
+        if (screen is Screen.Accounts && screen.entries.any { !it.info.isOffline }) askToNotify()
+    }
+
+    /** Where somebody can wake the phone, the person is asked once whether it may say so. */
+    private fun askToNotify() {
+        if (hasAsked || Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU || (application as App).push.distributor == null) return
+        hasAsked = true
+        if (checkSelfPermission(Manifest.permission.POST_NOTIFICATIONS) != PackageManager.PERMISSION_GRANTED) {
+            requestPermissions(arrayOf(Manifest.permission.POST_NOTIFICATIONS), NOTIFICATIONS)
+        }
     }
 
     private fun scanner(): View {
         if (checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
             requestPermissions(arrayOf(Manifest.permission.CAMERA), CAMERA)
         }
-        return Scanner(this, model::scanned)
+        return Scanner(this, { model.type(isOffline = false) }, model::scanned)
     }
 
     override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<String>, results: IntArray) {
@@ -94,5 +106,6 @@ class MainActivity : Activity() {
 
     private companion object {
         const val CAMERA = 1
+        const val NOTIFICATIONS = 2
     }
 }

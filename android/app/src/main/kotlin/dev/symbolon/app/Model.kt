@@ -3,13 +3,16 @@ package dev.symbolon.app
 import dev.symbolon.ffi.Activation
 import dev.symbolon.ffi.AccountState
 import dev.symbolon.ffi.Approval
+import dev.symbolon.ffi.Biometrics
 import dev.symbolon.ffi.ChosenPin
 import dev.symbolon.ffi.DamagedAccount
 import dev.symbolon.ffi.Decision
+import dev.symbolon.ffi.Ending
+import dev.symbolon.ffi.Event
 import dev.symbolon.ffi.InternalException
 import dev.symbolon.ffi.Move
 import dev.symbolon.ffi.MoveProgress
-import dev.symbolon.ffi.Outcome
+import dev.symbolon.ffi.News
 import dev.symbolon.ffi.PinPad
 import dev.symbolon.ffi.PinWeakness
 import dev.symbolon.ffi.Proposal
@@ -26,14 +29,25 @@ import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
 
 /** What the person does, and what is shown then. Used on the main thread only. */
 class Model(private val open: suspend () -> SoftToken) {
     private val scope: CoroutineScope = MainScope()
     private var softToken: SoftToken? = null
     private var session: Session? = null
-    private val decided = mutableListOf<Screen.Decided>()
-    private var watching: List<Job> = emptyList()
+    private val opening = Mutex()
+    private var listening: Job? = null
+
+    /** What each account is asked, by serial number, and which of them count no more. */
+    private val asked = mutableMapOf<String, List<Approval>>()
+    private val gone = mutableSetOf<String>()
+
+    /** Those whose biometrics the system has ended. */
+    private val lost = mutableSetOf<String>()
+    private var isByBiometrics = false
+    private var prompting: Job? = null
     private var moving: Job? = null
     private var learning: Job? = null
     private var expiry: Job? = null
@@ -49,14 +63,40 @@ class Model(private val open: suspend () -> SoftToken) {
     /** Draws it. */
     var shown: (Screen) -> Unit = {}
 
+    /** Says something in the person's language, for the system to show. */
+    var say: (Int) -> String = { "" }
+
     /** The app comes to the front. A link that was tapped may have begun something already. */
     fun resume() {
-        if (softToken == null && attempts == 0) attempt(R.string.starting) { home() } else watch()
+        if (softToken == null && attempts == 0) attempt(R.string.starting) { home() }
+        listen()
+    }
+
+    /** The phone has another push address: every server is told. */
+    fun tellAddress(done: () -> Unit) {
+        scope.launch {
+            quietly { token().renewPushAddresses() }
+            done()
+        }
+    }
+
+    /** Asks every server at once, since the phone was woken; answers whether something waits. */
+    fun wokenUp(answer: (Boolean) -> Unit, done: () -> Unit) {
+        scope.launch {
+            if (listening?.isActive == true) {
+                token().lookNow()
+            } else {
+                val isAsked = quietly { token().accounts().any { quietly { it.requests(Duration.ZERO) }.orEmpty().isNotEmpty() } }
+                answer(isAsked == true)
+            }
+            done()
+        }
     }
 
     /** Another app comes to the front, or the screen goes off: what was open is closed. */
     fun leave() {
-        stopWatching()
+        listening?.cancel()
+        prompting?.cancel()
         moving?.cancel()
         if (session == null) return
         close()
@@ -83,12 +123,16 @@ class Model(private val open: suspend () -> SoftToken) {
 
     private suspend fun home() {
         screen = Screen.Accounts(entries(), token().damagedAccounts())
-        watch()
     }
 
-    private suspend fun entries() = token().accounts().map { Screen.Entry(it, it.info(), it.status()) }
+    private suspend fun entries() = token().accounts().map { account ->
+        val info = account.info()
+        Screen.Entry(account, info, account.status(), asked[info.serial].orEmpty(), goneAs(info.serial))
+    }
 
-    private suspend fun token(): SoftToken = softToken ?: open().also { softToken = it }
+    private fun goneAs(serial: String) = if (serial in gone) SymbolonException.NotActive() else null
+
+    private suspend fun token(): SoftToken = opening.withLock { softToken ?: open().also { softToken = it } }
 
     private fun close() {
         // What is asked of the server meanwhile is not waited for: the secrets go now.
@@ -101,42 +145,49 @@ class Model(private val open: suspend () -> SoftToken) {
         }
     }
 
-    /** Asks every server, again and again, whether there is something to approve. */
-    private fun watch() {
-        stopWatching()
-        val shown = screen as? Screen.Accounts ?: return
-        watching = shown.entries.filter { !it.info.isOffline && it.status.state == AccountState.ACTIVE }.map { entry ->
-            scope.launch {
-                while (isActive) {
-                    val before = entry.asked.map { it.request().id } to entry.problem?.javaClass
-                    val pause = try {
-                        // After a failure it is asked at once, so that what is shown of it goes away.
-                        val isQuiet = entry.asked.isEmpty() && entry.problem == null
-                        entry.asked = entry.account.requests(if (isQuiet) Duration.ofSeconds(25) else Duration.ZERO)
-                        entry.problem = null
-                        if (entry.asked.isEmpty()) 200L else 3_000L
-                    } catch (error: SymbolonException) {
-                        entry.asked = emptyList()
-                        entry.problem = error
-                        10_000L
-                    }
-                    val now = entry.asked.map { it.request().id } to entry.problem?.javaClass
-                    if (now != before && screen === shown) this@Model.shown(shown)
-                    delay(pause)
-                }
+    /** Hears what happens at the servers while the app is in front. */
+    private fun listen() {
+        if (listening?.isActive == true) return
+        listening = scope.launch {
+            val events = token().events()
+            // What is so already is told anew.
+            asked.clear()
+            gone.clear()
+            // What can't be told now is told by the events themselves, later.
+            launch { quietly { token().renewPushAddresses() } }
+            try {
+                while (isActive) hear(events.next())
+            } finally {
+                events.close()
             }
         }
     }
 
-    private fun stopWatching() {
-        watching.forEach { it.cancel() }
-        watching = emptyList()
+    private suspend fun hear(event: Event) {
+        val serial = event.serial
+        when (val news = event.news) {
+            is News.RequestArrived -> asked[serial] = asked[serial].orEmpty() + news.approval
+            is News.RequestEnded -> {
+                asked[serial] = asked[serial].orEmpty().filter { it.request().id != news.id }
+                val shown = screen as? Screen.Asked
+                if (shown?.request?.id == news.id && news.ending != Ending.ANSWERED) {
+                    screen = if (news.ending == Ending.EXPIRED) Screen.Problem(SymbolonException.TooLate())
+                    else Screen.Done(R.string.not_confirmed, R.string.not_confirmed_text)
+                }
+            }
+            is News.NotActive -> gone.add(serial)
+            is News.ActiveAgain -> gone.remove(serial)
+            is News.PolicyChanged, is News.ClockWrong, is News.ClockRight -> {
+                val open = screen as? Screen.Open
+                if (open?.entry?.info?.serial == serial) learn(open.entry, open.session)
+            }
+        }
+        if (screen is Screen.Accounts) screen = Screen.Accounts(entries(), token().damagedAccounts())
     }
 
     // Adding
 
     fun add() {
-        stopWatching()
         screen = Screen.Add
     }
 
@@ -150,7 +201,6 @@ class Model(private val open: suspend () -> SoftToken) {
 
     /** A link was opened, or a QR was read. */
     fun scanned(text: ByteArray) {
-        stopWatching()
         attempt(R.string.asking_server) {
             when (val scan = readScan(text.copyOf())) {
                 is Scan.Activation -> proposed(token().activate(text))
@@ -213,10 +263,10 @@ class Model(private val open: suspend () -> SoftToken) {
             weakness != null -> text(weakness)
             else -> null
         }
-        screen = Screen.Keypad(R.string.choose_pin, length, note?.let { Screen.Note(it, length) }, null) { pad ->
+        screen = Screen.Keypad(R.string.choose_pin, length, note?.let { Screen.Note(it, length) }, null, null) { pad ->
             try {
                 val chosen = pad.choose(length.toUByte())
-                screen = Screen.Keypad(R.string.repeat_pin, length, null, null) { again ->
+                screen = Screen.Keypad(R.string.repeat_pin, length, null, null, null) { again ->
                     if (chosen.isRepeatedBy(again)) set(chosen) else choosePin(length, null, mismatch = true, set)
                 }
             } catch (error: SymbolonException.PinChoice) {
@@ -229,9 +279,13 @@ class Model(private val open: suspend () -> SoftToken) {
 
     // Unlocking
 
-    /** Opens an account; [then] goes on with it. */
-    fun unlock(entry: Screen.Entry, note: Screen.Note? = null, then: suspend (Session) -> Unit = { showCode(entry, it) }) {
-        stopWatching()
+    /** Opens an account; [then] goes on with it. With [isPinNeeded] a finger or face is not enough. */
+    fun unlock(
+        entry: Screen.Entry,
+        note: Screen.Note? = null,
+        isPinNeeded: Boolean = false,
+        then: suspend (Session) -> Unit = { showCode(entry, it) },
+    ) {
         val status = try {
             entry.account.status()
         } catch (error: SymbolonException) {
@@ -239,37 +293,103 @@ class Model(private val open: suspend () -> SoftToken) {
         }
         val challenge = status.lockChallenge
         val length = entry.info.pinLength
+        val again = { note: Screen.Note? -> unlock(entry, note, isPinNeeded, then) }
         when {
             !status.isDeviceAllowed -> problem(SymbolonException.UnsecureDevice(status.signals), entry = entry)
             status.state == AccountState.LOCKED && challenge != null -> screen = Screen.Locked(entry, challenge)
-            length == null -> unlock(entry, null as PinPad?, then)
+            length == null -> enter(entry, again, then) { entry.account.unlock(null) }
             else -> {
                 val help = challenge?.let { { screen = Screen.Locked(entry, it) } }
-                screen = Screen.Keypad(R.string.enter_pin, length.toInt(), note, help) { unlock(entry, it, then) }
+                val biometrics = if (isPinNeeded || status.biometrics !is Biometrics.On) null else { -> prompt(entry, then) }
+                val keypad = Screen.Keypad(R.string.enter_pin, length.toInt(), note, help, biometrics) { pad ->
+                    prompting?.cancel()
+                    enter(entry, again, then) { entry.account.unlock(pad).also { isByBiometrics = false } }
+                }
+                screen = keypad
+                // Asked by itself once; after a failure it is for the person to ask again.
+                if (note == null) biometrics?.invoke()
             }
         }
     }
 
-    private fun unlock(entry: Screen.Entry, pad: PinPad?, then: suspend (Session) -> Unit) {
-        attempt(R.string.unlocking, entry = entry, again = { unlock(entry, then = then) }) {
+    private fun enter(entry: Screen.Entry, again: (Screen.Note?) -> Unit, then: suspend (Session) -> Unit, unlock: suspend () -> Session) {
+        attempt(R.string.unlocking, entry = entry, again = { again(null) }) {
             try {
-                val opened = entry.account.unlock(pad)
+                val opened = unlock()
                 session = opened
                 then(opened)
             } catch (error: SymbolonException.WrongPin) {
-                if (error.triesLeft == 0u) unlock(entry, then = then) else unlock(entry, Screen.Note(R.string.wrong_pin, error.triesLeft.toInt()), then)
+                again(if (error.triesLeft == 0u) null else Screen.Note(R.string.wrong_pin, error.triesLeft.toInt()))
             } catch (error: SymbolonException.Wait) {
-                unlock(entry, Screen.Note(R.string.pin_waits, (error.left.seconds + 1).toInt()), then)
+                again(Screen.Note(R.string.pin_waits, (error.left.seconds + 1).toInt()))
             } catch (_: SymbolonException.Locked) {
-                unlock(entry, then = then)
+                again(null)
             }
+        }
+    }
+
+    /** Has the system ask for a finger or face, over the keypad. */
+    private fun prompt(entry: Screen.Entry, then: suspend (Session) -> Unit) {
+        val keypad = screen
+        prompting?.cancel()
+        prompting = scope.launch {
+            val note = try {
+                val opened = entry.account.unlockWithBiometrics(say(R.string.open_account))
+                isByBiometrics = true
+                enter(entry, { unlock(entry, it, then = then) }, then) { opened }
+                return@launch
+            } catch (_: SymbolonException.Cancelled) {
+                return@launch
+            } catch (_: SymbolonException.BiometricsLocked) {
+                R.string.biometrics_locked
+            } catch (_: SymbolonException.BiometricsLost) {
+                lost.add(entry.info.serial)
+                R.string.biometrics_lost
+            } catch (error: SymbolonException.BiometricsNotAllowed) {
+                words(error.obstacle)
+            } catch (_: SymbolonException.BiometricsOff) {
+                R.string.biometrics_off
+            } catch (error: SymbolonException) {
+                return@launch problem(error, entry = entry)
+            }
+            if (screen === keypad) unlock(entry, Screen.Note(note), then = then)
+        }
+    }
+
+    fun turnOnBiometrics(entry: Screen.Entry) {
+        close()
+        unlock(entry, isPinNeeded = true) { turnOn(entry, it) }
+    }
+
+    /** Offered again after the system has ended them, with the PIN just typed. */
+    fun turnOnAgain(open: Screen.Open) = attempt(R.string.working) { turnOn(open.entry, open.session) }
+
+    private suspend fun turnOn(entry: Screen.Entry, session: Session) {
+        try {
+            session.turnOnBiometrics(say(R.string.turn_on_biometrics))
+            lost.remove(entry.info.serial)
+            close()
+            screen = Screen.Done(R.string.biometrics_on, R.string.biometrics_on_text)
+        } catch (_: SymbolonException.Cancelled) {
+            close()
+            home()
+        }
+    }
+
+    fun turnOffBiometrics(entry: Screen.Entry) {
+        close()
+        unlock(entry) { session ->
+            session.turnOffBiometrics()
+            close()
+            screen = Screen.Done(R.string.biometrics_off, R.string.biometrics_off_text)
         }
     }
 
     private suspend fun showCode(entry: Screen.Entry, session: Session) {
         try {
             val code = session.code()
-            screen = Screen.Open(fresh(entry, entry.problem), session, code, session.registrationCode())
+            val isOffered = entry.info.serial in lost && entry.account.status().biometrics is Biometrics.Off && !isByBiometrics
+            screen = Screen.Open(fresh(entry, entry.problem), session, code, session.registrationCode(), isOffered)
             // A server that did not answer just now is not waited for.
             if (!entry.info.isOffline && entry.problem !is SymbolonException.Unreachable) learn(entry, session)
         } catch (error: SymbolonException) {
@@ -278,7 +398,7 @@ class Model(private val open: suspend () -> SoftToken) {
     }
 
     private fun fresh(entry: Screen.Entry, problem: SymbolonException?) =
-        Screen.Entry(entry.account, entry.account.info(), entry.account.status()).also { it.problem = problem }
+        Screen.Entry(entry.account, entry.account.info(), entry.account.status(), entry.asked, problem)
 
     /** Asks the server for its time and policy while a code is shown: a gate that was closed meanwhile closes now. */
     private fun learn(entry: Screen.Entry, session: Session) {
@@ -320,6 +440,11 @@ class Model(private val open: suspend () -> SoftToken) {
     }
 
     private fun newPin(entry: Screen.Entry, session: Session) {
+        if (isByBiometrics) {
+            // Another PIN takes the one of now.
+            close()
+            return unlock(entry, isPinNeeded = true) { newPin(entry, it) }
+        }
         choosePin(entry.account.info().policy.pinLength.toInt(), null) { pin -> changePin(session, pin) }
     }
 
@@ -342,7 +467,6 @@ class Model(private val open: suspend () -> SoftToken) {
     // Approvals
 
     fun ask(entry: Screen.Entry, approval: Approval) {
-        stopWatching()
         val asked = Screen.Asked(entry, approval, approval.request())
         screen = asked
         // By the server's clock: whoever still looks at it then need not answer.
@@ -360,14 +484,8 @@ class Model(private val open: suspend () -> SoftToken) {
         screen = asked.copy(isSent = true)
         unlock(asked.entry) { session ->
             val outcome = session.answer(asked.approval, decision, value)
-            val (title, text) = when (outcome) {
-                is Outcome.Confirmed -> R.string.confirmed to R.string.confirmed_text
-                is Outcome.Concern -> R.string.concern_raised to R.string.concern_raised_text
-                is Outcome.Cancelled -> R.string.cancelled to R.string.cancelled_text
-                is Outcome.MutualChallengeFailed -> R.string.value_was_wrong to R.string.value_was_wrong_text
-                is Outcome.Other -> R.string.not_confirmed to R.string.not_confirmed_text
-            }
-            decided.add(0, Screen.Decided(asked.request.application, asked.request.transaction?.summary, title, Instant.now()))
+            val (title, text) = words(outcome)
+            this.asked[asked.entry.info.serial] = this.asked[asked.entry.info.serial].orEmpty().filter { it !== asked.approval }
             close()
             screen = Screen.Done(title, text)
         }
@@ -387,9 +505,8 @@ class Model(private val open: suspend () -> SoftToken) {
         }
     }
 
-    fun history() {
-        stopWatching()
-        screen = Screen.History(decided.toList())
+    fun history(open: Screen.Open) = attempt(R.string.working, entry = open.entry) {
+        screen = Screen.History(open.entry, open.session.history())
     }
 
     // Settings
@@ -400,7 +517,7 @@ class Model(private val open: suspend () -> SoftToken) {
 
     fun changePin(entry: Screen.Entry) {
         close()
-        unlock(entry) { session -> newPin(entry, session) }
+        unlock(entry, isPinNeeded = true) { session -> newPin(entry, session) }
     }
 
     private fun changePin(opened: Session, pin: ChosenPin) = attempt(R.string.working) {
@@ -420,7 +537,6 @@ class Model(private val open: suspend () -> SoftToken) {
     }
 
     fun lookAt(damaged: DamagedAccount) {
-        stopWatching()
         screen = Screen.Damaged(damaged)
     }
 

@@ -27,7 +27,7 @@ import com.google.zxing.common.HybridBinarizer
 import com.google.zxing.qrcode.QRCodeReader
 
 /** The camera's picture, and the first QR that is in it. Closed when another screen is drawn. */
-class Scanner(context: Context, private val found: (ByteArray) -> Unit) : LinearLayout(context), AutoCloseable {
+class Scanner(context: Context, private val type: () -> Unit, private val found: (ByteArray) -> Unit) : LinearLayout(context), AutoCloseable {
     private val thread = HandlerThread("scanner").apply { start() }
     private val handler = Handler(thread.looper)
     private val images = ImageReader.newInstance(WIDTH, HEIGHT, ImageFormat.YUV_420_888, 2)
@@ -41,15 +41,20 @@ class Scanner(context: Context, private val found: (ByteArray) -> Unit) : Linear
         val manager = context.getSystemService(CameraManager::class.java)
         val back = manager?.let(::backCamera)
         when {
-            back == null -> sheet.warning(context.getString(R.string.camera_missing))
+            back == null -> sheet.without(R.string.camera_missing)
             context.checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED ->
-                sheet.warning(context.getString(R.string.camera_refused))
+                sheet.without(R.string.camera_refused)
             else -> {
                 sheet.text(context.getString(R.string.scan_text))
                 addPicture(sheet, manager, back)
             }
         }
         addView(sheet, 0, LayoutParams(ViewGroup.LayoutParams.MATCH_PARENT, ViewGroup.LayoutParams.WRAP_CONTENT))
+    }
+
+    private fun Sheet.without(reason: Int) {
+        warning(context.getString(reason))
+        button(context.getString(R.string.type_code)) { type() }
     }
 
     private fun backCamera(manager: CameraManager): String? = try {

@@ -6,6 +6,7 @@ import dev.symbolon.ffi.AccountStatus
 import dev.symbolon.ffi.Approval
 import dev.symbolon.ffi.Code
 import dev.symbolon.ffi.DamagedAccount
+import dev.symbolon.ffi.HistoryEntry
 import dev.symbolon.ffi.Move
 import dev.symbolon.ffi.MoveTicket
 import dev.symbolon.ffi.OfflineApproval
@@ -17,7 +18,6 @@ import dev.symbolon.ffi.Request
 import dev.symbolon.ffi.Session
 import dev.symbolon.ffi.SymbolonException
 import java.time.Duration
-import java.time.Instant
 import kotlin.math.abs
 
 /** From so many minutes on the person is told that their clock is wrong. */
@@ -31,14 +31,14 @@ sealed interface Screen {
     /** Every account of this phone, and what is asked; without one, the way to the first. */
     data class Accounts(val entries: List<Entry>, val damaged: List<DamagedAccount>) : Screen
 
-    /** An account in the list. */
-    class Entry(val account: Account, val info: AccountInfo, val status: AccountStatus) {
-        /** What its server asks. */
-        var asked: List<Approval> = emptyList()
-
-        /** Why the server could not be asked, or did not answer. */
-        var problem: SymbolonException? = null
-
+    /** An account in the list, what its server asks, and why the server could not be asked. */
+    class Entry(
+        val account: Account,
+        val info: AccountInfo,
+        val status: AccountStatus,
+        val asked: List<Approval>,
+        val problem: SymbolonException?,
+    ) {
         /** By how many minutes the phone's clock is wrong, where it is worth a word. */
         val clockIsOff: Int? = Duration.ofMillis(abs(status.clockOffset)).toMinutes().toInt().takeIf { it >= CLOCK_IS_WRONG }
     }
@@ -64,6 +64,7 @@ sealed interface Screen {
         val length: Int,
         val note: Note?,
         val help: (() -> Unit)?,
+        val biometrics: (() -> Unit)?,
         val done: (PinPad) -> Unit,
     ) : Screen {
         val pad = PinPad()
@@ -75,8 +76,14 @@ sealed interface Screen {
     /** What the server is to be told of a token that was activated without a network. */
     data class Registered(val code: String) : Screen
 
-    /** An open account with its code. */
-    data class Open(val entry: Entry, val session: Session, val code: Code, val registration: String?) : Screen
+    /** An open account with its code; [offersBiometrics] after the system has ended them. */
+    data class Open(
+        val entry: Entry,
+        val session: Session,
+        val code: Code,
+        val registration: String?,
+        val offersBiometrics: Boolean,
+    ) : Screen
 
     /** Something is asked. */
     data class Asked(val entry: Entry, val approval: Approval, val request: Request, val isSent: Boolean = false) : Screen
@@ -99,11 +106,8 @@ sealed interface Screen {
     /** What can be changed about an account. */
     data class Settings(val entry: Entry) : Screen
 
-    /** What was decided on this phone since the app was started. */
-    data class History(val decisions: List<Decided>) : Screen
-
-    /** A decision that was sent. */
-    data class Decided(val application: String, val what: String?, val outcome: Int, val at: Instant)
+    /** What was decided on this phone. */
+    data class History(val entry: Entry, val decisions: List<HistoryEntry>) : Screen
 
     /** Every PIN try is used up, or the PIN is forgotten. */
     data class Locked(val entry: Entry, val challenge: String, val mistake: Int? = null) : Screen

@@ -135,8 +135,12 @@ class JourneysTest : PhoneTest() {
         person.sees(R.string.confirmed_text)
         assertEquals("confirmed", server.status(asked))
         person.tap(R.string.ok)
+        // Once, and it lasts.
+        person.die()
+        openCode(person)
         person.tap(R.string.history)
         person.sees(PAYMENT)
+        assertEquals(1, (person.model.screen as Screen.History).decisions.size)
     }
 
     @Test

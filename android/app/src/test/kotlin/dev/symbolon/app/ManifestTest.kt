@@ -20,14 +20,14 @@ class ManifestTest {
     }
 
     @Test
-    fun nothingIsBackedUpSentInTheClearOrOpenToOthersButTheOneActivity() {
+    fun nothingIsBackedUpSentInTheClearOrOpenToOthersButTheOneActivityAndWhatIsWoken() {
         assertEquals("false", application.getAttribute("android:allowBackup"))
         assertEquals("false", application.getAttribute("android:usesCleartextTraffic"))
         val rules = parse("src/main/res/xml/no_backup.xml")
         assertEquals(listOf("root", "root"), elements(rules, "exclude").map { it.getAttribute("domain") })
         val exported = listOf("activity", "service", "receiver", "provider").flatMap { elements(manifest, it) }
             .filter { it.getAttribute("android:exported") != "false" }
-        assertEquals(listOf(".MainActivity"), exported.map { it.getAttribute("android:name") })
+        assertEquals(listOf(".MainActivity", ".WakeReceiver"), exported.map { it.getAttribute("android:name") })
         assertTrue(application.getAttribute("android:debuggable").isEmpty())
     }
 
@@ -36,7 +36,9 @@ class ManifestTest {
         val data = elements(manifest, "data").map { it.getAttribute("android:scheme") to it.getAttribute("android:host") }
         assertEquals(listOf("symbolon" to "activate", "symbolon" to "offline", "symbolon" to "approve"), data)
         val asked = elements(manifest, "uses-permission").map { it.getAttribute("android:name").substringAfterLast('.') }
-        assertEquals(setOf("INTERNET", "USE_BIOMETRIC", "CAMERA"), asked.toSet())
+        val ofTheSdk = elements(parse("../sdk/src/main/AndroidManifest.xml"), "uses-permission").map { it.getAttribute("android:name").substringAfterLast('.') }
+        assertTrue("the app asks for all that the SDK needs", asked.containsAll(ofTheSdk))
+        assertEquals(setOf("INTERNET", "USE_BIOMETRIC", "CAMERA", "POST_NOTIFICATIONS"), asked.toSet())
     }
 
     @Test

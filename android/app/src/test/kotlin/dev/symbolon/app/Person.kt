@@ -64,7 +64,15 @@ class Person(private val link: String? = null, val phone: Phone = Phone()) {
 
     /** Goes to another app and comes back. */
     fun leaveAndComeBack() {
+        leave()
+        comeBack()
+    }
+
+    fun leave() {
         controller.pause().stop()
+    }
+
+    fun comeBack() {
         controller.restart().start().resume()
     }
 

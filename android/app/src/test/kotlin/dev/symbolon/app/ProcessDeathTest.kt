@@ -64,7 +64,10 @@ class ProcessDeathTest : PhoneTest() {
             Person(photographed((person.model.screen as Screen.Moving).ticket.qr), Phone("newer of $user")).sees(R.string.comparison)
             person.sees(R.string.move_digits_text)
         },
-        Screen.History::class.java to { person, _ -> person.tap(R.string.history) },
+        Screen.History::class.java to { person, user ->
+            openCode(person, user)
+            person.tap(R.string.history)
+        },
         Screen.Locked::class.java to { person, user ->
             person.tap(user)
             person.tap(R.string.forgot_pin)

@@ -52,8 +52,6 @@ class ScreensTest : PhoneTest() {
         person.photograph(R.string.scan, "add")
         person.tap(R.string.scan)
         person.photograph(R.string.camera_missing, "no-camera")
-        person.model.back()
-        person.tap(R.string.add)
         person.tap(R.string.type_code)
         person.type(R.string.server, "token.example.org")
         person.type(R.string.serial, "12")
@@ -119,8 +117,10 @@ class ScreensTest : PhoneTest() {
         person.pin(PIN)
         photograph(R.string.concern_raised, "concern")
         person.tap(R.string.ok)
+        openCode(person)
         person.tap(R.string.history)
-        photograph(R.string.history_text, "history")
+        person.sees(PAYMENT)
+        photograph(R.string.history, "history")
         person.tap(R.string.ok)
     }
 

@@ -147,8 +147,7 @@ class AndroidKeys(context: Context) : HardwareKeys {
     /** The uncompressed point of a public key. */
     private fun point(label: String): ByteArray {
         val certificate = store.getCertificate(label) ?: throw KeysException.Missing()
-        val point = (certificate.publicKey as ECPublicKey).w
-        return byteArrayOf(4) + coordinate(point.affineX.toByteArray()) + coordinate(point.affineY.toByteArray())
+        return uncompressed(certificate.publicKey as ECPublicKey)
     }
 
     private fun protectionOf(label: String): KeyProtection {
@@ -192,13 +191,6 @@ class AndroidKeys(context: Context) : HardwareKeys {
         const val SEALING = "AES/GCM/NoPadding"
         const val NONCE = 12
         const val TAG_BITS = 128
-        const val COORDINATE = 32
-
-        /** A number in 32 bytes: Java leaves out leading zeros and puts one before a high bit. */
-        fun coordinate(bytes: ByteArray): ByteArray {
-            val number = bytes.dropWhile { it == 0.toByte() }.toByteArray()
-            return ByteArray(COORDINATE - number.size) + number
-        }
 
         /** Uses the hardware apart from the main thread, and says what happened in the soft token's words. */
         suspend fun <T> hardware(use: suspend () -> T): T = withContext(Dispatchers.IO) {
@@ -215,4 +207,14 @@ class AndroidKeys(context: Context) : HardwareKeys {
             }
         }
     }
+}
+
+/** The uncompressed point of a public key: a 4, and two coordinates of 32 bytes. */
+internal fun uncompressed(key: ECPublicKey): ByteArray =
+    byteArrayOf(4) + coordinate(key.w.affineX.toByteArray()) + coordinate(key.w.affineY.toByteArray())
+
+/** A number in 32 bytes: Java leaves out leading zeros and puts one before a high bit. */
+private fun coordinate(bytes: ByteArray): ByteArray {
+    val number = bytes.dropWhile { it == 0.toByte() }.toByteArray()
+    return ByteArray(32 - number.size) + number
 }

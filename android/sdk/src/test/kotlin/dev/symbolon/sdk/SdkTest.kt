@@ -1,6 +1,9 @@
 package dev.symbolon.sdk
 
 import android.app.Application
+import android.content.ComponentName
+import android.content.Intent
+import android.content.IntentFilter
 import android.content.pm.ApplicationInfo
 import android.content.pm.PackageManager
 import android.hardware.biometrics.BiometricManager
@@ -9,6 +12,8 @@ import dev.symbolon.ffi.Biometric
 import dev.symbolon.ffi.KeyAccess
 import dev.symbolon.ffi.KeyProtection
 import dev.symbolon.ffi.KeysException
+import dev.symbolon.ffi.PushAddress
+import dev.symbolon.sdk.UnifiedPush.Received
 import dev.symbolon.testing.FakeBiometricPrompt
 import dev.symbolon.testing.FakeKeyStore
 import dev.symbolon.testing.TestServer
@@ -19,6 +24,7 @@ import java.security.cert.CertificateFactory
 import java.security.cert.X509Certificate
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Before
@@ -129,5 +135,35 @@ class SdkTest {
         assertEquals(listOf(Biometric.FINGERPRINT), biometrics.available())
         shadowOf(context.packageManager).setSystemFeature(PackageManager.FEATURE_FACE, true)
         assertEquals(listOf(Biometric.FINGERPRINT, Biometric.FACE), biometrics.available())
+    }
+
+    @Test
+    fun anAddressComesFromTheDistributorOnceAndOnlyWhoKnowsItsSecretIsHeard() {
+        val push = UnifiedPush(context)
+        val key = ByteArray(65) { 4 }
+        assertNull("no distributor", pump { push.address("1", key) })
+        val component = ComponentName("org.distributor", "org.distributor.Receiver")
+        shadowOf(context.packageManager).addReceiverIfNotPresent(component)
+        shadowOf(context.packageManager).addIntentFilterForReceiver(component, IntentFilter("org.unifiedpush.android.distributor.REGISTER"))
+        val sent = { action: String -> shadowOf(context).broadcastIntents.filter { it.action == "org.unifiedpush.android.distributor.$action" } }
+        val say = { action: String, token: String, endpoint: String? ->
+            push.received(Intent("org.unifiedpush.android.connector.$action").putExtra("token", token).putExtra("endpoint", endpoint))
+        }
+        val answer = { sent("REGISTER").lastOrNull()?.let { say("NEW_ENDPOINT", it.getStringExtra("token")!!, "https://push.example/1") }; Unit }
+        val address = pump(answer) { push.address("1", key) } as PushAddress.Web
+        assertEquals(listOf(65, 16), listOf(address.p256dh.size, address.auth.size))
+        assertEquals("https://push.example/1", address.endpoint)
+        // Known from now on, also after a new start.
+        assertEquals(address.endpoint, (pump { UnifiedPush(context).address("1", key) } as PushAddress.Web).endpoint)
+        assertEquals(1, sent("REGISTER").size)
+
+        val token = sent("REGISTER").single().getStringExtra("token")!!
+        assertEquals(Received.WAKE_UP, say("MESSAGE", token, null))
+        assertEquals("org.distributor", sent("MESSAGE_ACK").single().`package`)
+        for (action in listOf("MESSAGE", "NEW_ENDPOINT", "UNREGISTERED")) assertEquals(Received.NOTHING, say(action, "guessed", "https://evil.example"))
+        assertEquals(Received.NEW_ADDRESS, say("NEW_ENDPOINT", token, "https://push.example/2"))
+        assertEquals("https://push.example/2", (pump { push.address("1", key) } as PushAddress.Web).endpoint)
+        assertEquals(Received.NEW_ADDRESS, say("UNREGISTERED", token, null))
+        assertEquals(Received.NOTHING, say("MESSAGE", token, null))
     }
 }
