@@ -360,10 +360,12 @@ private fun Sheet.problem(screen: Screen.Problem, model: Model) {
     text(text)
     if (error is SymbolonException.UnsecureDevice) error.signals.forEach { text("• " + context.getString(words(it))) }
     if (error is SymbolonException.MoveWaits) error.digits?.let { digits(it) }
-    screen.again?.let { again -> button(context.getString(R.string.again)) { again() } }
-    button(context.getString(R.string.ok), isFirst = screen.again == null) { model.toAccounts() }
+    val isOver = error is SymbolonException.NotActive || error is SymbolonException.KeysLost
+    val again = screen.again.takeUnless { isOver }
+    again?.let { button(context.getString(R.string.again)) { it() } }
+    button(context.getString(R.string.ok), isFirst = again == null) { model.toAccounts() }
     val entry = screen.entry
-    if (entry != null && (error is SymbolonException.NotActive || error is SymbolonException.KeysLost)) {
+    if (entry != null && isOver) {
         button(context.getString(R.string.remove), isFirst = false, color = R.color.warning) { model.askToRemove(entry) }
     }
 }

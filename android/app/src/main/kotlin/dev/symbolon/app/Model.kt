@@ -300,7 +300,8 @@ class Model(private val open: suspend () -> SoftToken) {
             length == null -> enter(entry, again, then) { entry.account.unlock(null) }
             else -> {
                 val help = challenge?.let { { screen = Screen.Locked(entry, it) } }
-                val biometrics = if (isPinNeeded || status.biometrics !is Biometrics.On) null else { -> prompt(entry, then) }
+                val opens = status.biometrics is Biometrics.On && !isPinNeeded && entry.info.serial !in lost
+                val biometrics = if (opens) { -> prompt(entry, then) } else null
                 val keypad = Screen.Keypad(R.string.enter_pin, length.toInt(), note, help, biometrics) { pad ->
                     prompting?.cancel()
                     enter(entry, again, then) { entry.account.unlock(pad).also { isByBiometrics = false } }

@@ -1,9 +1,7 @@
 package dev.symbolon.app
 
 import android.content.pm.PackageManager
-import android.hardware.biometrics.BiometricManager
 import android.hardware.biometrics.BiometricPrompt
-import dev.symbolon.testing.FakeBiometricPrompt
 import dev.symbolon.testing.FakeKeyStore
 import dev.symbolon.testing.until
 import org.junit.Assert.assertEquals
@@ -11,34 +9,11 @@ import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Test
-import org.robolectric.RuntimeEnvironment
-import org.robolectric.Shadows.shadowOf
-import org.robolectric.shadow.api.Shadow
-import org.robolectric.shadows.ShadowBiometricManager
 
 /** A finger or face in the PIN's place, and when it is none. */
 class BiometricsTest : PhoneTest() {
     @Before
-    fun aPhoneWithAFingerprintReader() {
-        val manager = RuntimeEnvironment.getApplication().getSystemService(BiometricManager::class.java)
-        Shadow.extract<ShadowBiometricManager>(manager).apply {
-            setCanAuthenticate(true)
-            setAuthenticatorType(BiometricManager.Authenticators.BIOMETRIC_STRONG)
-        }
-        feature(PackageManager.FEATURE_FINGERPRINT, true)
-    }
-
-    private fun feature(name: String, isThere: Boolean) =
-        shadowOf(RuntimeEnvironment.getApplication().packageManager).setSystemFeature(name, isThere)
-
-    /** Waits for the system's prompt. */
-    private fun prompt(): FakeBiometricPrompt.Shown {
-        var shown: FakeBiometricPrompt.Shown? = null
-        until({ "the system does not ask" }) { FakeBiometricPrompt.take()?.also { shown = it } != null }
-        return shown!!
-    }
-
-    private fun finger() = prompt().recognise()
+    fun aPhoneThatKnowsAFinger() = aFingerIsSetUp()
 
     private fun settings(person: Person) {
         openCode(person)
@@ -123,6 +98,7 @@ class BiometricsTest : PhoneTest() {
         FakeKeyStore.enrol()
         person.tap("alice")
         person.sees(R.string.biometrics_lost)
+        assertFalse(person.activity.getString(R.string.use_biometrics) in person.words())
         person.pin(PIN)
         person.sees(R.string.biometrics_offer)
         person.tap(R.string.turn_on_biometrics)
@@ -148,7 +124,7 @@ class BiometricsTest : PhoneTest() {
         person.model.back()
 
         server.admin("policy", "set", "device_biometrics_allowed=true")
-        feature(PackageManager.FEATURE_FACE, true)
+        has(PackageManager.FEATURE_FACE)
         learnt(person)
         settings(person)
         person.sees(R.string.biometrics_face)

@@ -1,12 +1,15 @@
 package dev.symbolon.app
 
 import android.content.pm.ApplicationInfo
+import android.content.pm.PackageManager
+import android.hardware.biometrics.BiometricManager
 import com.google.zxing.BarcodeFormat
 import com.google.zxing.qrcode.QRCodeWriter
 import dev.symbolon.ffi.QrCode
 import dev.symbolon.testing.FakeBiometricPrompt
 import dev.symbolon.testing.FakeKeyStore
 import dev.symbolon.testing.TestServer
+import dev.symbolon.testing.until
 import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.After
@@ -14,7 +17,10 @@ import org.junit.Before
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import org.robolectric.shadow.api.Shadow
+import org.robolectric.shadows.ShadowBiometricManager
 import org.robolectric.shadows.ShadowBuild
 
 /** On Android's framework, with the real library and a real server. */
@@ -63,6 +69,27 @@ abstract class PhoneTest {
         return JSONObject().put("transaction", JSONObject().put("summary", PAYMENT).put("details", details))
             .put("context", JSONObject().put("address", address).put("place", "Madrid"))
     }
+
+    protected fun aFingerIsSetUp() {
+        val manager = RuntimeEnvironment.getApplication().getSystemService(BiometricManager::class.java)
+        Shadow.extract<ShadowBiometricManager>(manager).apply {
+            setCanAuthenticate(true)
+            setAuthenticatorType(BiometricManager.Authenticators.BIOMETRIC_STRONG)
+        }
+        has(PackageManager.FEATURE_FINGERPRINT)
+    }
+
+    protected fun has(feature: String) =
+        shadowOf(RuntimeEnvironment.getApplication().packageManager).setSystemFeature(feature, true)
+
+    /** Waits for the system's prompt. */
+    protected fun prompt(): FakeBiometricPrompt.Shown {
+        var shown: FakeBiometricPrompt.Shown? = null
+        until({ "the system does not ask" }) { FakeBiometricPrompt.take()?.also { shown = it } != null }
+        return shown!!
+    }
+
+    protected fun finger() = prompt().recognise()
 
     /** What a camera sees of a text's QR. */
     protected fun photographed(text: String): String {

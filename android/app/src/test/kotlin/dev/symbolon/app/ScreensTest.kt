@@ -1,5 +1,6 @@
 package dev.symbolon.app
 
+import android.hardware.biometrics.BiometricPrompt
 import dev.symbolon.ffi.MutualPrompt
 import dev.symbolon.testing.FakeKeyStore
 import dev.symbolon.testing.TestServer
@@ -63,6 +64,7 @@ class ScreensTest : PhoneTest() {
         activation(kind, person) { seen, name -> person.photograph(seen, name) }
         approvals(person) { seen, name -> person.photograph(seen, name) }
         account(person) { seen, name -> person.photograph(seen, name) }
+        biometrics(person) { seen, name -> person.photograph(seen, name) }
         moving(person) { whose, seen, name -> whose.photograph(seen, name) }
         states(person) { whose, seen, name -> whose.photograph(seen, name) }
     }
@@ -142,6 +144,27 @@ class ScreensTest : PhoneTest() {
         person.tap("alice")
         person.tap(R.string.forgot_pin)
         photograph(R.string.locked_text, "locked")
+        person.model.back()
+    }
+
+    private fun biometrics(person: Person, photograph: (Int, String) -> Unit) {
+        aFingerIsSetUp()
+        openCode(person)
+        person.tap(R.string.settings)
+        person.tap(R.string.turn_on_biometrics)
+        person.pin(PIN)
+        finger()
+        photograph(R.string.biometrics_on_text, "finger-on")
+        person.tap(R.string.ok)
+        person.tap("alice")
+        prompt().fail(BiometricPrompt.BIOMETRIC_ERROR_USER_CANCELED)
+        photograph(R.string.use_biometrics, "finger-or-pin")
+        person.model.back()
+        FakeKeyStore.enrol()
+        person.tap("alice")
+        photograph(R.string.biometrics_lost, "finger-lost")
+        person.pin(PIN)
+        photograph(R.string.biometrics_offer, "finger-offered")
         person.model.back()
     }
 
