@@ -67,8 +67,7 @@ public final class _Node {
 public final class _Window<Content: View> {
     private let content: Content
     private var kept: [String: AnyObject] = [:]
-    private var begun: Set<String> = []
-    private var running: [Task<Void, Never>] = []
+    private var running: [String: Task<Void, Never>] = [:]
 
     public init(_ content: Content) { self.content = content }
 
@@ -79,14 +78,16 @@ public final class _Window<Content: View> {
         kept = rendering.used
         let root = _Node(.group, "", nodes)
         let appeared = rendering.appeared
-        begun.formIntersection(appeared.keys)
-        for (path, task) in appeared where begun.insert(path).inserted {
-            running.append(Task { await task() })
+        // The tasks of views that are gone end, and those of new views begin.
+        for (path, task) in running where appeared[path] == nil {
+            task.cancel()
+            running[path] = nil
         }
+        for (path, task) in appeared where running[path] == nil { running[path] = Task { await task() } }
         return root
     }
 
-    public func close() { running.forEach { $0.cancel() } }
+    public func close() { running.values.forEach { $0.cancel() } }
 }
 
 @MainActor

@@ -1,8 +1,8 @@
 // The names of Apple's UIKit that the app uses.
 @_exported import Foundation
 
-open class UIResponder: NSObject {
-    public required override init() {}
+@MainActor open class UIResponder: NSObject {
+    nonisolated public required override init() {}
 }
 
 public struct UIColor: Sendable {
@@ -64,7 +64,15 @@ public struct UITextContentType: Sendable { public static let oneTimeCode = UITe
 
 public enum UIBackgroundFetchResult: UInt, Sendable { case newData, noData, failed }
 
-@MainActor public protocol UIApplicationDelegate: NSObjectProtocol {}
+@MainActor public protocol UIApplicationDelegate: NSObjectProtocol {
+    /// `application:didFinishLaunchingWithOptions:`
+    func application(
+        _ application: UIApplication, didFinishLaunchingWithOptions options: [UIApplication.LaunchOptionsKey: Any]?) -> Bool
+    /// `application:didRegisterForRemoteNotificationsWithDeviceToken:`
+    func application(_ application: UIApplication, didRegisterForRemoteNotificationsWithDeviceToken deviceToken: Data)
+    /// `application:didFailToRegisterForRemoteNotificationsWithError:`
+    func application(_ application: UIApplication, didFailToRegisterForRemoteNotificationsWithError error: any Error)
+}
 
 @MainActor open class UIView: NSObject {
     open var bounds = CGRect.zero

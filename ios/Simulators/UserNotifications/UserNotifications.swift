@@ -103,7 +103,14 @@ open class UNNotificationResponse: NSObject, @unchecked Sendable {
 
 public let UNNotificationDefaultActionIdentifier = "com.apple.UNNotificationDefaultActionIdentifier"
 
-public protocol UNUserNotificationCenterDelegate: NSObjectProtocol {}
+public protocol UNUserNotificationCenterDelegate: NSObjectProtocol {
+    /// `userNotificationCenter:willPresentNotification:withCompletionHandler:`
+    func userNotificationCenter(
+        _ center: UNUserNotificationCenter, willPresent notification: UNNotification
+    ) async -> UNNotificationPresentationOptions
+    /// `userNotificationCenter:didReceiveNotificationResponse:withCompletionHandler:`
+    func userNotificationCenter(_ center: UNUserNotificationCenter, didReceive response: UNNotificationResponse) async
+}
 
 open class UNUserNotificationCenter: NSObject, @unchecked Sendable {
     private static let shared = UNUserNotificationCenter()

@@ -6,8 +6,13 @@ public final class PhoneBiometrics: Sendable {
 
     public func available() -> [Biometric] {
         let context = LAContext()
-        // The kind is known only once this was asked.
-        guard context.canEvaluatePolicy(.deviceOwnerAuthenticationWithBiometrics, error: nil) else { return [] }
+        var error: NSError?
+        // The kind is known only once this was asked. After too many failures it is still set up: its key says so when it is
+        // used.
+        guard
+            context.canEvaluatePolicy(.deviceOwnerAuthenticationWithBiometrics, error: &error)
+                || error?.code == LAError.Code.biometryLockout.rawValue
+        else { return [] }
         switch context.biometryType {
         case .touchID: return [.fingerprint]
         case .faceID: return [.face]

@@ -5,9 +5,9 @@ extension SoftToken {
     ///
     /// They lie in the app's files, encrypted by the system while the phone is locked, and in no backup; their keys are in
     /// the Secure Enclave. `app` is the app's name and version, which the server is told; `team` the app's team at Apple,
-    /// by which a copy that somebody else has signed is told.
-    public static func open(app: String, team: String? = nil) async throws -> SoftToken {
-        try await open(directory: try privateFolder().path, platform: .phone(app: app, team: team))
+    /// by which a copy that somebody else has signed is told; `wake` its push service.
+    public static func open(app: String, team: String? = nil, wake: Wake? = nil) async throws -> SoftToken {
+        try await open(directory: try privateFolder().path, platform: .phone(app: app, team: team, wake: wake))
     }
 
     static func privateFolder() throws -> URL {
@@ -25,10 +25,10 @@ extension SoftToken {
 
 extension Platform {
     /// All that only this phone has.
-    public static func phone(app: String, team: String? = nil) -> Platform {
+    public static func phone(app: String, team: String? = nil, wake: Wake? = nil) -> Platform {
         Platform(
             keys: EnclaveKeys(), authentication: PhoneBiometrics(), integrity: PhoneProbe(team: team),
-            device: DeviceInfo(platform: "ios", model: "Apple \(machine())", app: app))
+            device: DeviceInfo(platform: "ios", model: "Apple \(machine())", app: app), wake: wake)
     }
 
     /// What Apple calls the model: `iPhone15,2`.

@@ -4,11 +4,12 @@ import SwiftUI
 struct AccountsView: View {
     @ObservedObject var model: Model
     let entries: [Entry]
+    let damaged: [DamagedAccount]
 
     private var words: Words { model.words }
 
     var body: some View {
-        if entries.isEmpty {
+        if entries.isEmpty && damaged.isEmpty {
             Title(words[.welcome])
             Text(words[.welcomeText])
             Choice(words[.add]) { model.add() }
@@ -29,9 +30,14 @@ struct AccountsView: View {
                     if let state = entry.state { Warning(words[state]) }
                 }
             }
+            ForEach(damaged, id: \.serial) { account in
+                Card(act: { model.askToRemove(account) }) {
+                    Text(account.serial).font(.headline)
+                    Warning(words[.damaged])
+                }
+            }
             Choice(words[.scan], .other) { model.scan() }
             Choice(words[.add], .other) { model.add() }
-            Choice(words[.history], .other) { model.history() }
         }
     }
 }
@@ -44,6 +50,7 @@ extension Approval {
 extension Entry {
     /// What the person should know before they open it.
     var state: Word? {
+        if isGone { return .notActive }
         if !status.isDeviceAllowed { return .unsecure }
         switch status.state {
         case .locked: return .locked
@@ -147,7 +154,12 @@ struct OpenView: View {
             Fact(words[.registrationCode], registration)
         }
         Choice(words[.copy]) { copy(open.code) }
+        if open.offersBiometrics {
+            Text(words[.biometricsOffer])
+            Choice(words[.turnOnBiometrics], .other) { model.turnOnAgain(open) }
+        }
         Choice(words[.respond], .other) { model.challenge(open) }
+        Choice(words[.history], .other) { model.history(open) }
         Choice(words[.settings], .other) { model.settings(open) }
         BackChoice(model: model)
     }

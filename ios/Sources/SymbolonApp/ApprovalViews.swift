@@ -66,27 +66,43 @@ struct TransactionView: View {
     }
 }
 
+/// What was decided for an account on this phone.
 struct HistoryView: View {
     let model: Model
-    let decisions: [Decided]
+    let entry: Entry
+    let decisions: [HistoryEntry]
 
     private var words: Words { model.words }
 
     var body: some View {
         Title(words[.history])
-        Faint(words[.historyText])
+        Faint(words(.historyText, entry.info.account))
         if decisions.isEmpty { Text(words[.historyEmpty]) }
-        ForEach(Array(decisions.enumerated()), id: \.offset) { entry in
-            let decided = entry.element
+        ForEach(Array(decisions.enumerated()), id: \.offset) { place in
+            let decided = place.element
             VStack(alignment: .leading, spacing: 4) {
-                Text(decided.what ?? words[.signIn]).font(.headline)
-                Faint("\(decided.application) · \(decided.at.formatted(date: .abbreviated, time: .shortened))")
-                Text(words[decided.outcome])
+                Text(decided.summary ?? words[.signIn]).font(.headline)
+                Faint([decided.application, decided.time.formatted(date: .abbreviated, time: .shortened)]
+                    .compactMap { $0 }.joined(separator: " · "))
+                Text(words[decided.word])
             }
             .padding(16)
             .background(Panel())
             .accessibilityElement(children: .combine)
         }
         Choice(words[.ok]) { model.toAccounts() }
+    }
+}
+
+extension HistoryEntry {
+    /// What became of it.
+    @MainActor var word: Word {
+        if let outcome { return Model.words(outcome).0 }
+        if kind == .offlineQr { return .codeWasShown }
+        switch decision {
+        case .confirm: return .confirmedUnanswered
+        case .concern: return .concernUnanswered
+        case .cancel: return .cancelledUnanswered
+        }
     }
 }

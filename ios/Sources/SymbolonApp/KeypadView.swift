@@ -26,6 +26,7 @@ struct KeypadView: View {
                 count = keypad.count
             }
         }
+        if let ask = keypad.biometrics { Choice(words[.useBiometrics], .other) { ask() } }
         if let help = keypad.help { Choice(words[.forgotPin], .other) { help() } }
         Choice(words[.cancel], .other) { back() }
     }

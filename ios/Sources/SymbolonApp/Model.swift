@@ -16,8 +16,15 @@ public final class Model: ObservableObject {
     private let open: () async throws -> SoftToken
     private var softToken: SoftToken?
     private var session: Session?
-    private var decided: [Decided] = []
-    private var watching: [Task<Void, Never>] = []
+    private var listening: Task<Void, Never>?
+    /// What each account is asked, by serial number, and which of them count no more.
+    private var asked: [String: [Approval]] = [:]
+    private var gone: Set<String> = []
+    /// Those whose biometrics the system has ended.
+    private var lost: Set<String> = []
+    private var isByBiometrics = false
+    private var prompting: Task<Void, Never>?
+    private var learning: Task<Void, Never>?
     private var moving: Task<Void, Never>?
     private var attempts = 0
     /// Which screen it is: a task that was begun for one leaves the next alone.
@@ -30,12 +37,13 @@ public final class Model: ObservableObject {
 
     /// The app comes to the front. A link that was tapped may have begun something already.
     public func resume() {
-        if case .working(.starting) = screen, attempts == 0 { goHome() } else { watch() }
+        if case .working(.starting) = screen, attempts == 0 { goHome() }
+        listen()
     }
 
     /// Another app comes to the front, or the screen goes off: what was open is closed.
     public func leave() {
-        stopWatching()
+        prompting?.cancel()
         moving?.cancel()
         guard session != nil else { return }
         close()
@@ -69,12 +77,17 @@ public final class Model: ObservableObject {
     }
 
     private func home() async throws {
-        screen = .accounts(try await entries())
-        watch()
+        screen = .accounts(try await entries(), damaged: try await token().damagedAccounts())
     }
 
     private func entries() async throws -> [Entry] {
-        try await token().accounts().map(Entry.init)
+        try await token().accounts().map(entry)
+    }
+
+    private func entry(_ account: Account) throws -> Entry {
+        let info = try account.info()
+        let asked = asked[info.serial] ?? []
+        return Entry(account, info, try account.status(), asked: asked, isGone: gone.contains(info.serial))
     }
 
     private func token() async throws -> SoftToken {
@@ -85,41 +98,82 @@ public final class Model: ObservableObject {
     }
 
     private func close() {
+        // What is asked of the server meanwhile is not waited for: the secrets go now.
+        learning?.cancel()
         guard let open = session else { return }
         session = nil
         Task { await open.lockNow() }
     }
 
-    /// Asks every server, again and again, whether there is something to approve.
-    private func watch() {
-        stopWatching()
-        guard case .accounts(let entries) = screen else { return }
-        watching = entries.filter { !$0.info.isOffline && $0.status.state == .active }.map { entry in
-            Task { [weak self] in
-                while !Task.isCancelled {
-                    var pause = 10.0
-                    if let asked = try? await entry.account.requests(wait: entry.asked.isEmpty ? 25 : 0) {
-                        if asked.count != entry.asked.count {
-                            entry.asked = asked
-                            self?.objectWillChange.send()
-                        }
-                        pause = asked.isEmpty ? 0.2 : 3
-                    }
-                    try? await Task.sleep(nanoseconds: UInt64(pause * 1e9))
-                }
+    /// Hears what happens at the servers. iOS stops the app in the background, and the servers are asked at once when it
+    /// comes back.
+    private func listen() {
+        if listening != nil { return softToken?.lookNow() ?? () }
+        listening = Task { [weak self] in
+            guard let token = try? await self?.token() else {
+                self?.listening = nil
+                return
+            }
+            let events = await token.events()
+            // What can't be told now is told by the events themselves, later.
+            Task { try? await token.renewPushAddresses() }
+            while !Task.isCancelled {
+                let event = await events.next()
+                await self?.hear(event)
             }
         }
     }
 
-    private func stopWatching() {
-        watching.forEach { $0.cancel() }
-        watching = []
+    private func hear(_ event: Event) async {
+        let serial = event.serial
+        switch event.news {
+        case .requestArrived(let approval): asked[serial, default: []].append(approval)
+        case .requestEnded(let id, let ending):
+            forget(serial, id)
+            if case .asked(let shown) = screen, shown.request.id == id, ending != .answered {
+                if ending == .expired { problem(SymbolonError.TooLate) } else { screen = .done(.notConfirmed, .notConfirmedText) }
+            }
+        case .notActive: gone.insert(serial)
+        case .activeAgain: gone.remove(serial)
+        case .policyChanged, .clockWrong, .clockRight:
+            if case .open(let open) = screen, open.entry.info.serial == serial { learn(open.entry, open.session) }
+        }
+        guard case .accounts = screen else { return }
+        let turn = turn
+        if let entries = try? await entries(), let damaged = try? await token().damagedAccounts(), turn == self.turn {
+            screen = .accounts(entries, damaged: damaged)
+        }
+    }
+
+    private func forget(_ serial: String, _ id: String) {
+        asked[serial]?.removeAll { $0.request().id == id }
+    }
+
+    // Waking
+
+    /// The phone has another push address: every server is told.
+    public func tellAddress() async {
+        try? await token().renewPushAddresses()
+    }
+
+    /// The phone was woken: what waits is asked for at once.
+    public func look() {
+        softToken?.lookNow()
+    }
+
+    /// What waits now, of every account whose policy lets an approval be answered from its notification.
+    public func waiting() async -> [(Account, Approval)] {
+        var waiting: [(Account, Approval)] = []
+        for account in (try? await token().accounts()) ?? [] {
+            let asked = (try? await account.requests(wait: 0)) ?? []
+            waiting += asked.map { (account, $0) }
+        }
+        return waiting
     }
 
     // Adding
 
     public func add() {
-        stopWatching()
         screen = .add
     }
 
@@ -133,7 +187,6 @@ public final class Model: ObservableObject {
 
     /// A link was opened, or a QR was read.
     public func scanned(_ text: Data) {
-        stopWatching()
         attempt(.askingServer) {
             switch try readScan(scanned: text) {
             case .activation:
@@ -222,9 +275,10 @@ public final class Model: ObservableObject {
         unlock(entry) { try await self.showCode(entry, $0) }
     }
 
-    /// Opens an account; `then` goes on with it.
-    private func unlock(_ entry: Entry, note: Note? = nil, then: @escaping @MainActor (Session) async throws -> Void) {
-        stopWatching()
+    private typealias Then = @MainActor (Session) async throws -> Void
+
+    /// Opens an account; `then` goes on with it. Where the PIN is needed a finger or face is not enough.
+    private func unlock(_ entry: Entry, note: Note? = nil, isPinNeeded: Bool = false, then: @escaping Then) {
         let status: AccountStatus
         do {
             status = try entry.account.status()
@@ -234,61 +288,180 @@ public final class Model: ObservableObject {
         guard status.isDeviceAllowed else {
             return problem(SymbolonError.UnsecureDevice(signals: status.signals), entry: entry)
         }
+        let again: @MainActor (Note?) -> Void = { self.unlock(entry, note: $0, isPinNeeded: isPinNeeded, then: then) }
         if status.state == .locked, let challenge = status.lockChallenge {
             screen = .locked(entry, challenge: challenge)
         } else if let length = entry.info.pinLength {
             let help = status.lockChallenge.map { challenge in
                 { @MainActor in self.screen = .locked(entry, challenge: challenge) }
             }
-            screen = .keypad(Keypad(.enterPin, length: Int(length), note: note, help: help) { pad in
-                self.unlock(entry, pad: pad, then: then)
+            let isOffered = !isPinNeeded && status.biometrics == .on
+            let biometrics = isOffered ? { @MainActor in self.prompt(entry, then: then) } : nil
+            screen = .keypad(Keypad(.enterPin, length: Int(length), note: note, help: help, biometrics: biometrics) { pad in
+                self.prompting?.cancel()
+                self.enter(entry, again: again, then: then) {
+                    let opened = try await entry.account.unlock(pin: pad)
+                    self.isByBiometrics = false
+                    return opened
+                }
             })
+            // Asked by itself once; after a failure it is for the person to ask again.
+            if note == nil { biometrics?() }
         } else {
-            unlock(entry, pad: nil, then: then)
+            enter(entry, again: again, then: then) { try await entry.account.unlock(pin: nil) }
         }
     }
 
-    private func unlock(_ entry: Entry, pad: PinPad?, then: @escaping @MainActor (Session) async throws -> Void) {
-        attempt(.unlocking, entry: entry, again: { self.unlock(entry, then: then) }) {
+    private func enter(
+        _ entry: Entry, again: @escaping @MainActor (Note?) -> Void, then: @escaping Then,
+        unlock: @escaping @MainActor () async throws -> Session
+    ) {
+        attempt(.unlocking, entry: entry, again: { again(nil) }) {
             do {
-                let opened = try await entry.account.unlock(pin: pad)
+                let opened = try await unlock()
                 self.session = opened
                 try await then(opened)
             } catch SymbolonError.WrongPin(let triesLeft) {
-                let note = triesLeft == 0 ? nil : Note(word: .wrongPin, number: Int(triesLeft))
-                self.unlock(entry, note: note, then: then)
+                again(triesLeft == 0 ? nil : Note(word: .wrongPin, number: Int(triesLeft)))
             } catch SymbolonError.Wait(let left) {
-                self.unlock(entry, note: Note(word: .pinWaits, number: Int(left) + 1), then: then)
+                again(Note(word: .pinWaits, number: Int(left) + 1))
             } catch SymbolonError.Locked {
-                self.unlock(entry, then: then)
+                again(nil)
             }
         }
     }
+
+    // Biometrics
+
+    /// Has the system ask for a finger or face, over the keypad.
+    private func prompt(_ entry: Entry, then: @escaping Then) {
+        let turn = turn
+        prompting?.cancel()
+        prompting = Task {
+            let note: Word
+            do {
+                let opened = try await entry.account.unlockWithBiometrics(prompt: self.words[.openAccount])
+                guard turn == self.turn else { return await opened.lockNow() }
+                self.isByBiometrics = true
+                return self.enter(entry, again: { self.unlock(entry, note: $0, then: then) }, then: then) { opened }
+            } catch SymbolonError.Cancelled {
+                return
+            } catch SymbolonError.BiometricsLocked {
+                note = .biometricsLocked
+            } catch SymbolonError.BiometricsLost {
+                self.lost.insert(entry.info.serial)
+                note = .biometricsLost
+            } catch SymbolonError.BiometricsNotAllowed(let obstacle, _) {
+                note = Words.of(obstacle)
+            } catch SymbolonError.BiometricsOff {
+                note = .biometricsOff
+            } catch {
+                if turn == self.turn { self.problem(error, entry: entry) }
+                return
+            }
+            if turn == self.turn { self.unlock(entry, note: Note(word: note), then: then) }
+        }
+    }
+
+    public func turnOnBiometrics(_ entry: Entry) {
+        close()
+        unlock(entry, isPinNeeded: true) { try await self.turnOn(entry, $0) }
+    }
+
+    /// Offered again after the system has ended them, with the PIN just typed.
+    public func turnOnAgain(_ open: OpenAccount) {
+        attempt(.working, entry: open.entry) { try await self.turnOn(open.entry, open.session) }
+    }
+
+    private func turnOn(_ entry: Entry, _ session: Session) async throws {
+        do {
+            try await session.turnOnBiometrics(prompt: words[.turnOnBiometrics])
+            lost.remove(entry.info.serial)
+            close()
+            screen = .done(.biometricsOn, .biometricsOnText)
+        } catch SymbolonError.Cancelled {
+            close()
+            try await home()
+        }
+    }
+
+    public func turnOffBiometrics(_ entry: Entry) {
+        close()
+        unlock(entry) { session in
+            try await session.turnOffBiometrics()
+            self.close()
+            self.screen = .done(.biometricsOff, .biometricsOffText)
+        }
+    }
+
+    // Codes
 
     private func showCode(_ entry: Entry, _ session: Session) async throws {
         do {
             let code = try await session.code()
             let registration = try await session.registrationCode()
-            let entry = try Entry(entry.account)
-            screen = .open(OpenAccount(entry: entry, session: session, code: code, registration: registration))
-        } catch SymbolonError.PinMustBeSet {
-            let length = try entry.account.info().policy.pinLength
-            choosePin(length: length) { self.changePin(session, $0) }
+            let now = try self.entry(entry.account)
+            let isOffered = lost.contains(now.info.serial) && now.status.biometrics == .off && !isByBiometrics
+            screen = .open(OpenAccount(
+                entry: now, session: session, code: code, registration: registration, offersBiometrics: isOffered))
+            if !now.info.isOffline { learn(now, session) }
+        } catch {
+            noCode(error, entry, session)
+        }
+    }
+
+    /// Asks the server for its time and policy while a code is shown: a gate that was closed meanwhile closes now.
+    private func learn(_ entry: Entry, _ session: Session) {
+        learning = Task {
+            do {
+                do {
+                    try await session.refresh()
+                } catch SymbolonError.Unreachable {
+                    // The code is right all the same.
+                }
+                let code = try await session.code()
+                guard case .open(let open) = self.screen, open.session === session, !Task.isCancelled else { return }
+                let now = try self.entry(entry.account)
+                if code.digits != open.code.digits || now.status.clockOffset != open.entry.status.clockOffset {
+                    self.screen = .open(open.with(entry: now, code: code))
+                }
+            } catch {
+                guard case .open(let open) = self.screen, open.session === session else { return }
+                self.noCode(error, entry, session)
+            }
         }
     }
 
     /// The time of a code is over.
     public func refreshCode(_ open: OpenAccount) async {
+        guard case .open(let shown) = screen, shown.session === open.session else { return }
         let turn = turn
         do {
             let code = try await open.session.code()
-            guard turn == self.turn else { return }
-            screen = .open(OpenAccount(
-                entry: open.entry, session: open.session, code: code, registration: open.registration))
+            if turn == self.turn { screen = .open(open.with(entry: open.entry, code: code)) }
         } catch {
-            guard turn == self.turn else { return }
-            if case SymbolonError.Closed = error { toAccounts() } else { problem(error) }
+            if turn == self.turn { noCode(error, open.entry, open.session) }
         }
+    }
+
+    private func noCode(_ error: any Error, _ entry: Entry, _ session: Session) {
+        switch error {
+        case SymbolonError.Closed: toAccounts()
+        case SymbolonError.PinMustBeSet: newPin(entry, session)
+        default:
+            close()
+            problem(error, entry: entry)
+        }
+    }
+
+    private func newPin(_ entry: Entry, _ session: Session) {
+        if isByBiometrics {
+            // Another PIN takes the one of now.
+            close()
+            return unlock(entry, isPinNeeded: true) { self.newPin(entry, $0) }
+        }
+        guard let length = try? entry.account.info().policy.pinLength else { return toAccounts() }
+        choosePin(length: length) { self.changePin(session, $0) }
     }
 
     public func unlockCode(_ entry: Entry, challenge: String, code: String) {
@@ -311,7 +484,6 @@ public final class Model: ObservableObject {
     // Approvals
 
     public func ask(_ entry: Entry, _ approval: Approval) {
-        stopWatching()
         screen = .asked(Asked(entry: entry, approval: approval, request: approval.request()))
     }
 
@@ -321,10 +493,7 @@ public final class Model: ObservableObject {
         unlock(asked.entry) { session in
             let outcome = try await session.answer(approval: asked.approval, decision: decision, value: value)
             let (title, text) = Self.words(outcome)
-            let request = asked.request
-            self.decided.insert(
-                Decided(application: request.application, what: request.transaction?.summary, outcome: title, at: Date()),
-                at: 0)
+            self.forget(asked.entry.info.serial, asked.request.id)
             self.close()
             self.screen = .done(title, text)
         }
@@ -346,9 +515,10 @@ public final class Model: ObservableObject {
         }
     }
 
-    public func history() {
-        stopWatching()
-        screen = .history(decided)
+    public func history(_ open: OpenAccount) {
+        attempt(.working, entry: open.entry) {
+            self.screen = .history(open.entry, try await open.session.history())
+        }
     }
 
     // Settings
@@ -359,10 +529,7 @@ public final class Model: ObservableObject {
 
     public func changePin(_ entry: Entry) {
         close()
-        unlock(entry) { session in
-            let length = try entry.account.info().policy.pinLength
-            self.choosePin(length: length) { self.changePin(session, $0) }
-        }
+        unlock(entry, isPinNeeded: true) { self.newPin(entry, $0) }
     }
 
     private func changePin(_ opened: Session, _ pin: ChosenPin) {
@@ -381,6 +548,19 @@ public final class Model: ObservableObject {
         attempt(.working) {
             self.close()
             try await entry.account.remove()
+            self.asked[entry.info.serial] = nil
+            try await self.home()
+        }
+    }
+
+    public func askToRemove(_ damaged: DamagedAccount) {
+        screen = .damaged(damaged)
+    }
+
+    /// An account whose file can't be read.
+    public func remove(_ damaged: DamagedAccount) {
+        attempt(.working) {
+            try await self.token().remove(serial: damaged.serial)
             try await self.home()
         }
     }
@@ -472,7 +652,7 @@ public final class Model: ObservableObject {
         }
     }
 
-    private static func words(_ outcome: Outcome) -> (Word, Word) {
+    static func words(_ outcome: Outcome) -> (Word, Word) {
         switch outcome {
         case .confirmed: (.confirmed, .confirmedText)
         case .concern: (.concernRaised, .concernRaisedText)

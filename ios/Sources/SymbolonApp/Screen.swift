@@ -6,7 +6,7 @@ public enum Screen {
     /// Something is waited for.
     case working(Word)
     /// Every account of this phone, and what is asked; without one, the way to the first.
-    case accounts([Entry])
+    case accounts([Entry], damaged: [DamagedAccount])
     /// The ways to a new account.
     case add
     /// The camera.
@@ -37,12 +37,14 @@ public enum Screen {
     case moveDigits(MoveDigits)
     /// What can be changed about an account.
     case settings(Entry)
-    /// What was decided on this phone since the app was started.
-    case history([Decided])
+    /// What was decided for an account on this phone.
+    case history(Entry, [HistoryEntry])
     /// Every PIN try is used up, or the PIN is forgotten.
     case locked(Entry, challenge: String, mistake: Word? = nil)
     /// To remove an account takes a second yes.
     case remove(Entry)
+    /// An account whose file can't be read: all that can be done is to remove it.
+    case damaged(DamagedAccount)
     /// It went well.
     case done(Word, Word)
     /// It did not, and what to do.
@@ -51,17 +53,21 @@ public enum Screen {
 
 /// An account in the list.
 @MainActor
-public final class Entry {
+public struct Entry {
     public let account: Account
     public let info: AccountInfo
     public let status: AccountStatus
     /// What the server asks this account.
-    public internal(set) var asked: [Approval] = []
+    public let asked: [Approval]
+    /// Whether the server counts it no more.
+    public let isGone: Bool
 
-    init(_ account: Account) throws {
+    init(_ account: Account, _ info: AccountInfo, _ status: AccountStatus, asked: [Approval], isGone: Bool) {
         self.account = account
-        info = try account.info()
-        status = try account.status()
+        self.info = info
+        self.status = status
+        self.asked = asked
+        self.isGone = isGone
     }
 }
 
@@ -73,17 +79,20 @@ public final class Keypad {
     public let note: Note?
     /// What a person can do who has forgotten it.
     let help: (@MainActor () -> Void)?
+    /// Has the system ask for a finger or face instead.
+    let biometrics: (@MainActor () -> Void)?
     let done: @MainActor (PinPad) -> Void
     let pad = PinPad()
 
     init(
         _ title: Word, length: Int, note: Note? = nil, help: (@MainActor () -> Void)? = nil,
-        done: @escaping @MainActor (PinPad) -> Void
+        biometrics: (@MainActor () -> Void)? = nil, done: @escaping @MainActor (PinPad) -> Void
     ) {
         self.title = title
         self.length = length
         self.note = note
         self.help = help
+        self.biometrics = biometrics
         self.done = done
     }
 
@@ -105,6 +114,13 @@ public struct OpenAccount {
     public let code: Code
     /// What the server may still have to be told.
     public let registration: String?
+    /// After the system has ended biometrics.
+    public let offersBiometrics: Bool
+
+    func with(entry: Entry, code: Code) -> OpenAccount {
+        OpenAccount(
+            entry: entry, session: session, code: code, registration: registration, offersBiometrics: offersBiometrics)
+    }
 
     /// By how many minutes this phone's clock is wrong, where the person should know.
     public var wrongMinutes: Int? {
@@ -129,14 +145,6 @@ public struct MoveDigits {
     let move: Move
     public let model: String
     public var mistake: Word?
-}
-
-/// A decision that was sent.
-public struct Decided: Sendable {
-    public let application: String
-    public let what: String?
-    public let outcome: Word
-    public let at: Date
 }
 
 /// Something that went wrong.

@@ -18,7 +18,7 @@ struct ScreenView: View {
         case .working(let word):
             ProgressView()
             Text(words[word]).multilineTextAlignment(.center)
-        case .accounts(let entries): AccountsView(model: model, entries: entries)
+        case .accounts(let entries, let damaged): AccountsView(model: model, entries: entries, damaged: damaged)
         case .add:
             Title(words[.add])
             Text(words[.addText])
@@ -67,7 +67,7 @@ private struct LaterScreens: View {
         case .moving(_, let move, let ticket): MovingView(model: model, move: move, ticket: ticket)
         case .moveDigits(let digits): MoveDigitsView(model: model, digits: digits)
         case .settings(let entry): SettingsView(model: model, entry: entry)
-        case .history(let decisions): HistoryView(model: model, decisions: decisions)
+        case .history(let entry, let decisions): HistoryView(model: model, entry: entry, decisions: decisions)
         case .locked(let entry, let challenge, let mistake):
             LockedView(model: model, entry: entry, challenge: challenge, mistake: mistake)
         case .remove(let entry):
@@ -76,6 +76,12 @@ private struct LaterScreens: View {
             Text(words[.removeText])
             Choice(words[.keep]) { model.toAccounts() }
             Choice(words[.remove], .warning) { model.remove(entry) }
+        case .damaged(let account):
+            Title(words[.damaged])
+            Fact(words[.serial], account.serial)
+            Text(words[.damagedText])
+            Choice(words[.keep]) { model.toAccounts() }
+            Choice(words[.remove], .warning) { model.remove(account) }
         case .done(let title, let text):
             Title(words[title])
             Text(words[text])

@@ -10,6 +10,13 @@ struct SettingsView: View {
     var body: some View {
         Title(words[.settings])
         if entry.info.pinLength != nil { Choice(words[.changePin], .other) { model.changePin(entry) } }
+        if entry.info.pinLength != nil {
+            switch entry.status.biometrics {
+            case .on: Choice(words[.turnOffBiometrics], .other) { model.turnOffBiometrics(entry) }
+            case .off: Choice(words[.turnOnBiometrics], .other) { model.turnOnBiometrics(entry) }
+            case .unavailable(let obstacle): Faint(words[Words.of(obstacle)])
+            }
+        }
         if !entry.info.isOffline { Choice(words[.move], .other) { model.beginMove(entry) } }
         Choice(words[.remove], .warning) { model.askToRemove(entry) }
         Text(words[.support]).font(.headline).accessibilityAddTraits(.isHeader)

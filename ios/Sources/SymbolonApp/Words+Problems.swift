@@ -18,8 +18,21 @@ extension Words {
         case .KeysLost: (self[.keysLost], self[.keysLostText])
         case .TooLate: (self[.expired], self[.expiredText])
         case .OtherToken: (self[.otherToken], self[.otherTokenText])
+        case .BiometricsNotAllowed(let obstacle, _): (self[.biometricsOff], self[Self.of(obstacle)])
+        case .BiometricsLocked: (self[.biometricsOff], self[.biometricsLocked])
+        case .BiometricsLost: (self[.biometricsOff], self[.biometricsLost])
+        case .BiometricsOff: (self[.biometricsOff], self[.biometricsOffText])
+        case .Damaged: (self[.damaged], self[.damagedText])
         case .TooManyRequests, .Busy: (self[.busy], self[.busyText])
         default: (self[.`internal`], error.errorDescription ?? "")
+        }
+    }
+
+    static func of(_ obstacle: BiometricsObstacle) -> Word {
+        switch obstacle {
+        case .byPolicy: .biometricsByPolicy
+        case .faceNotExcluded: .biometricsFace
+        case .notSetUp: .biometricsNotSetUp
         }
     }
 

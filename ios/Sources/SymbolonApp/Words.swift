@@ -21,6 +21,16 @@ public enum Word: String, CaseIterable, Sendable {
     case askedBy = "asked_by"
     case askingServer = "asking_server"
     case back
+    case biometricsByPolicy = "biometrics_by_policy"
+    case biometricsFace = "biometrics_face"
+    case biometricsLocked = "biometrics_locked"
+    case biometricsLost = "biometrics_lost"
+    case biometricsNotSetUp = "biometrics_not_set_up"
+    case biometricsOff = "biometrics_off"
+    case biometricsOffText = "biometrics_off_text"
+    case biometricsOffer = "biometrics_offer"
+    case biometricsOn = "biometrics_on"
+    case biometricsOnText = "biometrics_on_text"
     case busy
     case busyText = "busy_text"
     case cameraMissing = "camera_missing"
@@ -28,19 +38,25 @@ public enum Word: String, CaseIterable, Sendable {
     case cancel
     case cancelled
     case cancelledText = "cancelled_text"
+    case cancelledUnanswered = "cancelled_unanswered"
     case captured
     case challengeDigits = "challenge_digits"
     case changePin = "change_pin"
     case choosePin = "choose_pin"
     case clockWrong = "clock_wrong"
+    case codeWasShown = "code_was_shown"
     case comparison
     case concern
     case concernRaised = "concern_raised"
     case concernRaisedText = "concern_raised_text"
+    case concernUnanswered = "concern_unanswered"
     case confirm
     case confirmed
     case confirmedText = "confirmed_text"
+    case confirmedUnanswered = "confirmed_unanswered"
     case copy
+    case damaged
+    case damagedText = "damaged_text"
     case decline
     case delete
     case device
@@ -85,6 +101,7 @@ public enum Word: String, CaseIterable, Sendable {
     case offlineAskedText = "offline_asked_text"
     case offlineText = "offline_text"
     case ok
+    case openAccount = "open_account"
     case organisation
     case otherPhone = "other_phone"
     case otherToken = "other_token"
@@ -135,6 +152,8 @@ public enum Word: String, CaseIterable, Sendable {
     case support
     case ticketRefused = "ticket_refused"
     case ticketRefusedText = "ticket_refused_text"
+    case turnOffBiometrics = "turn_off_biometrics"
+    case turnOnBiometrics = "turn_on_biometrics"
     case typeCode = "type_code"
     case typeOffline = "type_offline"
     case unconfirmed
@@ -149,6 +168,7 @@ public enum Word: String, CaseIterable, Sendable {
     case unsecureText = "unsecure_text"
     case untrusted
     case untrustedText = "untrusted_text"
+    case useBiometrics = "use_biometrics"
     case valueWasWrong = "value_was_wrong"
     case valueWasWrongText = "value_was_wrong_text"
     case waitingForNewPhone = "waiting_for_new_phone"

@@ -165,8 +165,12 @@ extension OnePhone {
             try await person.sees(.confirmedText)
             #expect(try server.status(asked) == "confirmed")
             try await person.tap(.ok)
+            // It lasts.
+            person.startAgain()
+            try await openCode(person)
             try await person.tap(.history)
             try await person.sees("Pay 12.50 EUR to Ana Gómez")
+            try await person.sees(.confirmed)
         }
 
         @Test func anApprovalIsCancelledReportedOrGivenAWrongValue() async throws {
@@ -317,6 +321,85 @@ extension OnePhone {
             try await person.sees(.welcome)
             // What stays says who has signed the app.
             #expect(phone.keys == 0 && phone.values == 1)
+        }
+
+        private func turnOnBiometrics(_ person: Person) async throws {
+            try await openCode(person)
+            try await person.tap(.settings)
+            try await person.tap(.turnOnBiometrics)
+            try await person.pin(pin)
+            try await person.sees(.biometricsOnText)
+            try await person.tap(.ok)
+        }
+
+        @Test(arguments: [_Phone.Sensor.touch, .face]) func biometricsOpenTheAccount(_ sensor: _Phone.Sensor) async throws {
+            phone.sensor = sensor
+            if sensor == .face { try server.admin("policy", "set", "facial_recognition_allowed=true") }
+            let person = try await activated()
+            try await turnOnBiometrics(person)
+            try await person.tap("alice")
+            try await person.sees(.copy)
+            #expect(try server.accepts("alice", try person.digits()))
+            #expect(phone.asked == [person.words[.turnOnBiometrics], person.words[.openAccount]])
+            // The person says no, and types the PIN.
+            try await person.tap(.back)
+            phone.next(.failure(domain: "com.apple.LocalAuthentication", code: -2))
+            try await person.tap("alice")
+            try await person.pin(pin)
+            try await person.sees(.copy)
+            try await person.tap(.settings)
+            try await person.tap(.turnOffBiometrics)
+            try await person.sees(.biometricsOffText)
+        }
+
+        @Test func biometricsThatTheSystemHasLockedOrEndedLeadToThePin() async throws {
+            phone.sensor = .touch
+            let person = try await activated()
+            try await turnOnBiometrics(person)
+            phone.isLockedOut = true
+            try await person.tap("alice")
+            try await person.sees(.biometricsLocked)
+            try await person.pin(pin)
+            try await person.sees(.copy)
+            try await person.tap(.back)
+            phone.isLockedOut = false
+            // Another finger.
+            phone.enrol()
+            try await person.tap("alice")
+            try await person.sees(.biometricsLost)
+            try await person.pin(pin)
+            try await person.sees(.biometricsOffer)
+            try await person.tap(.turnOnBiometrics)
+            try await person.sees(.biometricsOnText)
+            try await person.tap(.ok)
+            try await person.tap("alice")
+            try await person.sees(.copy)
+        }
+
+        @Test func aFaceThatThePolicyForbidsOpensNothingAndAFingerDoes() async throws {
+            let person = try await activated()
+            try await openCode(person)
+            try await person.tap(.settings)
+            try await person.sees(.biometricsFace)
+            try await person.tap(.back)
+            phone.sensor = .touch
+            try await turnOnBiometrics(person)
+            // The policy comes to allow no biometrics at all: the PIN it is.
+            try server.admin("policy", "set", "device_biometrics_allowed=false")
+            try await person.tap("alice")
+            try await person.tap(.back)
+            try await openCode(person)
+            try await person.tap(.settings)
+            try await person.sees(.biometricsByPolicy)
+        }
+
+        @Test func aTokenThatIsDisabledIsShownAsSuch() async throws {
+            let person = try await activated()
+            try await openCode(person)
+            guard case .open(let open) = person.model.screen else { return #expect(Bool(false)) }
+            try await person.tap(.back)
+            try server.admin("token", "disable", open.entry.info.serial)
+            try await person.sees(.notActive)
         }
 
         @Test func nothingIsSeenInTheSwitcherNorRecordedAndEverythingHasAName() async throws {

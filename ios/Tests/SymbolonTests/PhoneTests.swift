@@ -189,6 +189,17 @@ extension OnePhone {
             #expect(biometrics.available() == [])
         }
 
+        @Test func thePushAddressIsWhatTheSystemSaid() async throws {
+            let wakeUps = WakeUps(topic: "dev.symbolon.app", isSandbox: true)
+            #expect(!wakeUps.isWebPush())
+            await #expect(throws: WakeError.self) { try await wakeUps.address(serial: "1", webPushKey: nil) }
+            wakeUps.registered(Data([0x0a, 0xff]))
+            let address = try await wakeUps.address(serial: "1", webPushKey: nil)
+            #expect(address == .apns(token: "0aff", topic: "dev.symbolon.app", sandbox: true))
+            wakeUps.refused()
+            #expect(try await wakeUps.address(serial: "1", webPushKey: nil) == nil)
+        }
+
         @Test func everySignOfTamperingIsSeen() throws {
             let root = FileManager.default.temporaryDirectory.appendingPathComponent("symbolon-root-\(UUID().uuidString)")
             let probe = PhoneProbe(team: "TEAM123456", root: root.path)
