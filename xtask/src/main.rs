@@ -66,7 +66,7 @@ enum Command {
         #[arg(value_enum)]
         language: bindings::Language,
     },
-    /// Makes what an app's developer builds upon and what a phone installs, in target/android
+    /// Makes what an app's developer builds upon and what a phone installs: for Android in target/android, for iOS on a Mac
     Package {
         /// Whose packages
         #[arg(value_enum)]
