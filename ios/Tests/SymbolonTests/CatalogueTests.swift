@@ -27,7 +27,7 @@ import Testing
             let strings = try Tree.text("android/app/src/main/res/\(folder)/strings.xml")
             var compared = 0
             for match in strings.matches(of: /<string name="([a-z_]+)">(.*)<\/string>/) {
-                // The history of an iPhone begins with the app.
+                // What the history is of: an account here.
                 guard match.output.1 != "history_text", let ours = catalogue[String(match.output.1)]?[language] else { continue }
                 let theirs = match.output.2.replacing(/%(\d)\$s/) { "%\($0.output.1)$@" }
                     .replacing(/%(\d)\$d/) { "%\($0.output.1)$lld" }.replacing("\\'", with: "'")
@@ -36,6 +36,28 @@ import Testing
             }
             #expect(compared > 100)
         }
+    }
+
+    @Test func theProjectAsksForNoMoreThanTheAppNeeds() throws {
+        let info = try plist("Info.plist")
+        let types = info["CFBundleURLTypes"] as? [[String: Any]] ?? []
+        #expect(types.compactMap { $0["CFBundleURLSchemes"] as? [String] } == [["symbolon"]])
+        let asked = Set(info.keys.filter { $0.hasSuffix("UsageDescription") })
+        #expect(asked == ["NSCameraUsageDescription", "NSFaceIDUsageDescription"])
+        #expect(info["NSAppTransportSecurity"] == nil && info["UIBackgroundModes"] == nil)
+        let entitlements = try plist("Symbolon.entitlements")
+        #expect(entitlements["com.apple.developer.default-data-protection"] as? String == "NSFileProtectionComplete")
+        #expect(entitlements["com.apple.developer.devicecheck.appattest-environment"] as? String == "production")
+        let privacy = try plist("PrivacyInfo.xcprivacy")
+        #expect(privacy["NSPrivacyTracking"] as? Bool == false)
+        // The server's notification names its words.
+        #expect(try Tree.text("server/src/notify/apns.rs").contains("\"loc-key\": \"\(Word.wake.rawValue)\""))
+    }
+
+    private func plist(_ name: String) throws -> [String: Any] {
+        let data = try Data(contentsOf: Tree.package.appendingPathComponent("App/\(name)"))
+        let read = try PropertyListSerialization.propertyList(from: data, format: nil)
+        return try #require(read as? [String: Any])
     }
 
     private func code(_ folder: String) throws -> [String: String] {
