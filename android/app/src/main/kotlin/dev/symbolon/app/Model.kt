@@ -38,6 +38,7 @@ class Model(private val open: suspend () -> SoftToken) {
     private var softToken: SoftToken? = null
     private var session: Session? = null
     private val opening = Mutex()
+    private var isInFront = false
     private var listening: Job? = null
 
     /** What each account is asked, by serial number, and which of them count no more. */
@@ -68,6 +69,7 @@ class Model(private val open: suspend () -> SoftToken) {
 
     /** The app comes to the front. A link that was tapped may have begun something already. */
     fun resume() {
+        isInFront = true
         if (softToken == null && attempts == 0) attempt(R.string.starting) { home() }
         listen()
     }
@@ -95,6 +97,7 @@ class Model(private val open: suspend () -> SoftToken) {
 
     /** Another app comes to the front, or the screen goes off: what was open is closed. */
     fun leave() {
+        isInFront = false
         listening?.cancel()
         prompting?.cancel()
         moving?.cancel()
@@ -123,6 +126,7 @@ class Model(private val open: suspend () -> SoftToken) {
 
     private suspend fun home() {
         screen = Screen.Accounts(entries(), token().damagedAccounts())
+        listen()
     }
 
     private suspend fun entries() = token().accounts().map { account ->
@@ -147,16 +151,19 @@ class Model(private val open: suspend () -> SoftToken) {
 
     /** Hears what happens at the servers while the app is in front. */
     private fun listen() {
-        if (listening?.isActive == true) return
+        if (!isInFront || listening?.isActive == true) return
         listening = scope.launch {
-            val events = token().events()
+            val events = quietly { token().events() } ?: return@launch
             // What is so already is told anew.
             asked.clear()
             gone.clear()
             // What can't be told now is told by the events themselves, later.
             launch { quietly { token().renewPushAddresses() } }
             try {
-                while (isActive) hear(events.next())
+                while (isActive) {
+                    val event = events.next()
+                    quietly { hear(event) }
+                }
             } finally {
                 events.close()
             }
