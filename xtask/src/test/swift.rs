@@ -20,7 +20,7 @@ const RELEASE: &str = "trixie";
 const PACKAGES: [&str; 6] = ["swiftlang", "libc6-dev", "libstdc++-14-dev", "libssl-dev", "curl", "patchelf"];
 
 /// Large parts that no test needs: the debugger, the language server, static libraries, Swift for small devices.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 15] = [
     "bin/lldb",
     "bin/lldb-dap",
     "bin/lldb-server",
@@ -36,7 +36,6 @@ const LEFT_OUT: [&str; 16] = [
     "lib/libsourcekitdInProc.so",
     "lib/swift/embedded",
     "lib/swift_static",
-    "share",
 ];
 
 /// A toolchain in its folder.
@@ -152,8 +151,6 @@ impl Toolchain {
                 fs::remove_file(part)?;
             }
         }
-        // What a folder of Apple's says of itself, where the build looks for it.
-        fs::write(self.root.join("SDKSettings.json"), "{}")?;
         // As a system has them whose /usr is merged; and where the compiler looks for its modules.
         for (link, target) in [
             ("lib", "usr/lib"),
@@ -174,7 +171,9 @@ impl Toolchain {
         for program in files(&bin)?.into_iter().filter(|file| is_elf(file)) {
             self.patch(&program, true)?;
         }
-        for library in files(&self.swift().join("lib"))?.into_iter().filter(|file| is_elf(file)) {
+        // And not what is linked into programs, which is ELF too.
+        let is_library = |file: &PathBuf| file.to_string_lossy().contains(".so") && is_elf(file);
+        for library in files(&self.swift().join("lib"))?.into_iter().filter(is_library) {
             self.patch(&library, false)?;
         }
         Ok(())
