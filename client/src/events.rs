@@ -140,6 +140,8 @@ struct Watch {
     is_active: bool,
     is_clock_wrong: bool,
     contacted: Option<Instant>,
+    /// The server is to answer at once, also when there is nothing new: the device was woken, or something was done here.
+    at_once: bool,
     pause: Duration,
 }
 
@@ -156,6 +158,7 @@ impl Watch {
             is_active: true,
             is_clock_wrong: false,
             contacted: None,
+            at_once: true,
             pause: PAUSES.0,
         }
     }
@@ -166,7 +169,10 @@ impl Watch {
             stirred.mark_unchanged();
             let round = tokio::select! {
                 round = self.round(&sender) => round,
-                _ = stirred.changed() => Ok(()),
+                _ = stirred.changed() => {
+                    self.at_once = true;
+                    Ok(())
+                }
                 () = sender.closed() => Err(Over),
             };
             if round.is_err() {
@@ -200,7 +206,8 @@ impl Watch {
                 return Ok(Err(Over));
             }
         }
-        let (asked, policy) = self.account.news(Some(&self.asked), self.wait()?).await?;
+        let wait = if std::mem::take(&mut self.at_once) { Duration::ZERO } else { self.wait()? };
+        let (asked, policy) = self.account.news(Some(&self.asked), wait).await?;
         if policy.is_some_and(|policy| policy > self.policy) {
             // Only what is signed counts.
             self.contacted = None;

@@ -162,7 +162,9 @@ impl Session {
             Err(Error::MoveWaits(_)) => return Err(Error::MoveWaits(comparison)),
             Err(error) => return Err(error),
         }
-        self.update(Header { server: confirmed, ..self.vault.header().clone() }).await
+        self.update(Header { server: confirmed, ..self.vault.header().clone() }).await?;
+        self.account.soft_token.parts().stir();
+        Ok(())
     }
 
     /// The server may have taken the confirmation long ago, while its answer was lost; then it answers to the device's
