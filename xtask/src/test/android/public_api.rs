@@ -136,6 +136,10 @@ impl Api {
             Some(member) => format!("{}.{member}", named.class),
             None => named.class.clone(),
         };
+        // What a class of ours has of no class of Android's, the compiler has looked up; it may also be left of an earlier build.
+        if named.class.starts_with(OURS) && !code.inherits(&named.class) {
+            return None;
+        }
         let found = match &named.member {
             None => self.0.get(&named.class).map(|class| class.since),
             Some(member) => self.find(code, &named.class, member, &mut HashSet::new()),
@@ -257,6 +261,15 @@ impl Code {
             before = line;
         }
         Ok(())
+    }
+
+    /// Whether a class of ours has an ancestor that neither we nor a library brought, besides every object's.
+    fn inherits(&self, class: &str) -> bool {
+        let supers = self.classes.get(class).map(|class| class.supers.as_slice()).unwrap_or_default();
+        supers.iter().any(|name| {
+            let is_brought = BROUGHT.iter().any(|start| name.starts_with(start));
+            if name.starts_with(OURS) { self.inherits(name) } else { !is_brought && name != "java.lang.Object" }
+        })
     }
 
     /// Notes a constant: `Methodref #4.#7 // android/app/Activity."<init>":()V`, `Class #3 // android/app/Activity`.
