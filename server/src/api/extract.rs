@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::{Api, Guards, Problem};
-use crate::service::Actor;
 use crate::service::challenges::IdempotencyKey;
+use crate::service::{Actor, applications};
 use crate::storage::{Application, Scope};
 
 /// No JSON is longer, in bytes: the largest is message 3 with its attestation.
@@ -162,8 +162,12 @@ where
     }
 }
 
-/// An application that may verify.
-pub(super) struct Verifier(pub(super) Application);
+/// Whoever asks with a key of which nobody has looked up yet whose it is.
+pub(super) struct Asking {
+    address: IpAddr,
+    /// The hash of the key.
+    pub(super) key_hash: [u8; 32],
+}
 
 /// An application that may ask for answers.
 pub(super) struct Challenger(pub(super) Application);
@@ -171,12 +175,32 @@ pub(super) struct Challenger(pub(super) Application);
 /// Whoever may administer through the API.
 pub(super) struct Administrator(pub(super) Actor);
 
-impl FromRequestParts<Api> for Verifier {
+impl FromRequestParts<Api> for Asking {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        authorize(parts, api, Scope::Verify).await.map(Self)
+        let Address(address) = Address::from_request_parts(parts, api).await?;
+        api.guards.bad_keys.admit(&address)?;
+        let key_hash = bearer(parts).map(applications::hash).ok_or_else(|| unauthorized(api, &address))?;
+        Ok(Self { address, key_hash })
     }
+}
+
+impl Asking {
+    /// The application that was found, if there is one and its key opens `scope`.
+    pub(super) fn admit(&self, api: &Api, found: Option<Application>, scope: Scope) -> Result<Application, Problem> {
+        let application = found.ok_or_else(|| unauthorized(api, &self.address))?;
+        if !application.scopes.contains(&scope) {
+            let detail = format!("This API key does not have the scope {}", scope.name());
+            return Err(Problem::new(StatusCode::FORBIDDEN, "scope", detail));
+        }
+        Ok(application)
+    }
+}
+
+fn unauthorized(api: &Api, address: &IpAddr) -> Problem {
+    api.guards.bad_keys.failed(address);
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed: Authorization: Bearer KEY")
 }
 
 impl FromRequestParts<Api> for Challenger {
@@ -218,20 +242,7 @@ impl FromRequestParts<Api> for Administrator {
 
 /// Finds the application of a request's key, and checks that its key opens `scope`.
 async fn authorize(parts: &mut Parts, api: &Api, scope: Scope) -> Result<Application, Problem> {
-    let Address(address) = Address::from_request_parts(parts, api).await?;
-    api.guards.bad_keys.admit(&address)?;
-    let application = match bearer(parts) {
-        Some(key) => api.service.authenticate(key).await?,
-        None => None,
-    };
-    let Some(application) = application else {
-        api.guards.bad_keys.failed(&address);
-        let detail = "An API key is needed: Authorization: Bearer KEY";
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail));
-    };
-    if !application.scopes.contains(&scope) {
-        let detail = format!("This API key does not have the scope {}", scope.name());
-        return Err(Problem::new(StatusCode::FORBIDDEN, "scope", detail));
-    }
-    Ok(application)
+    let asking = Asking::from_request_parts(parts, api).await?;
+    let found = api.service.authenticate(asking.key_hash).await?;
+    asking.admit(api, found, scope)
 }

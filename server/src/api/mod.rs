@@ -33,16 +33,16 @@ pub use problem::Problem;
 /// What handlers share.
 #[derive(Clone)]
 pub struct Api {
-    service: Service,
+    service: Arc<Service>,
     guards: Arc<Guards>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
 impl Api {
     /// The API over `service`.
     #[must_use]
     pub fn new(service: Service, guards: Arc<Guards>, metrics: Metrics) -> Self {
-        Self { service, guards, metrics }
+        Self { service: Arc::new(service), guards, metrics: Arc::new(metrics) }
     }
 }
 

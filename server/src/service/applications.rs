@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::audit::Entry;
 use super::{Actor, Service, ServiceError};
-use crate::storage::{ApiKey, Application, ApplicationId, Scope, Snapshot, Together, Transaction};
+use crate::storage::{ApiKey, Application, ApplicationId, Scope, Snapshot, Transaction};
 
 /// That a key is used is written down so often.
 const TOUCH: SignedDuration = SignedDuration::from_mins(1);
@@ -112,8 +112,9 @@ fn generate_key() -> String {
     format!("sym_{}", data_encoding::BASE64URL_NOPAD.encode(bytes.as_ref()))
 }
 
-/// The hash under which a key is stored. A key has 256 random bits: nothing is gained by stretching it.
-fn hash(key: &str) -> [u8; 32] {
+/// The hash under which a key is stored and looked up: what the timing tells is about a hash that the caller can't choose. A
+/// key has 256 random bits: nothing is gained by stretching it.
+pub fn hash(key: &str) -> [u8; 32] {
     sha256(key.as_bytes())
 }
 
@@ -148,15 +149,6 @@ pub(super) fn own(transaction: &dyn Transaction, now: Timestamp) -> Result<Appli
     }
     let own = Application { id: ApplicationId(0), name, scopes: Vec::new(), created_at: now };
     Ok(Application { id: transaction.insert_application(&own)?, ..own })
-}
-
-/// API keys, by their hashes, that wait for their applications.
-pub(super) type Keys = Together<[u8; 32], Result<Option<(ApiKey, Application)>, ServiceError>>;
-
-fn by_keys(snapshot: &dyn Snapshot, hashes: Vec<[u8; 32]>) -> Result<Vec<Option<(ApiKey, Application)>>, ServiceError> {
-    let found = snapshot.applications_by_keys(&hashes)?;
-    let application = |hash| found.iter().find(|(key, _)| key.hash == hash).cloned();
-    Ok(hashes.into_iter().map(application).collect())
 }
 
 impl Service {
@@ -273,23 +265,13 @@ impl Service {
             .await
     }
 
-    /// The application whose key this is. That it was used is written down, once in a minute.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn authenticate(&self, key: &str) -> Result<Option<Application>, ServiceError> {
-        // The look-up is by hash: what its timing tells is about a hash that the caller can't choose.
-        let hash = hash(key);
-        let found = match self.store.is_far() {
-            true => self.store.read_together(&self.gathered.keys, hash, by_keys).await?,
-            false => self.store.read(|snapshot| snapshot.application_by_key(&hash))?,
-        };
-        let now = self.clock.now();
-        let Some((key, application)) = found.filter(|(key, _)| key.is_live(now)) else { return Ok(None) };
+    /// The application of a key that is live. That it was used is written down, once in a minute.
+    pub(super) async fn use_key(&self, found: Option<(ApiKey, Application)>, now: Timestamp) -> Option<Application> {
+        let (key, application) = found.filter(|(key, _)| key.is_live(now))?;
         if key.used_at.is_none_or(|used| used + TOUCH <= now) {
             // Where nothing can be written, what only reads still works; a later use is written down.
-            drop(self.store.write(move |transaction| touch(transaction, &hash, now)).await);
+            drop(self.store.write(move |transaction| touch(transaction, &key.hash, now)).await);
         }
-        Ok(Some(application))
+        Some(application)
     }
 }

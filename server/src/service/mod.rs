@@ -19,6 +19,7 @@ pub mod import;
 pub mod installation;
 pub mod keyring;
 pub mod lockout;
+pub mod look_up;
 pub mod mail;
 pub mod moving;
 pub mod offline;
@@ -91,8 +92,7 @@ pub struct Service {
 /// Questions that come by the thousand, and share the price of the database's answer.
 #[derive(Default)]
 pub struct Gathered {
-    keys: Arc<applications::Keys>,
-    subjects: Arc<verification::Subjects>,
+    look_ups: Arc<look_up::LookUps>,
     rights: Arc<verification::Rights>,
 }
 

@@ -15,12 +15,19 @@ use crate::storage::{Snapshot, StorageError};
 /// # Errors
 /// [`StorageError::Damaged`] when what is stored is no policy.
 pub fn effective(snapshot: &dyn Snapshot, group: Option<&Name>) -> Result<Policy, StorageError> {
+    let everyone = snapshot.policy(None)?.patch;
+    let of_group = group.map(|group| snapshot.policy(Some(group))).transpose()?;
+    merged(Some(&everyone), of_group.as_ref().map(|stored| &stored.patch))
+}
+
+/// The policy that these changes make: for everyone, and for a group over it.
+///
+/// # Errors
+/// [`StorageError::Damaged`] when they make no policy.
+pub(super) fn merged(everyone: Option<&PolicyPatch>, group: Option<&PolicyPatch>) -> Result<Policy, StorageError> {
     let damaged = |_: PolicyError| StorageError::Damaged("policy");
-    let policy = Policy::default().with(&snapshot.policy(None)?.patch).map_err(damaged)?;
-    match group {
-        None => Ok(policy),
-        Some(group) => policy.with(&snapshot.policy(Some(group))?.patch).map_err(damaged),
-    }
+    let patches = [everyone, group].into_iter().flatten();
+    patches.into_iter().try_fold(Policy::default(), |policy, patch| policy.with(patch)).map_err(damaged)
 }
 
 /// A policy in force, and why.

@@ -4,8 +4,6 @@
 //! a step is taken by a conditional update, so that of many requests with the same code one wins, and the counters and
 //! the audit entry are written with the decision.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use symbolon_core::otp::window::{Match, judge, judge_event};
 use symbolon_core::otp::{Code, OtpKey, TimeStep};
@@ -15,11 +13,10 @@ use symbolon_core::text::{Name, Text};
 
 use super::audit::Entry;
 use super::keyring::{Place, StoredKeys};
+use super::look_up::{Asked, Holder};
 use super::tokens::listed_code;
-use super::{Actor, Service, ServiceError, audit, policies};
-use crate::storage::{
-    Accept, Counter, LockState, Origin, Snapshot, Taken, Together, Token, TokenState, Transaction, User, UserId,
-};
+use super::{Actor, Service, ServiceError, audit};
+use crate::storage::{Accept, Counter, LockState, Origin, Taken, Together, Token, Transaction, User};
 
 /// Whose code it is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,8 +120,17 @@ impl Service {
     /// # Errors
     /// [`ServiceError::ClockBehind`] and the store's; never when a code is wrong.
     pub async fn verify(&self, actor: Actor, subject: Subject, code: Code) -> Result<Verdict, ServiceError> {
-        let now = self.clock.now();
-        let Some(Holder { user, tokens, policy }) = self.look_up(&subject, now).await? else {
+        let asked = self.look_up(None, subject).await?;
+        self.verify_asked(actor, asked, code).await
+    }
+
+    /// Verifies a code of whoever was looked up.
+    ///
+    /// # Errors
+    /// As for [`Service::verify`].
+    pub async fn verify_asked(&self, actor: Actor, asked: Asked, code: Code) -> Result<Verdict, ServiceError> {
+        let Asked { subject, holder, now, .. } = asked;
+        let Some(Holder { user, tokens, policy }) = holder else {
             return self.refuse_unknown(actor, subject, now).await;
         };
         // A locked user's code is not even compared: the time it takes must tell nothing.
@@ -140,24 +146,14 @@ impl Service {
         }
         if let Some(right) = Right::of(&actor, &user, &found, &policy, now) {
             let (serial, name) = (right.token.serial, right.user.name.clone());
-            if self.store.write_together(&self.gathered.rights, right, take_all).await? {
-                return Ok(Verdict::Accepted { token: serial, user: name, temporary: false });
+            match self.store.write_together(&self.gathered.rights, right, take_all).await {
+                Ok(true) => return Ok(Verdict::Accepted { token: serial, user: name, temporary: false }),
+                // Of many, the time of one may be behind.
+                Ok(false) | Err(ServiceError::ClockBehind { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         self.store.write(move |transaction| decide(transaction, &actor, &user, found, &policy, now)).await
-    }
-
-    async fn look_up(&self, subject: &Subject, now: Timestamp) -> Result<Option<Holder>, ServiceError> {
-        match subject {
-            Subject::User(name) if self.store.is_far() => {
-                self.store.read_together(&self.gathered.subjects, (name.clone(), now), holders).await
-            }
-            _ => self.store.read(|snapshot| {
-                let Some((user, tokens)) = candidates(snapshot, subject, now)? else { return Ok(None) };
-                let policy = policies::effective(snapshot, user.group.as_ref())?;
-                Ok(Some(Holder::new(snapshot, user, tokens, policy)?))
-            }),
-        }
     }
 
     fn judge(
@@ -223,88 +219,6 @@ impl Service {
     }
 }
 
-/// The user and the active tokens among which the code may be; `None` when there are none.
-fn candidates(
-    snapshot: &dyn Snapshot,
-    subject: &Subject,
-    now: Timestamp,
-) -> Result<Option<(User, Vec<Token>)>, ServiceError> {
-    let (user, mut tokens) = match subject {
-        Subject::User(name) => {
-            let Some(user) = snapshot.user_by_name(name)? else { return Ok(None) };
-            let tokens = snapshot.tokens_of(user.id)?;
-            (user, tokens)
-        }
-        Subject::Holder(name) => {
-            let Some(user) = snapshot.user_by_name(name)? else { return Ok(None) };
-            let mut tokens = snapshot.tokens_of(user.id)?;
-            tokens.retain(|token| token.origin != Origin::Temporary);
-            (user, tokens)
-        }
-        Subject::Token(serial) => {
-            let Some(token) = super::tokens::by_any_serial(snapshot, serial)? else { return Ok(None) };
-            let Some(user) = snapshot.user(token.user)? else { return Ok(None) };
-            (user, vec![token])
-        }
-    };
-    tokens.retain(|token| is_candidate(token, now));
-    Ok((user.enabled && !tokens.is_empty()).then_some((user, tokens)))
-}
-
-fn is_candidate(token: &Token, now: Timestamp) -> bool {
-    token.state == TokenState::Active && !token.has_ended(now)
-}
-
-/// A user whose tokens may show the code.
-#[derive(Clone)]
-pub(super) struct Holder {
-    user: User,
-    /// The active tokens, each with whether it needs a reset first.
-    tokens: Vec<(bool, Token)>,
-    policy: Policy,
-}
-
-impl Holder {
-    fn new(snapshot: &dyn Snapshot, user: User, tokens: Vec<Token>, policy: Policy) -> Result<Self, ServiceError> {
-        let tokens = tokens.into_iter().map(|token| Ok((needs_reset(snapshot, &token)?, token)));
-        Ok(Self { user, tokens: tokens.collect::<Result<_, ServiceError>>()?, policy })
-    }
-}
-
-/// Users whose codes wait to be judged.
-pub(super) type Subjects = Together<(Name, Timestamp), Result<Option<Holder>, ServiceError>>;
-
-/// Finds many users as [`candidates`] finds one.
-fn holders(snapshot: &dyn Snapshot, asked: Vec<(Name, Timestamp)>) -> Result<Vec<Option<Holder>>, ServiceError> {
-    let names: Vec<Name> = asked.iter().map(|(name, _)| name.clone()).collect();
-    let users = snapshot.users_by_names(&names)?;
-    let ids: Vec<_> = users.iter().filter(|user| user.enabled).map(|user| user.id).collect();
-    let mut tokens: HashMap<UserId, Vec<Token>> = HashMap::new();
-    for token in snapshot.tokens_of_all(&ids)? {
-        tokens.entry(token.user).or_default().push(token);
-    }
-    let mut policies: HashMap<Option<Name>, Policy> = HashMap::new();
-    let mut found = HashMap::with_capacity(users.len());
-    for user in users {
-        let Some(tokens) = tokens.remove(&user.id) else { continue };
-        let policy = match policies.get(&user.group) {
-            Some(known) => known.clone(),
-            None => {
-                let policy = policies::effective(snapshot, user.group.as_ref())?;
-                policies.insert(user.group.clone(), policy.clone());
-                policy
-            }
-        };
-        found.insert(user.name.clone(), Holder::new(snapshot, user, tokens, policy)?);
-    }
-    let holder = |(name, now): (Name, Timestamp)| {
-        let mut holder = found.get(&name).cloned()?;
-        holder.tokens.retain(|(_, token)| is_candidate(token, now));
-        Some(holder).filter(|holder| !holder.tokens.is_empty())
-    };
-    Ok(asked.into_iter().map(holder).collect())
-}
-
 /// A code that is right as far as was read: it counts if nobody decides about its token or user first.
 pub(super) struct Right {
     actor: Actor,
@@ -332,14 +246,13 @@ impl Right {
 /// Takes what right codes stand for, each if nothing was decided about its token and user since they were read, with its
 /// entry in the audit. What is not taken is left to [`decide`].
 fn take_all(transaction: &dyn Transaction, rights: Vec<Right>) -> Result<Vec<bool>, ServiceError> {
-    if rights.iter().any(|right| audit::check_clock(transaction, right.now).is_err()) {
-        return Ok(vec![false; rights.len()]);
-    }
     let accepts: Vec<_> = rights
         .iter()
         .map(|right| Accept { token: &right.token, user: &right.user, taken: right.taken, now: right.now })
         .collect();
     let taken = transaction.accept_all(&accepts)?;
+    // Only now, since the end of the audit comes along with the answer.
+    rights.iter().try_for_each(|right| audit::check_clock(transaction, right.now))?;
     let accepted = rights.iter().zip(&taken).filter(|(_, taken)| **taken);
     let entries = accepted.map(|(right, _)| (acceptance(&right.token, &right.user), &right.actor, right.now));
     audit::append_all(transaction, entries)?;
@@ -349,11 +262,6 @@ fn take_all(transaction: &dyn Transaction, rights: Vec<Right>) -> Result<Vec<boo
 fn acceptance(token: &Token, user: &User) -> Entry {
     let entry = Entry::new("code.accepted").user(&user.name).token(token.serial);
     if token.origin == Origin::Temporary { entry.detail("factors", vec!["temporary"]) } else { entry }
-}
-
-/// Whether a token may have counted on after the backup that the database comes from: only a reset tells how far.
-fn needs_reset(snapshot: &dyn Snapshot, token: &Token) -> Result<bool, ServiceError> {
-    Ok(matches!(token.counter, Counter::Event { .. }) && snapshot.is_unconfirmed(token.id)?)
 }
 
 fn decide(

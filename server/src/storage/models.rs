@@ -463,3 +463,16 @@ pub struct AuditHead {
     /// Its hash.
     pub hash: [u8; 32],
 }
+
+/// What is stored of some API keys and users; nothing is in any order but a user's tokens, the oldest of which is first.
+#[derive(Debug, Default)]
+pub struct LookedUp {
+    /// The keys that are there, each with whose it is.
+    pub keys: Vec<(ApiKey, Application)>,
+    /// The users who are there.
+    pub users: Vec<User>,
+    /// Their tokens.
+    pub tokens: Vec<Token>,
+    /// What was changed of the policy for everyone, and for their groups.
+    pub policies: Vec<(Option<Name>, PolicyPatch)>,
+}

@@ -10,9 +10,10 @@ use symbolon_core::text::Name;
 
 use super::{
     Accept, Administrators, ApiKey, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd,
-    Email, Handshake, Idempotent, LockState, Moves, Outbox, PushAddresses, Statistics, StorageError, StoredAttestation,
-    StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits, Webhooks,
-    WriteAdministrators, WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits, WriteWebhooks,
+    Email, Handshake, Idempotent, LockState, LookedUp, Moves, Outbox, PushAddresses, Statistics, StorageError,
+    StoredAttestation, StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits,
+    Webhooks, WriteAdministrators, WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits,
+    WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -39,8 +40,6 @@ pub trait Users {
     fn user_by_name(&self, name: &Name) -> Result<Option<User>>;
     /// The user of this row.
     fn user(&self, id: UserId) -> Result<Option<User>>;
-    /// Those of these users who are there, in no order.
-    fn users_by_names(&self, names: &[Name]) -> Result<Vec<User>>;
     /// The users with this address, whatever the case.
     fn users_by_email(&self, email: &Email) -> Result<Vec<User>>;
     /// Users whose name or address has a word that begins with `search`, whatever the case, by name, after `after`, at
@@ -60,8 +59,6 @@ pub trait Tokens {
     fn token(&self, id: TokenId) -> Result<Option<Token>>;
     /// All tokens of a user, oldest first.
     fn tokens_of(&self, user: UserId) -> Result<Vec<Token>>;
-    /// All tokens of some users, oldest first.
-    fn tokens_of_all(&self, users: &[UserId]) -> Result<Vec<Token>>;
 }
 
 /// Tickets and handshakes, read.
@@ -76,8 +73,6 @@ pub trait Activations {
 pub trait Applications {
     /// The key with this hash, and whose it is.
     fn application_by_key(&self, key_hash: &[u8; 32]) -> Result<Option<(ApiKey, Application)>>;
-    /// Those keys that have these hashes, with their applications, in no order.
-    fn applications_by_keys(&self, key_hashes: &[[u8; 32]]) -> Result<Vec<(ApiKey, Application)>>;
     /// An application's keys, the newest first.
     fn api_keys(&self, application: ApplicationId) -> Result<Vec<ApiKey>>;
     /// The application with this name.
@@ -127,6 +122,12 @@ pub trait Policies {
     fn policy_version(&self) -> Result<u64>;
 }
 
+/// What verifications begin with, for many at once.
+pub trait LookUp {
+    /// What is stored of these API keys, by their hashes, and of the users with these names.
+    fn look_up(&self, key_hashes: &[[u8; 32]], names: &[Name]) -> Result<LookedUp>;
+}
+
 /// The audit, read.
 pub trait Audit {
     /// The end of the chain; `None` when it is empty.
@@ -150,8 +151,8 @@ pub trait Epochs {
 all_of! {
     /// One consistent state of everything.
     Snapshot:
-        Meta, Users, Tokens, Activations, Applications, Challenges, Attestations, Moves, Policies, Audit, Epochs,
-        Administrators, Outbox, PushAddresses, Webhooks, Visits, Statistics
+        Meta, Users, Tokens, Activations, Applications, Challenges, Attestations, Moves, Policies, LookUp, Audit,
+        Epochs, Administrators, Outbox, PushAddresses, Webhooks, Visits, Statistics
 }
 
 /// Values of the installation, written.

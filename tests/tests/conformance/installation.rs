@@ -18,7 +18,7 @@ pub(crate) fn values_are_set_and_replaced(database: &Database) {
     assert_eq!(value("other"), Some(Vec::new()));
 }
 
-fn patch(key: &str, value: &str) -> PolicyPatch {
+pub(crate) fn patch(key: &str, value: &str) -> PolicyPatch {
     let mut patch = PolicyPatch::default();
     patch.set(key, value).unwrap();
     patch
@@ -50,8 +50,8 @@ pub(crate) fn applications_are_found_by_key_and_name(database: &Database) {
     let store = database.open();
     let first = add_application(&store, 1);
     let second = add_application(&store, 2);
-    let both = store.read(|snapshot| snapshot.applications_by_keys(&[[2; 32], [7; 32], [1; 32]])).unwrap();
-    assert_eq!(both.len(), 2);
+    let found = store.read(|snapshot| snapshot.look_up(&[[2; 32], [7; 32], [1; 32]], &[])).unwrap();
+    assert_eq!(found.keys.len(), 2);
     let by_key = |hash: [u8; 32]| store.read(|snapshot| snapshot.application_by_key(&hash)).unwrap();
     assert_eq!(by_key([1; 32]), Some((api_key(first.id, 1), first.clone())));
     assert_eq!(store.read(|snapshot| snapshot.application_by_name(&second.name)).unwrap().as_ref(), Some(&second));

@@ -101,7 +101,7 @@ conform! { sqlite, postgres: {
     tokens: tokens_keep_every_field, serial_numbers_are_given_once, a_step_is_taken_once_and_never_an_earlier_one,
         an_event_is_taken_once_and_those_before_it_with_it,
         a_temporary_code_is_taken_once_in_any_order_and_in_time, nothing_is_taken_when_a_decision_came_between,
-        many_codes_are_taken_together_each_by_its_own_merits,
+        many_codes_are_taken_together_each_by_its_own_merits, what_verifications_begin_with_is_found_for_many,
         a_lock_is_written_without_the_rest, a_ticket_takes_the_place_of_the_one_before,
         what_completes_a_ticket_is_erased_when_it_ends,
         guesses_are_counted_and_given_back, the_oldest_handshakes_are_dropped,

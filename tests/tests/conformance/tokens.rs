@@ -3,11 +3,16 @@
 use symbolon_core::otp::window::TimeState;
 use symbolon_core::otp::{Digits, Hash, Period};
 use symbolon_core::serial::SerialNumber;
+use symbolon_core::text::Name;
 use symbolon_server::storage::{
-    Accept, Counter, Lock, LockState, Origin, StorageError, Store, Taken, TicketRecord, Token, TokenState, User,
+    Accept, Counter, Lock, LockState, LookedUp, Origin, StorageError, Store, Taken, TicketRecord, Token, TokenState,
+    User,
 };
 
-use crate::samples::{add_holder, add_token, add_user, at, device, handshake, lock, step, token};
+use crate::installation::patch;
+use crate::samples::{
+    add_application, add_holder, add_token, add_user, api_key, at, device, handshake, lock, step, token,
+};
 use crate::{Database, try_write, write};
 
 fn stored(store: &Store, token: &Token) -> Token {
@@ -208,17 +213,39 @@ pub(crate) fn many_codes_are_taken_together_each_by_its_own_merits(database: &Da
     let state = TimeState { last: Some(step(100)), drift: 1, drift_at_reset: 0 };
     let first = stored(&store, &holders[0].1);
     assert_eq!((first.counter, first.last_used_at), (Counter::Time { period: Period::STANDARD, state }, Some(at(3))));
-    store
-        .read(|snapshot| {
-            let names = ["user 2", "nobody", "user 1"].map(|name| name.parse().unwrap());
-            let mut users = snapshot.users_by_names(&names)?;
-            users.sort_by_key(|user| user.id);
-            assert_eq!(users, [holders[0].0.clone(), holders[1].0.clone()]);
-            let tokens = snapshot.tokens_of_all(&[holders[1].0.id, holders[5].0.id])?;
-            assert_eq!(tokens.iter().map(|token| token.id).collect::<Vec<_>>(), [holders[1].1.id, holders[5].1.id]);
-            Ok::<_, StorageError>(())
-        })
-        .unwrap();
+}
+
+pub(crate) fn what_verifications_begin_with_is_found_for_many(database: &Database) {
+    let store = database.open();
+    let staff: Name = "staff".parse().unwrap();
+    let alice = User { group: Some(staff.clone()), ..add_user(&store, "alice") };
+    let changed = alice.clone();
+    write(&store, move |transaction| transaction.update_user(&changed));
+    let (bob, carol) = (add_user(&store, "bob"), add_user(&store, "carol"));
+    let of_alice = [add_token(&store, token(&alice, 1)), add_token(&store, token(&alice, 2))].map(|token| token.id);
+    let of_bob = add_token(&store, token(&bob, 3)).id;
+    add_token(&store, token(&carol, 4));
+    let application = add_application(&store, 1);
+    for (group, count) in [(None, "7"), (Some("staff"), "8"), (Some("others"), "9")] {
+        let group: Option<Name> = group.map(|group| group.parse().unwrap());
+        write(&store, move |transaction| transaction.set_policy(group.as_ref(), &patch("lockout_count", count)));
+    }
+    let look_up = |hashes: &[[u8; 32]], names: &[&str]| {
+        let names: Vec<Name> = names.iter().map(|name| name.parse().unwrap()).collect();
+        store.read(|snapshot| snapshot.look_up(hashes, &names)).unwrap()
+    };
+    let LookedUp { keys, mut users, tokens, mut policies } = look_up(&[[7; 32], [1; 32]], &["bob", "nobody", "alice"]);
+    users.sort_by_key(|user| user.id);
+    assert_eq!(users, [alice.clone(), bob.clone()]);
+    let tokens_of =
+        |user: &User| -> Vec<_> { tokens.iter().filter(|token| token.user == user.id).map(|token| token.id).collect() };
+    assert_eq!((tokens_of(&alice), tokens_of(&bob), tokens.len()), (of_alice.to_vec(), vec![of_bob], 3));
+    assert_eq!(keys, [(api_key(application.id, 1), application)]);
+    policies.sort_by_key(|(group, _)| group.clone());
+    assert_eq!(policies, [(None, patch("lockout_count", "7")), (Some(staff), patch("lockout_count", "8"))]);
+
+    let LookedUp { keys, users, tokens, .. } = look_up(&[], &["nobody"]);
+    assert!(keys.is_empty() && users.is_empty() && tokens.is_empty());
 }
 
 pub(crate) fn a_lock_is_written_without_the_rest(database: &Database) {

@@ -132,7 +132,7 @@ fn measure(command_line: &CommandLine) -> Result<()> {
     if report.wants("verify_sqlite_1m_c32") {
         let program = command_line.server.as_deref().context("--server names the server's program")?;
         let database = server::Database::new(program, folder.path().join("many"));
-        measure_many(&mut report, &database, ["import_1m", "verify_sqlite_1m_c32", "verify_sqlite_c32"])?;
+        measure_many(&mut report, &database, ["import_1m", "verify_sqlite_1m_c32", "verify_sqlite_c32"], || Ok(()))?;
     }
 
     println!("\n{}", report.table());
@@ -197,6 +197,7 @@ fn measure_postgres(report: &mut Report, program: &Path, folder: &Path, tokens: 
     let database = server::Database::on(program, folder.to_owned(), postgres.database("bench")?);
     database.start()?.stop()?;
     let members = Members::import(&database, tokens, "import_postgres", report)?;
+    postgres.analyze("bench")?;
     let server = database.start()?;
     let requests = members.requests(&database.add_application("bench")?);
     let mut outcomes = Vec::new();
@@ -216,17 +217,28 @@ fn measure_postgres(report: &mut Report, program: &Path, folder: &Path, tokens: 
     server.stop()?;
     if report.wants("verify_postgres_1m_c32") {
         let database = server::Database::on(program, folder.with_file_name("many-node"), postgres.database("many")?);
-        measure_many(report, &database, ["import_postgres_1m", "verify_postgres_1m_c32", "verify_postgres_c32"])?;
+        measure_many(
+            report,
+            &database,
+            ["import_postgres_1m", "verify_postgres_1m_c32", "verify_postgres_c32"],
+            || postgres.analyze("many"),
+        )?;
     }
     Ok(())
 }
 
 /// The same with many tokens: the names of the import, of the result, and of that with fewer.
-fn measure_many(report: &mut Report, database: &server::Database, names: [&str; 3]) -> Result<()> {
+fn measure_many(
+    report: &mut Report,
+    database: &server::Database,
+    names: [&str; 3],
+    once_imported: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let [import, name, against] = names;
     report.progress(&format!("{MANY} tokens are imported"));
     database.start()?.stop()?;
     let members = Members::import(database, MANY, import, report)?;
+    once_imported()?;
     let server = database.start()?;
     let requests = members.requests(&database.add_application("bench")?);
     report.progress(&format!("verification of right codes of {MANY} tokens, 32 clients"));

@@ -58,6 +58,11 @@ impl Postgres {
         Ok(format!("postgres://postgres@127.0.0.1:{}/{name}", self.port))
     }
 
+    /// Has the tables of a database counted, as PostgreSQL does by itself within a minute.
+    pub(crate) fn analyze(&self, name: &str) -> Result<()> {
+        self.sql(name, "ANALYZE")
+    }
+
     /// Updates one row a transaction with 32 clients.
     pub(crate) fn burst(&mut self) -> Result<()> {
         let script = self.folder.path().join("update.sql");

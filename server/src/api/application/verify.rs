@@ -8,10 +8,11 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::text::{Name, Text};
 use zeroize::Zeroizing;
 
-use crate::api::extract::{Json, Verifier};
+use crate::api::extract::{Asking, Json};
 use crate::api::{Api, Problem};
 use crate::service::Actor;
 use crate::service::verification::{Reason, Subject, Verdict};
+use crate::storage::Scope;
 
 /// Whose code is to be verified: `user` or `token`, not both.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -26,6 +27,18 @@ pub(super) struct VerifyRequest {
     /// The code; spaces and hyphens are passed over.
     #[schema(value_type = String, max_length = 32, example = "12345678")]
     code: Zeroizing<String>,
+}
+
+impl VerifyRequest {
+    fn parse(self) -> Result<(Subject, Code), Problem> {
+        let code = self.code.parse().map_err(|error| Problem::invalid("code", error))?;
+        match (self.user, self.token) {
+            (Some(user), None) => Ok((Subject::User(user), code)),
+            (None, Some(token)) => Ok((Subject::Token(token), code)),
+            (None, None) => Err(Problem::invalid("user", "either user or token must be given")),
+            (Some(_), Some(_)) => Err(Problem::invalid("token", "user and token can't both be given")),
+        }
+    }
 }
 
 /// The answer: `accepted`, or `refused` with a reason.
@@ -70,18 +83,21 @@ pub(super) enum VerifyReply {
 )]
 pub(super) async fn verify(
     State(api): State<Api>,
-    Verifier(application): Verifier,
-    Json(request): Json<VerifyRequest>,
+    asking: Asking,
+    request: Result<Json<VerifyRequest>, Problem>,
 ) -> Result<axum::Json<VerifyReply>, Problem> {
-    api.guards.refusals.admit(&application.id)?;
-    let code: Code = request.code.parse().map_err(|error| Problem::invalid("code", error))?;
-    let subject = match (request.user, request.token) {
-        (Some(user), None) => Subject::User(user),
-        (None, Some(token)) => Subject::Token(token),
-        (None, None) => return Err(Problem::invalid("user", "either user or token must be given")),
-        (Some(_), Some(_)) => return Err(Problem::invalid("token", "user and token can't both be given")),
+    let (subject, code) = match request.and_then(|Json(request)| request.parse()) {
+        Ok(parsed) => parsed,
+        Err(problem) => {
+            // Only an application is told what is wrong with its request.
+            let found = api.service.authenticate(asking.key_hash).await?;
+            return Err(asking.admit(&api, found, Scope::Verify).err().unwrap_or(problem));
+        }
     };
-    let verdict = api.service.verify(Actor::Application(application.name), subject, code).await?;
+    let mut asked = api.service.look_up(Some(asking.key_hash), subject).await?;
+    let application = asking.admit(&api, asked.application.take(), Scope::Verify)?;
+    api.guards.refusals.admit(&application.id)?;
+    let verdict = api.service.verify_asked(Actor::Application(application.name), asked, code).await?;
     Ok(axum::Json(match verdict {
         Verdict::Accepted { token, user, temporary } => {
             api.metrics.verified("accepted");

@@ -98,7 +98,8 @@ fn move_table(source: &rusqlite::Connection, target: &Session, table: &Table) ->
             portion.push(values.collect::<Result<Vec<Value>, StorageError>>()?);
         }
         if portion.len() == PORTION || (row.is_none() && !portion.is_empty()) {
-            InColumns::query(target, &insert, &columns_of(&portion, &types)?, &mut |_| Ok(()))?;
+            InColumns::write(target, &insert, columns_of(&portion, &types)?)?;
+            target.settle()?;
             moved += portion.len() as u64;
             portion.clear();
         }

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,16 +16,18 @@ use tokio_postgres::{Client, Row, Statement};
 use super::address::{Address, error_of};
 use super::value::{Param, Translated, translate};
 use crate::storage::StorageError;
-use crate::storage::sql::{Bound, Column, Connection, Each, InColumns};
+use crate::storage::sql::{Bound, Column, Connection, Each, InColumns, Question};
 
 /// No statement takes longer. PostgreSQL itself gives up a little earlier, and says so.
 const LONGEST: Duration = Duration::from_secs(12);
 
 /// What every connection is told first. A transaction that its node forgets, or whose node has gone, ends by itself, so
-/// that nobody waits for it for ever; and nothing is acknowledged before it is durable, whatever the server's default.
+/// that nobody waits for it for ever; nothing is acknowledged before it is durable, whatever the server's default; and no
+/// statement is worth a process of its own or a compiler.
 const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '10s';
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('max_parallel_workers_per_gather', 'jit')";
 
 type Sent = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
@@ -36,6 +38,8 @@ pub(super) struct Session {
     statements: RefCell<HashMap<String, Arc<Prepared>>>,
     /// Statements that were written and not waited for.
     sent: RefCell<Vec<Sent>>,
+    /// Questions that were asked before somebody wanted to know.
+    foreseen: RefCell<HashMap<&'static str, Answer>>,
     /// Why a statement failed: the transaction is lost from there on.
     failure: RefCell<Option<StorageError>>,
     broken: Cell<bool>,
@@ -65,6 +69,7 @@ impl Session {
             client: Arc::new(client),
             statements: RefCell::default(),
             sent: RefCell::default(),
+            foreseen: RefCell::default(),
             failure: RefCell::default(),
             broken: Cell::new(false),
         })
@@ -175,19 +180,33 @@ impl Session {
         Ok(prepared)
     }
 
-    /// Asks two questions without parameters at once: each sees what has happened before it.
-    pub(super) fn both(&self, first: &str, second: &str) -> Result<[Vec<Row>; 2], StorageError> {
-        let (first, second) = (self.prepared(first)?, self.prepared(second)?);
-        let (first, second) = (self.client.query(&first.statement, &[]), self.client.query(&second.statement, &[]));
-        let (first, second) = self.wait(async { futures_util::try_join!(first, second) })?;
-        Ok([first, second])
+    /// Asks a question without parameters that somebody is going to ask, and does not wait for the answer.
+    pub(super) fn foresee(&self, sql: &'static str) -> Result<(), StorageError> {
+        let prepared = self.prepared(sql)?;
+        let client = Arc::clone(&self.client);
+        let answer = Answer::default();
+        self.foreseen.borrow_mut().insert(sql, Arc::clone(&answer));
+        self.push(Box::pin(async move {
+            let rows = client.query(&prepared.statement, &[]).await?;
+            // Nobody else answers it.
+            drop(answer.set(rows));
+            Ok(())
+        }));
+        Ok(())
     }
 
-    fn answer(&self, prepared: &Prepared, params: &[&(dyn ToSql + Sync)], each: Each<'_>) -> Result<(), StorageError> {
-        let rows = self.wait(self.client.query(&prepared.statement, params))?;
-        rows.iter().try_for_each(|row| each(row))
+    /// The answer to a question that was foreseen, once.
+    fn answer_foreseen(&self, sql: &str) -> Result<Option<Answer>, StorageError> {
+        let foreseen = self.foreseen.borrow_mut().remove(sql);
+        if foreseen.as_ref().is_some_and(|answer| answer.get().is_none()) {
+            self.settle()?;
+        }
+        Ok(foreseen.filter(|answer| answer.get().is_some()))
     }
 }
+
+/// The rows of an answer, once they are here.
+type Answer = Arc<OnceLock<Vec<Row>>>;
 
 fn references<'p>(params: &'p [Param<'p>]) -> Vec<&'p (dyn ToSql + Sync)> {
     params.iter().map(|param| param as &(dyn ToSql + Sync)).collect()
@@ -212,9 +231,14 @@ impl Connection for Session {
     }
 
     fn query(&self, sql: &str, params: Bound<'_>, each: Each<'_>) -> Result<(), StorageError> {
+        let foreseen = self.answer_foreseen(sql)?;
+        if let Some(rows) = foreseen.as_ref().and_then(|answer| answer.get()) {
+            return rows.iter().try_for_each(|row| each(row));
+        }
         let prepared = self.prepared(sql)?;
         let params = prepared.translated.order(params)?;
-        self.answer(&prepared, &references(&params), each)
+        let rows = self.wait(self.client.query(&prepared.statement, &references(&params)))?;
+        rows.iter().try_for_each(|row| each(row))
     }
 
     fn in_columns(&self) -> Option<&dyn InColumns> {
@@ -223,15 +247,51 @@ impl Connection for Session {
 }
 
 impl InColumns for Session {
-    fn query(&self, sql: &str, columns: &[Column<'_>], each: Each<'_>) -> Result<(), StorageError> {
-        let params: Vec<&(dyn ToSql + Sync)> = columns
-            .iter()
-            .map(|column| match column {
-                Column::Numbers(values) => values as &(dyn ToSql + Sync),
-                Column::Texts(values) => values,
-                Column::Bytes(values) => values,
-            })
-            .collect();
-        self.answer(&*self.prepared(sql)?, &params, each)
+    fn ask(&self, questions: Vec<Question<'_>>) -> Result<(), StorageError> {
+        let prepared: Vec<_> =
+            questions.iter().map(|question| self.prepared(question.sql)).collect::<Result<_, _>>()?;
+        let asked = questions.iter().zip(&prepared).map(|(question, prepared)| {
+            let columns: Vec<_> = question.columns.iter().map(Column::as_array).collect();
+            async move { self.client.query(&prepared.statement, &columns).await }
+        });
+        let answers = self.wait(futures_util::future::try_join_all(asked))?;
+        questions
+            .into_iter()
+            .zip(answers)
+            .try_for_each(|(question, rows)| rows.iter().try_for_each(|row| (question.each)(row)))
+    }
+
+    fn write(&self, sql: &str, columns: Vec<Column<'_>>) -> Result<(), StorageError> {
+        let prepared = self.prepared(sql)?;
+        let owned: Vec<_> = columns.into_iter().map(Column::into_owned).collect();
+        let client = Arc::clone(&self.client);
+        self.push(Box::pin(async move {
+            let columns: Vec<_> = owned.iter().map(|column| &**column as &(dyn ToSql + Sync)).collect();
+            client.execute(&prepared.statement, &columns).await.map(drop)
+        }));
+        Ok(())
+    }
+}
+
+impl Column<'_> {
+    fn as_array(&self) -> &(dyn ToSql + Sync) {
+        match self {
+            Self::Numbers(values) => values,
+            Self::Texts(values) => values,
+            Self::Bytes(values) => values,
+        }
+    }
+
+    /// The same, for a statement that is not waited for.
+    fn into_owned(self) -> Box<dyn ToSql + Send + Sync> {
+        match self {
+            Self::Numbers(values) => Box::new(values),
+            Self::Texts(values) => {
+                Box::new(values.into_iter().map(|value| value.map(str::to_owned)).collect::<Vec<_>>())
+            }
+            Self::Bytes(values) => {
+                Box::new(values.into_iter().map(|value| value.map(<[u8]>::to_vec)).collect::<Vec<_>>())
+            }
+        }
     }
 }

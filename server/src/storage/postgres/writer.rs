@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use super::SCHEMA;
 use super::address::Address;
 use super::session::Session;
-use crate::storage::sql::{Open, Values, audit};
+use crate::storage::sql::{Bound, Connection as _, Open, audit};
 use crate::storage::writer::SHARED;
-use crate::storage::{Acknowledge, AuditHead, Job, StorageError};
+use crate::storage::{Acknowledge, Job, StorageError};
 
 /// No transaction is taken into a commit any more after this time, since other nodes wait.
 const TURN: Duration = Duration::from_millis(20);
@@ -29,8 +29,8 @@ pub(super) fn run(address: &Address, session: Session, mut jobs: mpsc::Receiver<
     while let Some(first) = jobs.blocking_recv() {
         let mut ran = Ran::new();
         let committed = match begin(address, session.take()) {
-            Ok((begun, head)) => {
-                let committed = share_commit(&begun, head, first, &mut jobs, &mut ran);
+            Ok(begun) => {
+                let committed = share_commit(&begun, first, &mut jobs, &mut ran);
                 if committed.is_err() && begun.is_sound() {
                     drop(begun.run("ROLLBACK"));
                 }
@@ -54,64 +54,67 @@ pub(super) fn run(address: &Address, session: Session, mut jobs: mpsc::Receiver<
     }
 }
 
-/// Opens a transaction and takes the writers' lock, on a new connection where the old one has gone. Nothing has run yet
-/// that could count twice.
-fn begin(address: &Address, session: Option<Session>) -> Result<(Session, Option<AuditHead>), StorageError> {
-    if let Some(session) = session {
-        match lock(&session) {
-            Ok(head) => return Ok((session, head)),
-            Err(error) if session.is_sound() => {
-                drop(session.run("ROLLBACK"));
-                return Err(error);
-            }
-            Err(error) => tracing::warn!(%error, "the connection to the database has gone; another one is opened"),
-        }
-    }
-    let session = Session::connect(address)?;
-    let head = lock(&session)?;
-    Ok((session, head))
-}
-
-/// Takes the lock, and reads the end of the audit's chain, which nobody moves from then on.
-fn lock(session: &Session) -> Result<Option<AuditHead>, StorageError> {
+/// Opens a transaction, on a new connection where the old one has gone, and asks for the writers' lock and for the end of
+/// the audit's chain, which nobody moves from then on. All of it travels with the first question.
+fn begin(address: &Address, session: Option<Session>) -> Result<Session, StorageError> {
+    let known = session.inspect(Session::breathe).filter(Session::is_sound);
+    let session = known.map_or_else(|| Session::connect(address), Ok)?;
     session.forget_failure();
     // Each statement sees what was committed before it, whatever the database's default.
     session.send("BEGIN ISOLATION LEVEL READ COMMITTED");
-    let [locked, head] = session.both("SELECT oldest FROM symbolon WHERE id = 1 FOR UPDATE", audit::HEAD)?;
-    let damaged = StorageError::Damaged("schema");
-    let oldest = locked.first().ok_or_else(|| damaged.clone())?.value(0)?.as_i64().map_err(|_| damaged)?;
-    if oldest > SCHEMA {
-        return Err(StorageError::Later(oldest));
+    session.foresee(LOCK)?;
+    session.foresee(audit::HEAD)?;
+    Ok(session)
+}
+
+/// Whoever has this row has the database to itself.
+const LOCK: &str = "SELECT oldest FROM symbolon WHERE id = 1 FOR UPDATE";
+
+/// Whether the lock was taken, on a database that this version may write to.
+fn check_lock(session: &Session) -> Result<(), StorageError> {
+    let mut oldest = None;
+    session.query(LOCK, Bound::Placed(&[]), &mut |row| {
+        oldest = row.value(0)?.as_i64().ok();
+        Ok(())
+    })?;
+    match oldest {
+        None => Err(StorageError::Damaged("schema")),
+        Some(oldest) if oldest > SCHEMA => Err(StorageError::Later(oldest)),
+        Some(_) => Ok(()),
     }
-    head.first().map(|row| audit::read_head(row)).transpose()
 }
 
 /// Runs `first` and whatever else has queued up in one database transaction, each in a savepoint of its own.
 fn share_commit(
     session: &Session,
-    head: Option<AuditHead>,
     first: Job,
     jobs: &mut mpsc::Receiver<Job>,
     ran: &mut Ran,
 ) -> Result<(), StorageError> {
     let began = Instant::now();
-    let open = Open::after(session, head);
+    let open = Open::new(session);
     let mut next = Some(first);
     while let Some(job) = next {
         session.send("SAVEPOINT one");
         // A panic in one transaction must not end the writer; whoever asked for it is told that it failed.
         let finished = catch_unwind(AssertUnwindSafe(|| job(Ok(&open))));
         let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
-        let written = if keep { release(session) } else { Ok(()) };
+        let goes_on = ran.len() + 1 < SHARED && began.elapsed() < TURN && !jobs.is_empty();
+        // What a transaction wrote that has the commit to itself succeeds or fails with the commit.
+        let alone = ran.is_empty() && !goes_on;
+        let written = if keep && !alone { release(session) } else { Ok(()) };
         let kept = keep && written.is_ok();
+        let is_first = ran.is_empty();
         ran.extend(finished.map(|finished| (finished.acknowledge, written)));
+        if is_first {
+            check_lock(session)?;
+        }
         if !kept {
             drop(session.settle());
             session.run("ROLLBACK TO one; RELEASE one")?;
             session.forget_failure();
         }
         open.settle(kept);
-        let goes_on = ran.len() < SHARED && began.elapsed() < TURN;
         next = if goes_on { jobs.try_recv().ok() } else { None };
     }
     open.write_counts()?;

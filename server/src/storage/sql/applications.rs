@@ -3,7 +3,7 @@
 use symbolon_core::text::Name;
 
 use super::row::{Columns, millis};
-use super::{Column, Open, Row, params};
+use super::{Open, Row, params};
 use crate::storage::{ApiKey, Application, ApplicationId, Applications, Scope, StorageError, WriteApplications};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -47,7 +47,7 @@ fn read_key(columns: &mut Columns<'_>) -> Result<ApiKey> {
     })
 }
 
-fn read_both(row: &Row<'_>) -> Result<(ApiKey, Application)> {
+pub(super) fn read_both(row: &Row<'_>) -> Result<(ApiKey, Application)> {
     let mut columns = Columns::of(row);
     Ok((read_key(&mut columns)?, read_application(&mut columns)?))
 }
@@ -57,23 +57,12 @@ fn read_scopes(scopes: &str) -> Result<Vec<Scope>> {
     scopes.collect::<std::result::Result<_, _>>().map_err(|_| StorageError::Damaged("scope"))
 }
 
+/// Those of these keys that are there, each with whose it is.
+pub(super) const BY_KEYS: &str = select_by_key!("WHERE hash = ANY ($1::BYTEA[])");
+
 impl Applications for Open<'_> {
     fn application_by_key(&self, key_hash: &[u8; 32]) -> Result<Option<(ApiKey, Application)>> {
         self.one(select_by_key!("WHERE hash = ?"), [key_hash], read_both)
-    }
-
-    fn applications_by_keys(&self, key_hashes: &[[u8; 32]]) -> Result<Vec<(ApiKey, Application)>> {
-        let Some(columns) = self.connection.in_columns() else {
-            let found = key_hashes.iter().filter_map(|key_hash| self.application_by_key(key_hash).transpose());
-            return found.collect();
-        };
-        let mut found = Vec::new();
-        let key_hashes = Column::Bytes(key_hashes.iter().map(|key_hash| Some(key_hash.as_slice())).collect());
-        columns.query(select_by_key!("WHERE hash = ANY ($1::BYTEA[])"), &[key_hashes], &mut |row| {
-            found.push(read_both(row)?);
-            Ok(())
-        })?;
-        Ok(found)
     }
 
     fn api_keys(&self, application: ApplicationId) -> Result<Vec<ApiKey>> {

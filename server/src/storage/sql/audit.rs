@@ -20,8 +20,7 @@ fn read(row: &Row<'_>) -> Result<StoredEntry> {
 /// The end of the chain.
 pub(in crate::storage) const HEAD: &str = "SELECT sequence, time, hash FROM audit ORDER BY sequence DESC LIMIT 1";
 
-/// Reads an answer to [`HEAD`].
-pub(in crate::storage) fn read_head(row: &Row<'_>) -> Result<AuditHead> {
+fn read_head(row: &Row<'_>) -> Result<AuditHead> {
     let mut columns = Columns::of(row);
     Ok(AuditHead { sequence: columns.next()?, time: columns.time()?, hash: columns.next()? })
 }
@@ -73,16 +72,15 @@ impl WriteAudit for Open<'_> {
         let (Some(columns), Some(last)) = (self.connection.in_columns(), entries.last()) else {
             return entries.iter().try_for_each(|entry| self.append_entry(entry));
         };
-        columns.query(
+        columns.write(
             "INSERT INTO audit (sequence, time, entry, hash)
              SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::TEXT[], $4::BYTEA[])",
-            &[
+            vec![
                 Column::Numbers(entries.iter().map(|entry| Some(entry.sequence.cast_signed())).collect()),
                 Column::Numbers(entries.iter().map(|entry| Some(millis(entry.time))).collect()),
                 Column::Texts(entries.iter().map(|entry| Some(entry.entry.as_str())).collect()),
                 Column::Bytes(entries.iter().map(|entry| Some(entry.hash.as_slice())).collect()),
             ],
-            &mut |_| Ok(()),
         )?;
         self.head.set(Some(Some(AuditHead { sequence: last.sequence, time: last.time, hash: last.hash })));
         Ok(())

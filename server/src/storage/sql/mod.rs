@@ -10,6 +10,7 @@ mod attestations;
 pub(super) mod audit;
 mod challenges;
 mod epochs;
+mod look_up;
 mod meta;
 mod moves;
 mod outbox;
@@ -72,10 +73,20 @@ pub(super) trait Connection {
     }
 }
 
-/// Statements about many rows.
+/// Statements about many rows, with `$1`, `$2` … as arrays.
 pub(super) trait InColumns {
-    /// Asks, with `$1`, `$2` … as arrays, and reads the answer row by row.
-    fn query(&self, sql: &str, columns: &[Column<'_>], each: Each<'_>) -> Result<()>;
+    /// Asks all at once, and reads the answers one after the other, row by row.
+    fn ask(&self, questions: Vec<Question<'_>>) -> Result<()>;
+
+    /// Runs a statement of which nothing is awaited but that it succeeds.
+    fn write(&self, sql: &str, columns: Vec<Column<'_>>) -> Result<()>;
+}
+
+/// A statement, and what is to be done with each row of the answer.
+pub(super) struct Question<'q> {
+    pub(super) sql: &'q str,
+    pub(super) columns: Vec<Column<'q>>,
+    pub(super) each: Each<'q>,
 }
 
 /// The values of a column for many rows.
@@ -120,11 +131,6 @@ pub(super) struct Open<'c> {
 impl<'c> Open<'c> {
     pub(super) fn new(connection: &'c dyn Connection) -> Self {
         Self { connection, head: Cell::new(None), tally: Tally::default() }
-    }
-
-    /// One that has read the end of the audit's chain.
-    pub(super) fn after(connection: &'c dyn Connection, head: Option<AuditHead>) -> Self {
-        Self { head: Cell::new(Some(head)), ..Self::new(connection) }
     }
 
     /// A transaction of those that share a commit has ended: it is kept, or was rolled back.

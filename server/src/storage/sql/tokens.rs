@@ -10,7 +10,7 @@ use symbolon_core::signed::PublicKey;
 use symbolon_core::text::{Name, Text};
 
 use super::row::{Columns, lock_column, millis};
-use super::{Column, Open, Row, named_params, params};
+use super::{Column, Each, Open, Question, Row, named_params, params};
 use crate::storage::{
     Accept, Counter, EnrolledDevice, LockState, Origin, StorageError, Taken, Token, TokenId, TokenState, Tokens, User,
     UserId, WriteTokens,
@@ -22,16 +22,19 @@ const DAMAGED: StorageError = StorageError::Damaged("token");
 
 macro_rules! select {
     ($rest:literal) => {
+        select!(from "token " $rest)
+    };
+    (from $($rest:literal)+) => {
         concat!(
             "SELECT id, serial, maker_serial, user_id, label, state, origin, period, last_step, drift, drift_at_reset,
              next_event, hash, digits, sealed_keys, spent, failures, locked_until, locks, slow_failures, slow_since,
-             device_key, device, created_at, activated_at, last_used_at, expires_at FROM token ",
-            $rest
+             device_key, device, created_at, activated_at, last_used_at, expires_at FROM ",
+            $($rest),+
         )
     };
 }
 
-fn read(row: &Row<'_>) -> Result<Token> {
+pub(super) fn read(row: &Row<'_>) -> Result<Token> {
     let mut columns = Columns::of(row);
     let origin;
     Ok(Token {
@@ -61,6 +64,12 @@ fn read(row: &Row<'_>) -> Result<Token> {
         expires_at: columns.optional_time()?,
     })
 }
+
+/// The tokens of these users, the oldest first. It leaves a planner that knows nothing of the tables yet no choice but to
+/// look for each user's.
+pub(super) const BY_NAMES: &str = select!(from
+    "(SELECT id AS holder FROM \"user\" WHERE name = ANY ($1::TEXT[]) OFFSET 0) AS asked
+     CROSS JOIN LATERAL (SELECT * FROM token WHERE user_id = holder OFFSET 0) AS token ORDER BY id");
 
 fn read_counter(columns: &mut Columns<'_>, origin: Origin) -> Result<Counter> {
     let period: Option<u16> = columns.next()?;
@@ -214,26 +223,6 @@ impl Tokens for Open<'_> {
     fn tokens_of(&self, user: UserId) -> Result<Vec<Token>> {
         self.many(select!("WHERE user_id = ? ORDER BY id"), [user.0], read)
     }
-
-    fn tokens_of_all(&self, users: &[UserId]) -> Result<Vec<Token>> {
-        let mut found = Vec::with_capacity(users.len());
-        match self.connection.in_columns() {
-            None => {
-                for user in users {
-                    found.extend(self.tokens_of(*user)?);
-                }
-                found.sort_unstable_by_key(|token| token.id);
-            }
-            Some(columns) => {
-                let users = Column::Numbers(users.iter().map(|user| Some(user.0)).collect());
-                columns.query(select!("WHERE user_id = ANY ($1::BIGINT[]) ORDER BY id"), &[users], &mut |row| {
-                    found.push(read(row)?);
-                    Ok(())
-                })?;
-            }
-        }
-        Ok(found)
-    }
 }
 
 impl WriteTokens for Open<'_> {
@@ -377,13 +366,14 @@ impl WriteTokens for Open<'_> {
             if takings.places.is_empty() {
                 continue;
             }
-            columns.query(sql, &takings.columns(), &mut |row| {
+            let each: Each<'_> = &mut |row| {
                 let place: usize = Columns::of(row).next()?;
                 if let Some(taken) = taken.get_mut(place) {
                     *taken = true;
                 }
                 Ok(())
-            })?;
+            };
+            columns.ask(vec![Question { sql, columns: takings.columns(), each }])?;
         }
         Ok(taken)
     }

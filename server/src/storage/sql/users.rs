@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use symbolon_core::text::Name;
 
 use super::row::{Columns, lock_column, millis};
-use super::{Column, Open, Row, named_params, params};
+use super::{Open, Row, named_params, params};
 use crate::storage::{Email, Language, LockState, StorageError, User, UserId, Users, WriteUsers};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -20,7 +20,7 @@ macro_rules! select {
     };
 }
 
-fn read(row: &Row<'_>) -> Result<User> {
+pub(super) fn read(row: &Row<'_>) -> Result<User> {
     let mut columns = Columns::of(row);
     Ok(User {
         id: UserId(columns.next()?),
@@ -34,6 +34,9 @@ fn read(row: &Row<'_>) -> Result<User> {
     })
 }
 
+/// Those of these users who are there.
+pub(super) const BY_NAMES: &str = select!("WHERE name = ANY ($1::TEXT[])");
+
 impl Users for Open<'_> {
     fn user_by_name(&self, name: &Name) -> Result<Option<User>> {
         self.one(select!("WHERE name = ?"), [name.as_str()], read)
@@ -41,20 +44,6 @@ impl Users for Open<'_> {
 
     fn user(&self, id: UserId) -> Result<Option<User>> {
         self.one(select!("WHERE id = ?"), [id.0], read)
-    }
-
-    fn users_by_names(&self, names: &[Name]) -> Result<Vec<User>> {
-        let Some(columns) = self.connection.in_columns() else {
-            let found = names.iter().filter_map(|name| self.user_by_name(name).transpose());
-            return found.collect();
-        };
-        let mut found = Vec::with_capacity(names.len());
-        let names = Column::Texts(names.iter().map(|name| Some(name.as_str())).collect());
-        columns.query(select!("WHERE name = ANY ($1::TEXT[])"), &[names], &mut |row| {
-            found.push(read(row)?);
-            Ok(())
-        })?;
-        Ok(found)
     }
 
     fn users_by_email(&self, email: &Email) -> Result<Vec<User>> {

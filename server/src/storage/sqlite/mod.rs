@@ -7,6 +7,7 @@ mod writer;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::sql::{self, Bound, Each, Open, ValueRef};
@@ -103,6 +104,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StorageError> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -2048)?;
+    // A statement keeps its plan whatever values it is given: else some are compiled anew at every use.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
