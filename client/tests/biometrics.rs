@@ -242,7 +242,8 @@ async fn a_copied_file_a_changed_one_and_one_of_an_earlier_activation_open_nothi
     account.unlock_with_biometrics(PROMPT).await.unwrap();
 
     // Activated anew, the token has other keys: the old file opens nothing any more.
-    soft_token.remove(server.state().serial).await.unwrap();
+    let serial = server.state().serial;
+    soft_token.remove(serial).await.unwrap();
     server.reactivate();
     activate(&soft_token, server.ticket()).await.unwrap();
     put_back(&device, &kept);
