@@ -429,7 +429,7 @@ async fn a_finger_opens_and_proves_itself_and_whatever_ends_it_leaves_the_pin() 
 
 /// The next event of an account, by its name.
 async fn next(events: &Events) -> (String, News) {
-    let event = tokio::time::timeout(Duration::from_secs(60), events.next()).await.expect("nothing happened");
+    let event = tokio::time::timeout(Duration::from_secs(60), events.next()).await.unwrap();
     let name = match &event.news {
         News::RequestArrived { .. } => "arrived".to_owned(),
         News::RequestEnded { ending, .. } => format!("{ending:?}").to_lowercase(),

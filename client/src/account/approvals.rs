@@ -141,10 +141,16 @@ impl Session {
             .map(|bytes| Bytes::new(bytes).map_err(|_| Error::Protocol("the assertion is too long")))
             .transpose()?;
         let message = AnswerRequest { serial: header.serial, answer, assertion };
-        let reply: AnswerReply = account.ask("/v1/device/answer", &message, Patience::ACTIVATION).await?;
         let parts = account.soft_token.parts();
         if parts.is_watched() {
+            // Before the server rings its bell, so that whoever hears it knows whose answer it was.
             parts.answered().insert(request.id.clone());
+        }
+        let reply = account.ask("/v1/device/answer", &message, Patience::ACTIVATION).await;
+        let reply: AnswerReply = reply.inspect_err(|_| {
+            parts.answered().remove(&request.id);
+        })?;
+        if parts.is_watched() {
             parts.stir();
         }
         self.note(Noted::decided(&request, decision, Some(&reply.status), self.time()?)).await;

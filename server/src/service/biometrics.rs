@@ -12,7 +12,7 @@ use super::audit::{self, Entry};
 use super::challenges::approvals::shortfall;
 use super::enrolled::{Enrolled, unchanged};
 use super::keyring::{Biometrics, BiometricsKey, Opening, Place, StoredKeys};
-use super::{Actor, Service, ServiceError, policies};
+use super::{Actor, Service, policies};
 use crate::storage::{EnrolledDevice, Transaction};
 
 impl Service {
