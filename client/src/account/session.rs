@@ -210,7 +210,7 @@ impl Session {
 
     async fn contact_with(&mut self, patience: Patience) -> Result<(), Error> {
         let before = self.account.clock()?;
-        match self.account.send_question(patience).await {
+        match self.account.send_question(patience).await.map_err(|error| self.account.as_active(error)) {
             Ok((answer, clock)) => {
                 self.account.files.write_clock(&clock)?;
                 self.learn(answer).await?;

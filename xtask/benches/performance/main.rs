@@ -82,6 +82,8 @@ struct CommandLine {
 
 fn main() -> ExitCode {
     let command_line = CommandLine::parse();
+    // The HTTP client brings none of its own. It was never installed before in this process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = if command_line.nothing { nothing::serve() } else { measure(&command_line) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
