@@ -11,7 +11,8 @@ use axum::routing::get;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use serde::Serialize;
 use symbolon_core::activation::ServerAddress;
 use symbolon_core::signed::KeyHash;
@@ -123,7 +124,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let handle = Handle::new();
     tokio::spawn(stop_when(told_to_stop().map_err(Failure::internal)?, handle.clone(), Arc::clone(&service.bells)));
     let mut metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
-    hang_up_on_the_slow(&mut metrics_server);
+    speak_http(&mut metrics_server);
     tokio::spawn(
         metrics_server.handle(handle.clone()).serve(metrics_routes(metrics, service.clone()).into_make_service()),
     );
@@ -140,7 +141,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let ready = serde_json::to_string(&ready).map_err(Failure::internal)?;
     if insecure_http {
         let mut server = axum_server::from_tcp(listener).map_err(Failure::internal)?;
-        hang_up_on_the_slow(&mut server);
+        speak_http(&mut server);
         output.text(&ready)?;
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     } else {
@@ -152,7 +153,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
         let tls = RustlsConfig::from_config(tls);
         tokio::spawn(renew(tls.clone(), config.clone(), authority, address));
         let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?;
-        hang_up_on_the_slow(&mut server);
+        speak_http(&mut server);
         output.text(&ready)?;
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     }
@@ -196,9 +197,12 @@ fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 /// The head of a request, or the next request of a connection, comes within this time.
 const HEAD: Duration = Duration::from_secs(30);
 
-/// Without this a caller that never ends its request holds its connection for ever.
-fn hang_up_on_the_slow<A: axum_server::Address, Acceptor>(server: &mut axum_server::Server<A, Acceptor>) {
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+/// HTTP/1.1 and nothing else, with or without TLS. A caller that never ends its request does not hold its connection for
+/// ever.
+fn speak_http<A: axum_server::Address, Acceptor>(server: &mut axum_server::Server<A, Acceptor>) {
+    let builder = server.http_builder();
+    *builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
 }
 
 /// What phones are told: the configured address, or the one that the server listens on.

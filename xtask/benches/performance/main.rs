@@ -22,7 +22,7 @@ mod verify;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -127,14 +127,16 @@ fn measure(command_line: &CommandLine) -> Result<()> {
     if report.wants("phone_start") {
         library::measure_start(&mut report, &folder.path().join("phone"))?;
     }
-    if report.wants("verify_postgres") || report.wants(UPDATE) {
+    if ["verify_postgres", UPDATE, "verify_sqlite_1m"].iter().any(|group| report.wants(group)) {
         let program = command_line.server.as_deref().context("--server names the server's program")?;
-        measure_postgres(&mut report, program, &folder.path().join("node"), command_line.tokens)?;
-    }
-    if report.wants("verify_sqlite_1m_c32") {
-        let program = command_line.server.as_deref().context("--server names the server's program")?;
-        let database = server::Database::new(program, folder.path().join("many"));
-        measure_many(&mut report, &database, ["import_1m", "verify_sqlite_1m_c32", "verify_sqlite_c32"], || Ok(()))?;
+        let mut postgres = if report.wants("verify_postgres") || report.wants(UPDATE) {
+            measure_postgres(&mut report, program, &folder.path().join("node"), command_line.tokens)?
+        } else {
+            None
+        };
+        if report.wants("verify_sqlite_1m_c32") || report.wants("verify_postgres_1m_c32") {
+            measure_many(&mut report, program, folder.path().join("many"), postgres.as_mut())?;
+        }
     }
 
     println!("\n{}", report.table());
@@ -189,11 +191,16 @@ fn measure_server(report: &mut Report, program: &Path, folder: PathBuf, tokens: 
     server.stop()
 }
 
-/// The same on PostgreSQL, beside the most that it does by itself.
-fn measure_postgres(report: &mut Report, program: &Path, folder: &Path, tokens: usize) -> Result<()> {
+/// The same on PostgreSQL, beside the most that it does by itself. Answers it, where it is installed.
+fn measure_postgres(
+    report: &mut Report,
+    program: &Path,
+    folder: &Path,
+    tokens: usize,
+) -> Result<Option<postgres::Postgres>> {
     let Some(mut postgres) = postgres::Postgres::start()? else {
         println!("PostgreSQL is not installed: what is measured on it is left out");
-        return Ok(());
+        return Ok(None);
     };
     report.progress(&format!("{tokens} tokens are imported into PostgreSQL"));
     let database = server::Database::on(program, folder.to_owned(), postgres.database("bench")?);
@@ -217,35 +224,41 @@ fn measure_postgres(report: &mut Report, program: &Path, folder: &Path, tokens: 
         report.add_load(&name, &outcome, Some(UPDATE));
     }
     server.stop()?;
-    if report.wants("verify_postgres_1m_c32") {
-        let database = server::Database::on(program, folder.with_file_name("many-node"), postgres.database("many")?);
-        measure_many(
-            report,
-            &database,
-            ["import_postgres_1m", "verify_postgres_1m_c32", "verify_postgres_c32"],
-            || postgres.analyze("many"),
-        )?;
-    }
-    Ok(())
+    Ok(Some(postgres))
 }
 
-/// The same with many tokens: the names of the import, of the result, and of that with fewer.
+/// The same with many tokens: first on SQLite, then on PostgreSQL, to which the installation moves.
 fn measure_many(
     report: &mut Report,
-    database: &server::Database,
-    names: [&str; 3],
-    once_imported: impl FnOnce() -> Result<()>,
+    program: &Path,
+    folder: PathBuf,
+    postgres: Option<&mut postgres::Postgres>,
 ) -> Result<()> {
-    let [import, name, against] = names;
     report.progress(&format!("{MANY} tokens are imported"));
+    let database = server::Database::new(program, folder);
     database.start()?.stop()?;
-    let members = Members::import(database, MANY, import, report)?;
-    once_imported()?;
-    let server = database.start()?;
+    let members = Members::import(&database, MANY, "import_1m", report)?;
     let requests = members.requests(&database.add_application("bench")?);
-    report.progress(&format!("verification of right codes of {MANY} tokens, 32 clients"));
-    report.add_load(name, &load::run(server.address, 32, &requests)?, Some(against));
-    server.stop()
+    if report.wants("verify_sqlite_1m_c32") {
+        report.progress(&format!("verification of right codes of {MANY} tokens, 32 clients"));
+        let server = database.start()?;
+        let outcome = load::run(server.address, 32, &requests)?;
+        report.add_load("verify_sqlite_1m_c32", &outcome, Some("verify_sqlite_c32"));
+        server.stop()?;
+    }
+    if let Some(postgres) = postgres.filter(|_| report.wants("verify_postgres_1m_c32")) {
+        report.progress("these move to PostgreSQL");
+        let begun = Instant::now();
+        let database = database.move_to(postgres.database("many")?)?;
+        report.add("move_1m", MANY as f64 / begun.elapsed().as_secs_f64(), "1/s");
+        postgres.analyze("many")?;
+        report.progress(&format!("verification of right codes of {MANY} tokens on PostgreSQL, 32 clients"));
+        let server = database.start()?;
+        let outcome = load::run(server.address, 32, &requests)?;
+        report.add_load("verify_postgres_1m_c32", &outcome, Some("verify_postgres_c32"));
+        server.stop()?;
+    }
+    Ok(())
 }
 
 fn measure_verification(

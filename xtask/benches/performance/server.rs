@@ -38,6 +38,13 @@ impl Database {
         command
     }
 
+    /// Moves it to an empty database of PostgreSQL.
+    pub(crate) fn move_to(self, url: String) -> Result<Self> {
+        let output = self.command("migrate").args(["--to", &url]).stdin(Stdio::null()).output()?;
+        ensure!(output.status.success(), "moving to PostgreSQL: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(Self { url: Some(url), ..self })
+    }
+
     /// A file beside the database.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.with_file_name(name)

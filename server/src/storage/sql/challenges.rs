@@ -104,10 +104,11 @@ impl Challenges for Open<'_> {
     }
 
     fn pending_requests(&self, token: TokenId, now: Timestamp) -> Result<Vec<StoredRequest>> {
+        // Few challenges of a user are pending, and a token was asked much in its time: in this order, which SQLite keeps.
         self.many(
-            "SELECT challenge_id, request.token_id, hash, request, decision FROM request
-             JOIN challenge ON challenge.id = challenge_id
-             WHERE request.token_id = ? AND status = 'pending' AND expires_at > ? ORDER BY created_at DESC, id",
+            "SELECT challenge_id, request.token_id, hash, request, decision FROM challenge CROSS JOIN request
+             WHERE user_id = (SELECT user_id FROM token WHERE token.id = ?1) AND status = 'pending' AND expires_at > ?2
+             AND challenge_id = challenge.id AND request.token_id = ?1 ORDER BY created_at DESC, challenge.id",
             params![token.0, millis(now)],
             read_request,
         )
