@@ -46,6 +46,7 @@ open class UNNotificationAction: NSObject, @unchecked Sendable {
 open class UNNotificationCategory: NSObject, @unchecked Sendable {
     public let identifier: String
     public let actions: [UNNotificationAction]
+    /// `categoryWithIdentifier:actions:intentIdentifiers:options:`
     public init(
         identifier: String, actions: [UNNotificationAction], intentIdentifiers: [String],
         options: UNNotificationCategoryOptions = []
@@ -127,14 +128,4 @@ open class UNUserNotificationCenter: NSObject, @unchecked Sendable {
     open func removeAllDeliveredNotifications() { _delivered = [] }
     /// `addNotificationRequest:withCompletionHandler:`
     open func add(_ request: UNNotificationRequest) async throws { _delivered.append(request) }
-}
-
-open class UNNotificationServiceExtension: NSObject, @unchecked Sendable {
-    public override init() {}
-    /// `didReceiveNotificationRequest:withContentHandler:`
-    open func didReceive(
-        _ request: UNNotificationRequest, withContentHandler contentHandler: @escaping (UNNotificationContent) -> Void
-    ) { contentHandler(request.content) }
-    /// `serviceExtensionTimeWillExpire`
-    open func serviceExtensionTimeWillExpire() {}
 }

@@ -9,6 +9,10 @@ struct KeypadView: View {
 
     var body: some View {
         Title(words[keypad.title])
+        if let request = keypad.request {
+            Fact(words[.askedBy], request.application)
+            Fact(words[.what], request.transaction?.summary ?? words[.signIn])
+        }
         if let note = keypad.note { Warning(words.sentence(note)) }
         Text(verbatim: (0..<keypad.length).map { $0 < count ? "●" : "○" }.joined(separator: " "))
             .font(.title2)

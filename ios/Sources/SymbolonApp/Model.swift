@@ -13,6 +13,16 @@ public final class Model: ObservableObject {
     /// The app's texts.
     public let words: Words
 
+    /// Whether a request may be answered from its notification: where the policy of every account allows it, since a
+    /// notification does not say which of them is asked.
+    public private(set) var isAnswerable = false {
+        didSet { if isAnswerable != oldValue { whenAnswerable?(isAnswerable) } }
+    }
+    /// Who is told so, now and whenever it changes.
+    var whenAnswerable: (@MainActor (Bool) -> Void)? {
+        didSet { whenAnswerable?(isAnswerable) }
+    }
+
     private let open: () async throws -> SoftToken
     private var softToken: SoftToken?
     private var session: Session?
@@ -37,7 +47,7 @@ public final class Model: ObservableObject {
 
     /// The app comes to the front. A link that was tapped may have begun something already.
     public func resume() {
-        if case .working(.starting) = screen, attempts == 0 { goHome() }
+        if case .working(.starting, _) = screen, attempts == 0 { goHome() }
         listen()
     }
 
@@ -73,7 +83,14 @@ public final class Model: ObservableObject {
     }
 
     private func goHome() {
-        attempt(.starting) { try await self.home() }
+        if case .accounts = screen {} else { screen = .working(.starting) }
+        let turn = turn
+        attempt(nil) {
+            let entries = try await self.entries()
+            let damaged = try await self.token().damagedAccounts()
+            // The person may be elsewhere by now: at a link, or at a notification that they have answered.
+            if turn == self.turn { self.screen = .accounts(entries, damaged: damaged) }
+        }
     }
 
     private func home() async throws {
@@ -81,7 +98,10 @@ public final class Model: ObservableObject {
     }
 
     private func entries() async throws -> [Entry] {
-        try await token().accounts().map(entry)
+        let entries = try await token().accounts().map(entry)
+        let online = entries.filter { !$0.info.isOffline }
+        isAnswerable = !online.isEmpty && online.allSatisfy(\.info.policy.actionableNotifications)
+        return entries
     }
 
     private func entry(_ account: Account) throws -> Entry {
@@ -136,6 +156,7 @@ public final class Model: ObservableObject {
         case .notActive: gone.insert(serial)
         case .activeAgain: gone.remove(serial)
         case .policyChanged, .clockWrong, .clockRight:
+            _ = try? await entries()
             if case .open(let open) = screen, open.entry.info.serial == serial { learn(open.entry, open.session) }
         }
         guard case .accounts = screen else { return }
@@ -161,13 +182,41 @@ public final class Model: ObservableObject {
         softToken?.lookNow()
     }
 
-    /// What waits now, of every account whose policy lets an approval be answered from its notification.
-    public func waiting() async -> [(Account, Approval)] {
-        var waiting: [(Account, Approval)] = []
-        for account in (try? await token().accounts()) ?? [] {
-            let asked = (try? await account.requests(wait: 0)) ?? []
-            waiting += asked.map { (account, $0) }
+    /// The person has answered a notification. It does not say what is asked, so the servers are asked. What waits alone is
+    /// what is meant; its PIN, finger or face is asked for then, and what is to be compared is compared on its own screen.
+    public func answer(_ decision: Decision) {
+        close()
+        attempt(.askingServer) {
+            let waiting = try await self.waiting()
+            guard let (entry, approval) = waiting.first else {
+                self.screen = .done(.notConfirmed, .notConfirmedText)
+                return
+            }
+            guard waiting.count == 1 else { return try await self.home() }
+            self.ask(entry, approval)
+            let isCompared = decision == .confirm && approval.request().mutualChallenge != nil
+            guard case .asked(let asked) = self.screen, self.isAnswerable, !isCompared else { return }
+            self.decide(asked, decision) { session in
+                // By the policy of now: it may have changed since the notification came.
+                try await session.refresh()
+                _ = try await self.entries()
+                return self.isAnswerable
+            }
         }
+    }
+
+    /// What waits now, of every account. Where nothing does, a server that can't be asked is told.
+    private func waiting() async throws -> [(Entry, Approval)] {
+        var waiting: [(Entry, Approval)] = []
+        var failure: (any Error)?
+        for entry in try await entries() where !entry.info.isOffline {
+            do {
+                waiting += try await entry.account.requests(wait: 0).map { (entry, $0) }
+            } catch {
+                failure = error
+            }
+        }
+        if waiting.isEmpty, let failure { throw failure }
         return waiting
     }
 
@@ -240,7 +289,8 @@ public final class Model: ObservableObject {
     }
 
     private func accept(_ proposal: Proposal, pin: ChosenPin?) {
-        attempt(proposal.info().comparison == nil ? .activating : .waitingForOldPhone) {
+        let comparison = proposal.info().comparison
+        attempt(comparison == nil ? .activating : .waitingForOldPhone) {
             let accepted = try await proposal.accept(pin: pin)
             if let code = accepted.registrationCode {
                 self.screen = .registered(code)
@@ -248,6 +298,8 @@ public final class Model: ObservableObject {
                 try await self.home()
             }
         }
+        // The digits that the old phone wants stay where they can be read.
+        if comparison != nil { screen = .working(.waitingForOldPhone, digits: comparison) }
     }
 
     /// Asks for a new PIN twice.
@@ -277,8 +329,11 @@ public final class Model: ObservableObject {
 
     private typealias Then = @MainActor (Session) async throws -> Void
 
-    /// Opens an account; `then` goes on with it. Where the PIN is needed a finger or face is not enough.
-    private func unlock(_ entry: Entry, note: Note? = nil, isPinNeeded: Bool = false, then: @escaping Then) {
+    /// Opens an account; `then` goes on with it. Where the PIN is needed a finger or face is not enough. What it is opened
+    /// for stands over the keypad.
+    private func unlock(
+        _ entry: Entry, note: Note? = nil, isPinNeeded: Bool = false, for request: Request? = nil, then: @escaping Then
+    ) {
         let status: AccountStatus
         do {
             status = try entry.account.status()
@@ -288,7 +343,9 @@ public final class Model: ObservableObject {
         guard status.isDeviceAllowed else {
             return problem(SymbolonError.UnsecureDevice(signals: status.signals), entry: entry)
         }
-        let again: @MainActor (Note?) -> Void = { self.unlock(entry, note: $0, isPinNeeded: isPinNeeded, then: then) }
+        let again: @MainActor (Note?) -> Void = {
+            self.unlock(entry, note: $0, isPinNeeded: isPinNeeded, for: request, then: then)
+        }
         if status.state == .locked, let challenge = status.lockChallenge {
             screen = .locked(entry, challenge: challenge)
         } else if let length = entry.info.pinLength {
@@ -296,15 +353,18 @@ public final class Model: ObservableObject {
                 { @MainActor in self.screen = .locked(entry, challenge: challenge) }
             }
             let isOffered = !isPinNeeded && status.biometrics == .on
-            let biometrics = isOffered ? { @MainActor in self.prompt(entry, then: then) } : nil
-            screen = .keypad(Keypad(.enterPin, length: Int(length), note: note, help: help, biometrics: biometrics) { pad in
+            let biometrics = isOffered ? { @MainActor in self.prompt(entry, for: request, then: then) } : nil
+            let keypad = Keypad(
+                .enterPin, length: Int(length), note: note, request: request, help: help, biometrics: biometrics
+            ) { pad in
                 self.prompting?.cancel()
                 self.enter(entry, again: again, then: then) {
                     let opened = try await entry.account.unlock(pin: pad)
                     self.isByBiometrics = false
                     return opened
                 }
-            })
+            }
+            screen = .keypad(keypad)
             // Asked by itself once; after a failure it is for the person to ask again.
             if note == nil { biometrics?() }
         } else {
@@ -334,7 +394,7 @@ public final class Model: ObservableObject {
     // Biometrics
 
     /// Has the system ask for a finger or face, over the keypad.
-    private func prompt(_ entry: Entry, then: @escaping Then) {
+    private func prompt(_ entry: Entry, for request: Request?, then: @escaping Then) {
         let turn = turn
         prompting?.cancel()
         prompting = Task {
@@ -343,7 +403,8 @@ public final class Model: ObservableObject {
                 let opened = try await entry.account.unlockWithBiometrics(prompt: self.words[.openAccount])
                 guard turn == self.turn else { return await opened.lockNow() }
                 self.isByBiometrics = true
-                return self.enter(entry, again: { self.unlock(entry, note: $0, then: then) }, then: then) { opened }
+                let again: @MainActor (Note?) -> Void = { self.unlock(entry, note: $0, for: request, then: then) }
+                return self.enter(entry, again: again, then: then) { opened }
             } catch SymbolonError.Cancelled {
                 return
             } catch SymbolonError.BiometricsLocked {
@@ -359,7 +420,7 @@ public final class Model: ObservableObject {
                 if turn == self.turn { self.problem(error, entry: entry) }
                 return
             }
-            if turn == self.turn { self.unlock(entry, note: Note(word: note), then: then) }
+            if turn == self.turn { self.unlock(entry, note: Note(word: note), for: request, then: then) }
         }
     }
 
@@ -420,6 +481,7 @@ public final class Model: ObservableObject {
                     // The code is right all the same.
                 }
                 let code = try await session.code()
+                _ = try await self.entries()
                 guard case .open(let open) = self.screen, open.session === session, !Task.isCancelled else { return }
                 let now = try self.entry(entry.account)
                 if code.digits != open.code.digits || now.status.clockOffset != open.entry.status.clockOffset {
@@ -489,8 +551,20 @@ public final class Model: ObservableObject {
 
     /// The person decides. However often they tap, it is sent once: the first tap leads to another screen.
     public func decide(_ asked: Asked, _ decision: Decision, value: String? = nil) {
+        decide(asked, decision, value: value) { _ in true }
+    }
+
+    /// The same, if `isAllowed` by then; else it is asked again.
+    private func decide(
+        _ asked: Asked, _ decision: Decision, value: String? = nil,
+        isAllowed: @escaping @MainActor (Session) async throws -> Bool
+    ) {
         guard case .asked(let shown) = screen, shown.approval === asked.approval else { return }
-        unlock(asked.entry) { session in
+        unlock(asked.entry, for: asked.request) { session in
+            guard try await isAllowed(session) else {
+                self.close()
+                return self.ask(asked.entry, asked.approval)
+            }
             let outcome = try await session.answer(approval: asked.approval, decision: decision, value: value)
             let (title, text) = Self.words(outcome)
             self.forget(asked.entry.info.serial, asked.request.id)
@@ -633,12 +707,10 @@ public final class Model: ObservableObject {
 
     /// Does something that takes time, and shows what went wrong with what to do; `input` where the person mistyped.
     private func attempt(
-        _ waiting: Word, input: Screen? = nil, entry: Entry? = nil, again: (@MainActor () -> Void)? = nil,
+        _ waiting: Word?, input: Screen? = nil, entry: Entry? = nil, again: (@MainActor () -> Void)? = nil,
         act: @escaping @MainActor () async throws -> Void
     ) {
-        var isListed = false
-        if case .accounts = screen { isListed = true }
-        if waiting != .starting || !isListed { screen = .working(waiting) }
+        if let waiting { screen = .working(waiting) }
         attempts += 1
         Task {
             defer { self.attempts -= 1 }

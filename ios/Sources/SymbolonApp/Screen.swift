@@ -3,8 +3,8 @@ import Symbolon
 
 /// What is on the screen, and all that it needs.
 public enum Screen {
-    /// Something is waited for.
-    case working(Word)
+    /// Something is waited for; another phone may want digits meanwhile.
+    case working(Word, digits: String? = nil)
     /// Every account of this phone, and what is asked; without one, the way to the first.
     case accounts([Entry], damaged: [DamagedAccount])
     /// The ways to a new account.
@@ -77,6 +77,8 @@ public final class Keypad {
     public let title: Word
     public let length: Int
     public let note: Note?
+    /// What the PIN answers.
+    public let request: Request?
     /// What a person can do who has forgotten it.
     let help: (@MainActor () -> Void)?
     /// Has the system ask for a finger or face instead.
@@ -85,12 +87,13 @@ public final class Keypad {
     let pad = PinPad()
 
     init(
-        _ title: Word, length: Int, note: Note? = nil, help: (@MainActor () -> Void)? = nil,
+        _ title: Word, length: Int, note: Note? = nil, request: Request? = nil, help: (@MainActor () -> Void)? = nil,
         biometrics: (@MainActor () -> Void)? = nil, done: @escaping @MainActor (PinPad) -> Void
     ) {
         self.title = title
         self.length = length
         self.note = note
+        self.request = request
         self.help = help
         self.biometrics = biometrics
         self.done = done

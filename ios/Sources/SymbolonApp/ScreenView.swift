@@ -15,9 +15,10 @@ struct ScreenView: View {
 
     @ViewBuilder private var content: some View {
         switch model.screen {
-        case .working(let word):
+        case .working(let word, let digits):
             ProgressView()
             Text(words[word]).multilineTextAlignment(.center)
+            if let digits { Digits(digits) }
         case .accounts(let entries, let damaged): AccountsView(model: model, entries: entries, damaged: damaged)
         case .add:
             Title(words[.add])

@@ -27,8 +27,7 @@ import Testing
             let strings = try Tree.text("android/app/src/main/res/\(folder)/strings.xml")
             var compared = 0
             for match in strings.matches(of: /<string name="([a-z_]+)">(.*)<\/string>/) {
-                // What the history is of: an account here.
-                guard match.output.1 != "history_text", let ours = catalogue[String(match.output.1)]?[language] else { continue }
+                guard let ours = catalogue[String(match.output.1)]?[language] else { continue }
                 let theirs = match.output.2.replacing(/%(\d)\$s/) { "%\($0.output.1)$@" }
                     .replacing(/%(\d)\$d/) { "%\($0.output.1)$lld" }.replacing("\\'", with: "'")
                 #expect(ours == theirs, "\(match.output.1)")
@@ -50,8 +49,12 @@ import Testing
         #expect(entitlements["com.apple.developer.devicecheck.appattest-environment"] as? String == "production")
         let privacy = try plist("PrivacyInfo.xcprivacy")
         #expect(privacy["NSPrivacyTracking"] as? Bool == false)
-        // The server's notification names its words.
-        #expect(try Tree.text("server/src/notify/apns.rs").contains("\"loc-key\": \"\(Word.wake.rawValue)\""))
+    }
+
+    @MainActor @Test func theServersNotificationNamesTheAppsWordsAndAnswers() throws {
+        let courier = try Tree.text("server/src/notify/apns.rs")
+        #expect(courier.contains("\"loc-key\": \"\(Word.wake.rawValue)\""))
+        #expect(courier.contains("\"category\": \"\(AppDelegate.category)\""))
     }
 
     private func plist(_ name: String) throws -> [String: Any] {

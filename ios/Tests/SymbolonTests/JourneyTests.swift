@@ -5,6 +5,7 @@ import Security
 import SwiftUI
 import Symbolon
 import Testing
+import UserNotifications
 
 @testable import SymbolonApp
 
@@ -19,6 +20,7 @@ extension OnePhone {
         init() throws {
             server = try TestServer()
             phone.reset()
+            UNUserNotificationCenter.current()._categories = []
             _Process.libraries = []
             _Process.isTraced = false
             DCAppAttestService.shared._apple = nil
@@ -286,8 +288,8 @@ extension OnePhone {
             try await person.sees(.accounts)
         }
 
-        @Test func anAccountMovesToANewPhone() async throws {
-            let old = try await activated()
+        /// Opens the account of an old phone and begins to move it; what its QR says.
+        private func beginMove(_ old: Person) async throws -> String {
             try await openCode(old)
             try await old.tap(.settings)
             try await old.tap(.move)
@@ -295,13 +297,68 @@ extension OnePhone {
             try await old.sees(.moveText)
             // The QR has a name for those who do not see it, and is drawn with its margin.
             #expect(old.screen().all.contains { $0.kind == .picture && $0.label == old.words[.moveQr] })
-            guard case .moving(_, _, let ticket) = old.model.screen else { return #expect(Bool(false)) }
-            let shape = QrShape(width: Int(ticket.qr.width), squares: ticket.qr.squares)
-            let squares = shape.path(in: CGRect(x: 0, y: 0, width: 400, height: 400))._rectangles
-            #expect(squares.count == ticket.qr.squares.filter { $0 == 1 }.count)
-            #expect(squares.allSatisfy { $0.minX > 0 && $0.minY > 0 && $0.maxX < 400 && $0.maxY < 400 })
-            old.model.back()
+            var ticket: MoveTicket?
+            if case .moving(_, _, let shown) = old.model.screen { ticket = shown }
+            let qr = try #require(ticket).qr
+            let (width, side) = (Int(qr.width), CGFloat(qr.width + 8))
+            let shape = QrShape(width: width, squares: qr.squares)
+            let squares = shape.path(in: CGRect(x: 0, y: 0, width: side, height: side))._rectangles
+            #expect(squares.allSatisfy { $0.minX > 3 && $0.minY > 3 && $0.maxX < side - 3 && $0.maxY < side - 3 })
+            return try readQr(width: width, dark: Set(squares.map { [Int($0.minY) - 4, Int($0.minX) - 4] }))
+        }
+
+        @Test func anAccountMovesToANewPhoneOnceTheOldOneAgrees() async throws {
+            let old = try await activated()
+            let keys = phone.keys
+            let new = try Person(link: try await beginMove(old))
+            try await new.sees(.comparison)
+            let digits = try new.digits()
+            try await new.tap(.accept)
+            try await new.choosePin("407183")
+            // They stay where they can be read.
+            try await new.sees(.waitingForOldPhone)
+            #expect(try new.digits() == digits)
+
+            try await old.sees(.moveDigitsText)
+            try await old.type(.challengeDigits, digits == "111111" ? "222222" : "111111")
+            try await old.tap(.agree)
+            try await old.sees(.otherPhone)
+            try await old.type(.challengeDigits, digits)
+            try await old.tap(.agree)
+            try await new.sees(.accounts)
+            try await old.sees(.movedText)
+            try await old.tap(.ok)
+            try await old.sees(.welcome)
+            #expect(phone.keys == keys, "those of the new phone alone")
+
+            try await new.tap("alice")
+            try await new.pin("407183")
+            try await new.sees(.copy)
+            #expect(try server.accepts("alice", try new.digits()))
+        }
+
+        @Test func aMoveThatThePersonRefusesLeavesTheOldPhoneAsItWas() async throws {
+            let old = try await activated()
+            let new = try Person(link: try await beginMove(old))
+            try await new.tap(.accept)
+            try await new.choosePin("407183")
+            try await new.sees(.waitingForOldPhone)
+            try await old.sees(.moveDigitsText)
+            try await old.tap(.cancel)
             try await old.sees(.accounts)
+            try await new.sees(.ticketRefused)
+            try await new.tap(.ok)
+            try await new.sees(.welcome)
+            try await openCode(old)
+            #expect(try server.accepts("alice", try old.digits()))
+
+            // Nor does a ticket count whose move was cancelled before anybody used it.
+            try await old.tap(.back)
+            let link = try await beginMove(old)
+            try await old.tap(.cancel)
+            try await old.sees(.accounts)
+            new.tapLink(link)
+            try await new.sees(.ticketRefused)
         }
 
         @Test func thePinIsChangedAndTheAccountRemoved() async throws {
@@ -391,6 +448,128 @@ extension OnePhone {
             try await openCode(person)
             try await person.tap(.settings)
             try await person.sees(.biometricsByPolicy)
+        }
+
+        /// What iOS offers with a notification of the server's.
+        private var offered: [UNNotificationAction] {
+            UNUserNotificationCenter.current()._categories.first { $0.identifier == AppDelegate.category }?.actions ?? []
+        }
+
+        /// The person unlocks the phone and answers the notification.
+        private func answer(_ delegate: AppDelegate, _ answer: Word) async {
+            let content = UNMutableNotificationContent()
+            content.categoryIdentifier = AppDelegate.category
+            let notification = UNNotification(_request: UNNotificationRequest(identifier: "1", content: content, trigger: nil))
+            await delegate.userNotificationCenter(.current(), didReceive: UNNotificationResponse(answer.rawValue, notification))
+        }
+
+        /// A session that is open asks the server for its policy.
+        private func learnPolicy(_ person: Person) async throws {
+            try await openCode(person)
+            try await until("nothing is offered") { !self.offered.isEmpty }
+            try await person.tap(.back)
+        }
+
+        @Test func aNotificationIsAnsweredOnlyWhereThePolicyAllowsIt() async throws {
+            try server.admin("policy", "set", "mutual_challenge=off")
+            let person = try await activated()
+            let delegate = AppDelegate()
+            await delegate.offerNotifications(for: person.model)
+            #expect(offered.isEmpty)
+            // The system may still show what was offered before: it leads to the question, and answers nothing.
+            var asked = try server.ask("alice", payment)
+            await answer(delegate, .confirm)
+            try await person.sees(.concern)
+            #expect(try server.status(asked) == "pending")
+            try await person.tap(.back)
+            try server.withdraw(asked)
+
+            try server.admin("policy", "set", "actionable_notifications=true")
+            try await learnPolicy(person)
+            #expect(offered.map(\.title) == [Word.confirm, .cancel, .concern].map { person.words[$0] })
+            #expect(offered.allSatisfy { $0.options == [.authenticationRequired, .foreground] })
+            for (choice, seen, status) in [
+                (Word.confirm, Word.confirmedText, "confirmed"), (.cancel, .cancelledText, "cancelled"),
+                (.concern, .concernRaisedText, "concern"),
+            ] {
+                asked = try server.ask("alice", payment)
+                await answer(delegate, choice)
+                // What is answered stands over the keypad.
+                try await person.sees(.enterPin)
+                try await person.sees("Pay 12.50 EUR to Ana Gómez")
+                #expect(try server.status(asked) == "pending")
+                try await person.pin(pin)
+                try await person.sees(seen)
+                #expect(try server.status(asked) == status)
+                try await person.tap(.ok)
+            }
+
+            // After a concern the server asks no more for a while.
+            try server.admin("user", "resume-approvals", "alice")
+
+            // The policy has changed since the notification came: it is asked as ever.
+            asked = try server.ask("alice", payment)
+            try server.admin("policy", "set", "actionable_notifications=false")
+            await answer(delegate, .confirm)
+            try await person.pin(pin)
+            try await person.sees(.concern)
+            #expect(try server.status(asked) == "pending")
+            #expect(offered.isEmpty)
+            try await person.tap(.confirm)
+            try await person.pin(pin)
+            try await person.sees(.confirmedText)
+            try await person.tap(.ok)
+
+            try server.admin("policy", "set", "actionable_notifications=true")
+            try await learnPolicy(person)
+            // An account whose policy allows none: nobody can tell from a notification whom it is for.
+            let strict = try TestServer()
+            person.tapLink(try strict.handOut("bob").link)
+            try await accept(person)
+            #expect(offered.isEmpty)
+        }
+
+        @Test func whatANotificationAsksIsComparedAndMayHaveEnded() async throws {
+            try server.admin("policy", "set", "actionable_notifications=true")
+            phone.sensor = .touch
+            let person = try await activated()
+            try await turnOnBiometrics(person)
+            // The app was not running: the answer comes before its first screen.
+            person.startAgain()
+            let delegate = AppDelegate()
+            var asked = try server.ask("alice", payment)
+            await answer(delegate, .confirm)
+            await delegate.offerNotifications(for: person.model)
+            try await person.type(.enterValue, try #require(asked["mutual_challenge"]?.text))
+            try await person.tap(.confirm)
+            try await person.sees(.confirmedText)
+            #expect(phone.asked.last == person.words[.openAccount], "the finger was asked for")
+            #expect(try server.status(asked) == "confirmed")
+
+            // It has ended meanwhile: before the tap, and before the PIN.
+            asked = try server.ask("alice", payment)
+            try server.withdraw(asked)
+            await answer(delegate, .confirm)
+            try await person.sees(.notConfirmedText)
+            phone.next(.failure(domain: "com.apple.LocalAuthentication", code: -2))
+            asked = try server.ask("alice", payment)
+            await answer(delegate, .cancel)
+            try await person.sees(.enterPin)
+            try server.withdraw(asked)
+            try await person.pin(pin)
+            try await person.sees("withdrawn")
+            #expect(try server.status(asked) == "withdrawn")
+            try await person.tap(.ok)
+
+            // Two of them: which is meant the person says.
+            person.tapLink(try server.handOut("bob").link)
+            try await accept(person)
+            let both = try [server.ask("alice", payment), server.ask("bob", ["transaction": ["summary": "Pay 1 EUR to Bo"]])]
+            await answer(delegate, .cancel)
+            try await person.sees(.accounts)
+            try await person.sees("Pay 12.50 EUR to Ana Gómez")
+            try await person.sees("Pay 1 EUR to Bo")
+            for asked in both { #expect(try server.status(asked) == "pending") }
         }
 
         @Test func aTokenThatIsDisabledIsShownAsSuch() async throws {

@@ -107,14 +107,17 @@ final class TestServer: Sendable {
     }
 
     /// Asks what an application asks; answers with what the server said.
-    func call(_ path: String, _ body: JSON? = nil) throws -> JSON {
+    @discardableResult
+    func call(_ path: String, _ body: JSON? = nil, method: String? = nil) throws -> JSON {
         var arguments = ["curl", "--silent", "--show-error", "--cacert", "\(folder.path)/data/authority.pem"]
         arguments += ["--header", "Authorization: Bearer \(key)"]
         if let body {
             arguments += ["--header", "Content-Type: application/json", "--data-binary"]
             arguments.append(String(decoding: try body.data(), as: UTF8.self))
         }
-        return try JSON(try Self.run("/usr/bin/env", arguments + [address + path]))
+        if let method { arguments += ["--request", method] }
+        let said = try Self.run("/usr/bin/env", arguments + [address + path])
+        return said.isEmpty ? JSON.null : try JSON(said)
     }
 
     /// Whether a code is one of the user's.
@@ -128,6 +131,11 @@ final class TestServer: Sendable {
         let asked = try call("/v1/challenges", .object(question.merging(more) { $1 }))
         try #require(asked["id"] != nil, "\(asked)")
         return asked
+    }
+
+    /// The application wants no answer any more.
+    func withdraw(_ challenge: JSON) throws {
+        try call("/v1/challenges/\(try #require(challenge["id"]?.text))", method: "DELETE")
     }
 
     /// What became of it.

@@ -71,8 +71,9 @@ impl Apns {
             ApnsEnvironment::Production => &self.production,
             ApnsEnvironment::Sandbox => &self.sandbox,
         };
-        // The phone shows its own words; its extension may first fetch what waits.
-        let alert = json!({"aps": {"alert": {"loc-key": "wake"}, "sound": "default", "mutable-content": 1}});
+        // The phone shows its own words, and by the category knows what a person can do; its extension may first fetch what
+        // waits.
+        let alert = json!({"aps": {"alert": {"loc-key": "wake"}, "category": "wake", "sound": "default", "mutable-content": 1}});
         let request = outbound
             .http2(&format!("{host}/3/device/{token}"))
             .bearer_auth(self.token(waking.now).await)

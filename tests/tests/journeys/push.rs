@@ -219,6 +219,7 @@ async fn an_iphone_is_woken_by_apns_over_http_2() {
     assert_eq!(team["iss"], "TEAM123456");
     assert!((Timestamp::now().as_second() - team["iat"].as_i64().unwrap()).abs() < 3600);
     assert!(sent.json()["aps"]["alert"].is_object());
+    assert_eq!(sent.json()["aps"]["category"], "wake");
     says_nothing(&sent, &asked, &token);
     emptied(&server).await;
 
