@@ -5,7 +5,7 @@ import PackageDescription
 // On Apple's systems the library in Rust is an XCFramework, which `cargo xtask package ios` makes. On Linux, where the package is tested,
 // it is the one that cargo has built, and modules in `Simulators` stand in for Apple's frameworks, by their names.
 var targets: [Target] = []
-var phone: [Target.Dependency] = ["SymbolonFFI"]
+var phone: [Target.Dependency] = ["SymbolonBindings"]
 var app: [Target.Dependency] = ["Symbolon"]
 var linking: [LinkerSetting] = []
 var tests: [Target] = []
@@ -41,8 +41,11 @@ let package = Package(
         .library(name: "SymbolonApp", targets: ["SymbolonApp"]),
     ],
     targets: targets + [
-        // What uniffi generates is of Swift 5; it is marked for callers of Swift 6, as the app is.
-        .target(name: "Symbolon", dependencies: phone, swiftSettings: [.swiftLanguageMode(.v5)], linkerSettings: linking),
+        // What uniffi generates is of Swift 5, and marked for callers of Swift 6, as all else is.
+        .target(
+            name: "SymbolonBindings", dependencies: ["SymbolonFFI"], swiftSettings: [.swiftLanguageMode(.v5)],
+            linkerSettings: linking),
+        .target(name: "Symbolon", dependencies: phone),
         .target(name: "SymbolonApp", dependencies: app, resources: [.process("Resources")]),
     ] + tests
 )

@@ -34,7 +34,7 @@ impl Language {
                 &[("dev/symbolon/ffi/symbolon.kt", "android/sdk/src/generated/dev/symbolon/ffi/symbolon.kt")]
             }
             Self::Swift => &[
-                ("Symbolon.swift", "ios/Sources/Symbolon/Generated/Symbolon.swift"),
+                ("Symbolon.swift", "ios/Sources/SymbolonBindings/Symbolon.swift"),
                 ("SymbolonFFI.h", "ios/Sources/SymbolonFFI/SymbolonFFI.h"),
                 ("SymbolonFFI.modulemap", "ios/Sources/SymbolonFFI/module.modulemap"),
             ],
