@@ -462,13 +462,17 @@ public final class Model: ObservableObject {
             let code = try await session.code()
             let registration = try await session.registrationCode()
             let now = try self.entry(entry.account)
-            let isOffered = lost.contains(now.info.serial) && now.status.biometrics == .off && !isByBiometrics
             screen = .open(OpenAccount(
-                entry: now, session: session, code: code, registration: registration, offersBiometrics: isOffered))
+                entry: now, session: session, code: code, registration: registration, offersBiometrics: isOffered(now)))
             if !now.info.isOffline { learn(now, session) }
         } catch {
             noCode(error, entry, session)
         }
+    }
+
+    /// Whether biometrics that the system has ended may be turned on again, by the PIN that was just typed.
+    private func isOffered(_ entry: Entry) -> Bool {
+        lost.contains(entry.info.serial) && entry.status.biometrics == .off && !isByBiometrics
     }
 
     /// Asks the server for its time and policy while a code is shown: a gate that was closed meanwhile closes now.
@@ -484,9 +488,10 @@ public final class Model: ObservableObject {
                 _ = try await self.entries()
                 guard case .open(let open) = self.screen, open.session === session, !Task.isCancelled else { return }
                 let now = try self.entry(entry.account)
-                if code.digits != open.code.digits || now.status.clockOffset != open.entry.status.clockOffset {
-                    self.screen = .open(open.with(entry: now, code: code))
-                }
+                let offers = self.isOffered(now)
+                let isSame = code.digits == open.code.digits && offers == open.offersBiometrics
+                    && now.status.clockOffset == open.entry.status.clockOffset
+                if !isSame { self.screen = .open(open.with(entry: now, code: code, offersBiometrics: offers)) }
             } catch {
                 guard case .open(let open) = self.screen, open.session === session else { return }
                 self.noCode(error, entry, session)
@@ -500,7 +505,7 @@ public final class Model: ObservableObject {
         let turn = turn
         do {
             let code = try await open.session.code()
-            if turn == self.turn { screen = .open(open.with(entry: open.entry, code: code)) }
+            if turn == self.turn { screen = .open(open.with(entry: open.entry, code: code, offersBiometrics: open.offersBiometrics)) }
         } catch {
             if turn == self.turn { noCode(error, open.entry, open.session) }
         }

@@ -120,7 +120,7 @@ public struct OpenAccount {
     /// After the system has ended biometrics.
     public let offersBiometrics: Bool
 
-    func with(entry: Entry, code: Code) -> OpenAccount {
+    func with(entry: Entry, code: Code, offersBiometrics: Bool) -> OpenAccount {
         OpenAccount(
             entry: entry, session: session, code: code, registration: registration, offersBiometrics: offersBiometrics)
     }
