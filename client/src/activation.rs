@@ -212,7 +212,12 @@ impl NewKeys {
         let registered = finishing.open(&answer)?;
         account::admit(&signals, &registered.registration.policy)?;
         let registration = &registered.registration;
-        let clock = ClockState::after_contact(registration.time, here, registration.policy_version);
+        let clock = ClockState::after_contact(
+            registration.time,
+            here,
+            registration.policy_version,
+            registration.policy.clone(),
+        );
         Ok((registered, clock))
     }
 

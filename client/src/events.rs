@@ -36,8 +36,8 @@ pub enum News {
     RequestArrived(Box<Pending>),
     /// What was asked can't be answered any more.
     RequestEnded(ChallengeId, Ending),
-    /// The policy has changed. An open session learns it by [`Session::contact`](crate::Session::contact), and the next one
-    /// when it is opened.
+    /// The policy has changed: [`Account::policy`] has the new one. An open session learns it by
+    /// [`Session::contact`](crate::Session::contact), and the next one when it is opened.
     PolicyChanged,
     /// The token is not active at the server any more: it was disabled, deleted, has expired, or was given to another
     /// device. The server does not say which.
@@ -150,7 +150,7 @@ struct Over;
 
 impl Watch {
     fn of(account: Account) -> Self {
-        let policy = account.header().policy_version;
+        let policy = account.policy_version();
         Self {
             account,
             asked: Vec::new(),
@@ -184,7 +184,7 @@ impl Watch {
     /// Compares what is now with what was, and waits for news. It may be dropped while it waits.
     async fn round(&mut self, sender: &mpsc::UnboundedSender<Event>) -> Result<(), Over> {
         self.account = self.account.reread().map_err(|_| Over)?;
-        self.note_policy(self.account.header().policy_version, sender)?;
+        self.note_policy(sender)?;
         let told = match self.look(sender).await {
             Ok(told) => told,
             Err(error) => return self.note_failure(error, sender).await,
@@ -196,16 +196,17 @@ impl Watch {
     /// Asks the server; the inner error says that nobody listens.
     async fn look(&mut self, sender: &mpsc::UnboundedSender<Event>) -> Result<Result<(), Over>, Error> {
         if self.contacted.is_none_or(|contacted| contacted.elapsed() >= CONTACT_EVERY) {
-            let version = self.account.set_clock().await?;
+            self.account = self.account.contact().await?;
             self.contacted = Some(Instant::now());
             if let Err(error) = self.account.renew_push_address().await {
                 tracing::info!(%error, "the server is told later where this device is woken");
                 self.contacted = None;
             }
-            if self.note_contact(version, sender).is_err() {
+            if self.note_contact(sender).is_err() {
                 return Ok(Err(Over));
             }
         }
+        self.account.check_integrity()?;
         let wait = if std::mem::take(&mut self.at_once) { Duration::ZERO } else { self.wait()? };
         let (asked, policy) = self.account.news(Some(&self.asked), wait).await?;
         if policy.is_some_and(|policy| policy > self.policy) {
@@ -223,12 +224,12 @@ impl Watch {
         Ok(left.map_or(WAIT, |left| WAIT.min(left + Duration::from_secs(1))))
     }
 
-    fn note_contact(&mut self, version: PolicyVersion, sender: &mpsc::UnboundedSender<Event>) -> Result<(), Over> {
+    fn note_contact(&mut self, sender: &mpsc::UnboundedSender<Event>) -> Result<(), Over> {
         if !self.is_active {
             self.is_active = true;
             self.tell(News::ActiveAgain, sender)?;
         }
-        self.note_policy(version, sender)?;
+        self.note_policy(sender)?;
         let offset = self.account.status().map_or(0, |status| status.clock_offset);
         let offset = SignedDuration::from_millis(offset);
         let is_wrong = offset.abs() > CLOCK_WRONG;
@@ -240,7 +241,8 @@ impl Watch {
         Ok(())
     }
 
-    fn note_policy(&mut self, version: PolicyVersion, sender: &mpsc::UnboundedSender<Event>) -> Result<(), Over> {
+    fn note_policy(&mut self, sender: &mpsc::UnboundedSender<Event>) -> Result<(), Over> {
+        let version = self.account.policy_version();
         if version > self.policy {
             self.policy = version;
             self.tell(News::PolicyChanged, sender)?;

@@ -27,7 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use symbolon_core::CryptoRngCore;
 use symbolon_core::encoding::Bytes;
-use symbolon_core::policy::PolicyVersion;
+use symbolon_core::policy::{PhonePolicy, PolicyVersion};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::KeyHash;
 use symbolon_core::vault::Tries;
@@ -354,7 +354,7 @@ pub(crate) struct Told {
     pub(crate) at: Timestamp,
 }
 
-/// What an account knows of its server's clock, and of the last times that it asked.
+/// What an account knows of its server's clock and policy, and of the last times that it asked.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ClockState {
@@ -368,18 +368,31 @@ pub(crate) struct ClockState {
     pub(crate) last_failure: Option<String>,
     /// The version of the policy that it had then.
     pub(crate) policy_version: Option<PolicyVersion>,
+    /// That policy.
+    pub(crate) policy: Option<PhonePolicy>,
 }
 
 impl ClockState {
     /// What is known after the server said that it is `server` o'clock, while it was `here` on this device.
-    pub(crate) fn after_contact(server: Timestamp, here: Timestamp, policy_version: PolicyVersion) -> Self {
+    pub(crate) fn after_contact(
+        server: Timestamp,
+        here: Timestamp,
+        policy_version: PolicyVersion,
+        policy: PhonePolicy,
+    ) -> Self {
         Self {
             offset: server.as_millisecond().saturating_sub(here.as_millisecond()),
             last_contact: Some(here),
             last_try: Some(here),
             last_failure: None,
             policy_version: Some(policy_version),
+            policy: Some(policy),
         }
+    }
+
+    /// The policy that the server had, where it is newer than one of this version.
+    pub(crate) fn policy_after(self, version: PolicyVersion) -> Option<(PolicyVersion, PhonePolicy)> {
+        self.policy_version.filter(|heard| *heard > version).zip(self.policy)
     }
 
     /// The server's time when it is `here` on this device.

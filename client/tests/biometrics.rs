@@ -167,8 +167,12 @@ async fn a_policy_that_comes_to_forbid_them_ends_them_at_the_next_contact() {
         assert_eq!(server.state().biometrics.last(), Some(&(Opened::Biometric, None)));
         let mut session = account.unlock(the_pin()).await.unwrap();
         assert!(matches!(session.turn_on_biometrics(PROMPT).await, Err(Error::BiometricsNotAllowed(_))));
-        // An old copy of the file allows them still; its key is gone.
+        // An old copy of the file allows them still. The policy that was heard since forbids them; and without that too, the
+        // key is gone.
         put_back(&device, &before);
+        let old = soft_token.account(None).unwrap();
+        assert_eq!(old.biometrics(), Biometrics::Unavailable(reason));
+        device.disk.remove(&before.0.with_file_name("clock")).unwrap();
         let old = soft_token.account(None).unwrap();
         assert!(matches!(old.unlock_with_biometrics(PROMPT).await, Err(Error::BiometricsLost(_))));
     }

@@ -8,7 +8,7 @@ use support::{Device, Fate, OTHER_PIN, PIN, TestServer, activate, activated, cho
 use symbolon_client::network::Trust;
 use symbolon_client::{AccountState, Activation, Error};
 use symbolon_core::activation::Ticket;
-use symbolon_core::integrity::Signal;
+use symbolon_core::integrity::{Signal, Verdict};
 use symbolon_core::policy::{Policy, PolicyPatch, PolicyVersion};
 use symbolon_core::push::PushAddress;
 
@@ -340,6 +340,64 @@ async fn an_unsecure_device_is_let_in_where_policy_allows_it() {
     let account = soft_token.account(None).unwrap();
     assert!(matches!(account.unlock(Some(pin(OTHER_PIN))).await.unwrap_err(), Error::UnsecureDevice(_)));
     assert_eq!(account.status().unwrap().pin_tries_left, Some(5));
+}
+
+/// A device that is shut out asks at the gate whether it still is, without opening anything; so a policy that has become
+/// laxer reaches it, and lies in the vault from then on.
+#[tokio::test]
+async fn a_device_that_was_shut_out_is_let_in_once_the_policy_allows_it() {
+    let (server, device, soft_token) = activated().await;
+    let account = soft_token.account(None).unwrap();
+    let shut_out = |error| matches!(error, Error::UnsecureDevice(_));
+    device.probe.set(vec![Signal::Debugger]);
+    assert!(shut_out(account.unlock(the_pin()).await.unwrap_err()));
+    assert!(shut_out(account.requests(std::time::Duration::ZERO).await.unwrap_err()));
+
+    server.state().policy = policy(&[("allow_unsecure_device", "true")]);
+    server.state().policy_version = PolicyVersion::new(2);
+    server.state().otherwise = Fate::Lost;
+    assert!(shut_out(account.unlock(the_pin()).await.unwrap_err()));
+    server.state().otherwise = Fate::Delivered;
+    let mut session = account.unlock(the_pin()).await.unwrap();
+    assert!(server.accepts(&session.code().await.unwrap().code));
+
+    // Without a network now, and after a restart.
+    server.state().otherwise = Fate::Lost;
+    let account = device.start(&server).await.unwrap().account(None).unwrap();
+    assert!(account.header().policy.allow_unsecure_device);
+    account.unlock(the_pin()).await.unwrap();
+
+    // Shut out again by a contact that opens nothing, and by an unlock code too; that is a way back as well.
+    server.state().otherwise = Fate::Delivered;
+    server.state().policy = policy(&[]);
+    server.state().policy_version = PolicyVersion::new(3);
+    let account = account.contact().await.unwrap();
+    assert!(matches!(account.status().unwrap().integrity, Verdict::Refused(_)));
+    let challenge = account.status().unwrap().lock_challenge.unwrap();
+    assert!(shut_out(account.unlock_with_code(server.unlock_code(&challenge)).await.unwrap_err()));
+    server.state().policy = policy(&[("allow_unsecure_device", "true")]);
+    server.state().policy_version = PolicyVersion::new(4);
+    account.unlock_with_code(server.unlock_code(&challenge)).await.unwrap();
+}
+
+/// What was heard outside of the vault is a claim that whoever can write files can make: by itself it lets nobody in.
+#[tokio::test]
+async fn a_policy_that_lies_beside_the_vault_opens_nothing_by_itself() {
+    use symbolon_client::files::Files;
+    let (server, device, soft_token) = activated().await;
+    let account = soft_token.account(None).unwrap().contact().await.unwrap();
+    let directory = std::path::PathBuf::from("/home/accounts");
+    let clock = directory.join(&device.disk.list(&directory).unwrap()[0]).join("clock");
+    let mut heard: serde_json::Value = serde_json::from_slice(&device.disk.read(&clock).unwrap().unwrap()).unwrap();
+    heard["policy_version"] = 9.into();
+    heard["policy"]["allow_unsecure_device"] = true.into();
+    device.disk.write(&clock, heard.to_string().as_bytes()).unwrap();
+    device.probe.set(vec![Signal::Debugger]);
+    assert!(matches!(account.reread().unwrap().status().unwrap().integrity, Verdict::Allowed(_)));
+    for fate in [Fate::Lost, Fate::Delivered] {
+        server.state().otherwise = fate;
+        assert!(matches!(account.unlock(the_pin()).await.unwrap_err(), Error::UnsecureDevice(_)), "{fate:?}");
+    }
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ impl Account {
             server: header.address().map(|server| server.host()),
             is_offline: header.online().is_none(),
             pin_length: account.pin_length(),
-            policy: (&header.policy).into(),
+            policy: account.policy().into(),
         })
     }
 
@@ -234,6 +234,16 @@ impl Account {
     pub async fn requests(&self, wait: Duration) -> Result<Vec<Arc<Approval>>, SymbolonError> {
         let pending = self.0.reread()?.requests(wait).await?;
         Ok(pending.into_iter().map(|pending| Arc::new(Approval(pending))).collect())
+    }
+
+    /// Asks the server for its time and policy, which needs no PIN. A newer policy is what [`Account::info`] and
+    /// [`Account::status`] go by from then on: a phone that was refused as unsecure learns so that it is allowed now.
+    ///
+    /// # Errors
+    /// Those of the network; [`SymbolonError::NotActive`], [`SymbolonError::Offline`].
+    pub async fn refresh(&self) -> Result<(), SymbolonError> {
+        self.0.reread()?.contact().await?;
+        Ok(())
     }
 
     /// Removes it and its keys from this phone.

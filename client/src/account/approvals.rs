@@ -36,13 +36,18 @@ impl Pending {
 
 impl Account {
     /// What the server asks this account, newest first; waits for at most `wait`, up to 50 seconds, until there is
-    /// something.
+    /// something. A newer policy, of which the server tells at this occasion, is learnt as by [`Account::contact`].
     ///
     /// # Errors
     /// [`Error::UnsecureDevice`]; those of the network; [`Error::NotActive`]; [`Error::Offline`] for one that was activated
     /// without a network.
     pub async fn requests(&self, wait: Duration) -> Result<Vec<Pending>, Error> {
-        let (pending, _) = self.news(None, wait).await?;
+        self.pass_gate().await?;
+        let (pending, version) = self.news(None, wait).await?;
+        if version.is_some_and(|version| version > self.policy_version()) {
+            // Only what is signed counts.
+            self.contact().await?;
+        }
         let now = self.server_time()?;
         Ok(pending.into_iter().filter(|pending| now < pending.request.expires_at).collect())
     }
@@ -54,7 +59,6 @@ impl Account {
         known: Option<&[Pending]>,
         wait: Duration,
     ) -> Result<(Vec<Pending>, Option<PolicyVersion>), Error> {
-        super::admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
         let known = known.map(|known| digest(known.iter().map(|pending| pending.jws.as_str())));
         let wait = Wait::nearest(wait);
         let reply = match self.fetch(known.clone(), wait).await {
@@ -62,7 +66,7 @@ impl Account {
             // clock was set.
             Err(Error::ActivationRefused) => {
                 self.forget_access();
-                self.set_clock().await?;
+                self.contact().await?;
                 self.fetch(known, wait).await
             }
             other => other,

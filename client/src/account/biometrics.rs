@@ -11,7 +11,7 @@ use symbolon_core::biometrics::{
 use symbolon_core::moving::Proven;
 use symbolon_core::vault::VaultError;
 
-use super::{Account, Loaded, Session, admit, of_vault};
+use super::{Account, Loaded, Session, of_vault};
 use crate::Error;
 use crate::network::Patience;
 use crate::platform::{KeyAccess, KeysError};
@@ -31,7 +31,7 @@ impl Account {
     /// Whether biometrics open it, as far as the vault says without being opened.
     #[must_use]
     pub fn biometrics(&self) -> Biometrics {
-        match self.header.policy.admit_biometrics(&self.recognisable()) {
+        match self.policy().admit_biometrics(&self.recognisable()) {
             Ok(()) if self.has_biometrics => Biometrics::On,
             Ok(()) => Biometrics::Off,
             Err(reason) => Biometrics::Unavailable(reason),
@@ -52,12 +52,12 @@ impl Account {
 
     /// The account is not held locked meanwhile: a person takes their time, and nothing is written.
     async fn open_with_biometrics(&self, prompt: &str) -> Result<Session, Error> {
-        admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
+        self.reread()?.pass_gate().await?;
         let Loaded { account, vault, file } = Self::load(self.soft_token.clone(), self.files.clone())?;
         let serial = account.header.serial;
         let sealed = vault.biometric_slot().ok_or(Error::BiometricsOff(serial))?;
         let kinds = account.recognisable();
-        account.header.policy.admit_biometrics(&kinds)?;
+        account.policy().admit_biometrics(&kinds)?;
         if account.has_pin() && account.files.tries()?.is_locked(account.limit()) {
             return Err(Error::Locked(serial));
         }
@@ -179,7 +179,7 @@ impl Session {
         let told = match self.send_biometrics(on.clone(), patience).await {
             // It may be the time alone that does not fit: the device's clock was set since the server was last asked.
             Err(Error::ActivationRefused) => {
-                self.account.set_clock().await?;
+                self.account.contact().await?;
                 self.send_biometrics(on, patience).await
             }
             other => other,

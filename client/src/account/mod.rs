@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use symbolon_core::integrity::{Signals, Verdict};
-use symbolon_core::policy::{PhonePolicy, PinTries};
+use symbolon_core::policy::{PhonePolicy, PinTries, PolicyVersion};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::vault::{
     Header, Online, OpenVault, Pin, PinSetting, Rewritten, SealedVault, Tries, TriesError, UnlockChallenge, VaultError,
@@ -10,6 +10,7 @@ use symbolon_core::vault::{
 
 use crate::Error;
 use crate::files::Lock;
+use crate::network::Patience;
 use crate::platform::HardwareKeys;
 use crate::soft_token::{Parts, SoftToken};
 use crate::store::{AccountFiles, ClockState, KeySet};
@@ -36,6 +37,8 @@ pub struct Account {
     soft_token: SoftToken,
     files: AccountFiles,
     header: Header,
+    /// A newer policy than the header's, which the server has told since, and its version.
+    heard: Option<(PolicyVersion, PhonePolicy)>,
     pin_length: Option<u8>,
     has_biometrics: bool,
     lock_challenge: Option<UnlockChallenge>,
@@ -115,6 +118,7 @@ impl Account {
         let account = Self {
             soft_token,
             header: vault.header().clone(),
+            heard: files.clock()?.policy_after(vault.header().policy_version),
             pin_length: vault.pin_length(),
             has_biometrics: vault.biometric_slot().is_some(),
             lock_challenge: vault.unlock_challenge(),
@@ -127,6 +131,17 @@ impl Account {
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// The policy as it was last heard of: the vault's, or a newer one that the vault learns when it is next opened. Until it
+    /// was opened, both are only what files claim.
+    #[must_use]
+    pub fn policy(&self) -> &PhonePolicy {
+        self.heard.as_ref().map_or(&self.header.policy, |(_, policy)| policy)
+    }
+
+    pub(crate) fn policy_version(&self) -> PolicyVersion {
+        self.heard.as_ref().map_or(self.header.policy_version, |(version, _)| *version)
     }
 
     /// How many digits the PIN has that opens it, which may be another number than the policy asks of new ones; `None`
@@ -166,7 +181,7 @@ impl Account {
             last_contact: clock.last_contact,
             last_failure: clock.last_failure,
             clock_offset: clock.offset,
-            integrity: signals.verdict(self.header.policy.allow_unsecure_device),
+            integrity: signals.verdict(self.policy().allow_unsecure_device),
         })
     }
 
@@ -184,7 +199,7 @@ impl Account {
 
     /// Opens the vault, past the gates.
     pub(crate) async fn open(&self, pin: Option<Pin>) -> Result<Session, Error> {
-        admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
+        self.reread()?.pass_gate().await?;
         let lock = self.files.lock().await?;
         // Read anew, now that nobody else writes it.
         let Loaded { account, vault, file } = Self::load(self.soft_token.clone(), self.files.clone())?;
@@ -199,13 +214,43 @@ impl Account {
     }
 
     /// The session of a vault that is open. Its header is authentic now; before, someone could have written a laxer policy
-    /// into it.
+    /// into it, or beside it. So a newer policy is learnt from the server first, and what the vault says then counts.
     async fn opened(account: Self, open: OpenVault, file: Vec<u8>) -> Result<Session, Error> {
         let mut session = Session::new(account, open, file);
+        session.catch_up().await?;
         session.check_integrity()?;
         session.end_forbidden_biometrics().await?;
-        session.catch_up().await?;
         Ok(session)
+    }
+
+    /// The first gate, by the policy as it was last heard of.
+    pub(crate) fn check_integrity(&self) -> Result<(), Error> {
+        self.admit(self.policy())
+    }
+
+    /// The first gate. Whoever is shut out by what was last heard is not shut out for good: the server is asked once more.
+    async fn pass_gate(&self) -> Result<(), Error> {
+        self.pass_gate_by(self.policy()).await
+    }
+
+    /// The first gate, by this policy or one that the server has told since.
+    async fn pass_gate_by(&self, policy: &PhonePolicy) -> Result<(), Error> {
+        let Err(refused) = self.admit(policy) else { return Ok(()) };
+        match self.send_question(Patience::IN_PASSING).await {
+            Ok((answer, clock)) if self.header.policy_version.admits(answer.policy_version) => {
+                self.files.write_clock(&clock)?;
+                self.admit(&answer.policy)
+            }
+            Ok(_) => Err(refused),
+            Err(error) => {
+                tracing::info!(%error, "the server was not asked whether it still allows no unsecure device");
+                Err(refused)
+            }
+        }
+    }
+
+    fn admit(&self, policy: &PhonePolicy) -> Result<(), Error> {
+        admit(&self.soft_token.parts().platform.integrity.signals(), policy)
     }
 
     /// Removes the account and its keys from this device.
@@ -292,7 +337,7 @@ impl Account {
     }
 
     fn limit(&self) -> PinTries {
-        self.header.policy.pin_tries
+        self.policy().pin_tries
     }
 
     pub(crate) fn soft_token(&self) -> &SoftToken {

@@ -6,7 +6,6 @@ use symbolon_core::activation::online::phone::{confirm, confirmation};
 use symbolon_core::activation::online::{ConfirmReply, SessionId};
 use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
 use symbolon_core::otp::Code;
-use symbolon_core::policy::PolicyVersion;
 use symbolon_core::signed::{Signature, Signed, SigningInput, verify};
 
 use super::Account;
@@ -44,15 +43,19 @@ impl Account {
         }
         // The server looked at its clock about half-way.
         let here = asked.checked_add(answered.duration_since(asked) / 2).unwrap_or(answered);
-        let clock = ClockState::after_contact(answer.time, here, answer.policy_version);
+        let clock = ClockState::after_contact(answer.time, here, answer.policy_version, answer.policy.clone());
         Ok((answer, clock))
     }
 
-    /// Sets what is known of the server's clock anew; answers with the version of the policy that it has.
-    pub(crate) async fn set_clock(&self) -> Result<PolicyVersion, Error> {
-        let (answer, clock) = self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
+    /// Asks the server for its time and policy, which takes the device's key and no PIN; answers with the account as it is
+    /// then. A newer policy counts at the gates before the vault from now on, and the vault learns it when it is next opened.
+    ///
+    /// # Errors
+    /// Those of the network; [`Error::NotActive`]; [`Error::Offline`] for one that was activated without a network.
+    pub async fn contact(&self) -> Result<Self, Error> {
+        let (_, clock) = self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
         self.files.write_clock(&clock)?;
-        Ok(answer.policy_version)
+        self.reread()
     }
 
     pub(super) async fn sign<T: Signed>(&self, input: &SigningInput<T>) -> Result<Signature, Error> {

@@ -8,7 +8,7 @@ use symbolon_core::contact::Answer;
 use symbolon_core::otp::{Code, Period, TimeStep};
 use symbolon_core::vault::{ChosenPin, Header, Online, OpenVault, Server};
 
-use super::{Account, admit, off_thread};
+use super::{Account, off_thread};
 use crate::Error;
 use crate::files::Lock;
 use crate::network::Patience;
@@ -129,7 +129,7 @@ impl Session {
 
     /// The first gate, by a policy that is authentic.
     pub(super) fn check_integrity(&self) -> Result<(), Error> {
-        admit(&self.account.soft_token.parts().platform.integrity.signals(), &self.vault.header().policy)
+        self.account.admit(&self.vault.header().policy)
     }
 
     /// Both gates, by a policy that may have come since the vault was opened.
@@ -258,6 +258,7 @@ impl Session {
         self.account.files.write_vault(&file)?;
         self.file = file;
         self.account.header = self.vault.header().clone();
+        self.account.heard = self.account.clock()?.policy_after(self.account.header.policy_version);
         self.account.has_biometrics = self.vault.has_biometrics();
         Ok(())
     }

@@ -4,7 +4,7 @@
 use symbolon_core::policy::PinLength;
 use symbolon_core::vault::{ChosenPin, UnlockCode, UnlockedVault, VaultError};
 
-use super::{Account, Loaded, admit, of_vault, off_thread};
+use super::{Account, Loaded, of_vault, off_thread};
 use crate::Error;
 
 /// An account that an unlock code has opened. Dropping it leaves everything as it was, and the code good.
@@ -22,7 +22,7 @@ impl Account {
     /// # Errors
     /// [`Error::WrongUnlockCode`]; [`Error::UnsecureDevice`]; [`Error::NoUnlockCode`] when no PIN opens the account.
     pub async fn unlock_with_code(&self, code: UnlockCode) -> Result<UnlockedAccount, Error> {
-        admit(&self.soft_token.parts().platform.integrity.signals(), &self.header.policy)?;
+        self.reread()?.pass_gate().await?;
         let lock = self.files.lock().await?;
         let Loaded { account, vault, file } = Self::load(self.soft_token.clone(), self.files.clone())?;
         let keys = account.keys()?;
@@ -33,7 +33,7 @@ impl Account {
         let vault = attempt.finish(output).map_err(|error| account.of_unlock(error))?;
         drop(lock);
         // Authentic now.
-        admit(&account.soft_token.parts().platform.integrity.signals(), &vault.header().policy)?;
+        account.pass_gate_by(&vault.header().policy).await?;
         Ok(UnlockedAccount { account, vault, file })
     }
 

@@ -70,7 +70,7 @@ impl Account {
         let woken = match self.send_push_address(address).await {
             // It may be the time alone that does not fit: the device's clock was set since the server was last asked.
             Err(Error::ActivationRefused) => {
-                self.set_clock().await?;
+                self.contact().await?;
                 self.send_push_address(address).await
             }
             other => other,
