@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use symbolon_core::activation::Ticket;
 use symbolon_core::activation::offline::OfflineTicket;
+use symbolon_core::activation::{Ticket, TicketError, TicketWithoutCode};
 use symbolon_core::approval::offline::OfflineRequest;
 
 use crate::SymbolonError;
@@ -15,6 +15,14 @@ use crate::soft_token::secret;
 pub enum Scan {
     /// For [`SoftToken::activate`](crate::SoftToken::activate).
     Activation,
+    /// For [`SoftToken::activate_with_code`](crate::SoftToken::activate_with_code), with the activation code that the person has
+    /// beside the link.
+    ActivationWithoutCode {
+        /// The server's host.
+        server: String,
+        /// The token's serial number.
+        serial: String,
+    },
     /// For [`SoftToken::activate_offline`](crate::SoftToken::activate_offline), with the password.
     OfflineActivation,
     /// To be approved without a network.
@@ -41,10 +49,14 @@ pub fn read_scan(scanned: Vec<u8>) -> Result<Scan, SymbolonError> {
             let request: OfflineRequest = text.parse().map_err(SymbolonError::input)?;
             Ok(Scan::Approval { approval: Arc::new(OfflineApproval(request)) })
         }
-        _ => {
-            let _: Ticket = text.parse().map_err(SymbolonError::input)?;
-            Ok(Scan::Activation)
-        }
+        _ => match text.parse::<Ticket>() {
+            Ok(_) => Ok(Scan::Activation),
+            Err(TicketError::PasswordMissing) => {
+                let ticket: TicketWithoutCode = text.parse().map_err(SymbolonError::input)?;
+                Ok(Scan::ActivationWithoutCode { server: ticket.server.host(), serial: ticket.serial.to_string() })
+            }
+            Err(error) => Err(SymbolonError::input(error)),
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use symbolon_client::environment::Environment;
 use symbolon_client::network::Https;
 use symbolon_client::{self as client, Store};
-use symbolon_core::activation::{ActivationPassword, OfflinePassword, ServerAddress, Ticket};
+use symbolon_core::activation::{ActivationPassword, OfflinePassword, ServerAddress, Ticket, TicketWithoutCode};
 use symbolon_core::serial::SerialNumber;
 use zeroize::Zeroizing;
 
@@ -67,6 +67,18 @@ impl SoftToken {
         let code = secret(code);
         let ticket = Ticket::from_typed(&server, &serial, scan::text(&code)?).map_err(SymbolonError::input)?;
         Ok(self.0.activate(ticket).await?.into())
+    }
+
+    /// Begins an activation by a link that leaves the activation code out, as mails have it for a browser, and the code that
+    /// the person types.
+    ///
+    /// # Errors
+    /// Those of [`SoftToken::activate`].
+    pub async fn activate_with_code(&self, link: Vec<u8>, code: Vec<u8>) -> Result<Activation, SymbolonError> {
+        let (link, code) = (secret(link), secret(code));
+        let ticket: TicketWithoutCode = scan::text(&link)?.parse().map_err(SymbolonError::input)?;
+        let code = scan::text(&code)?.parse().map_err(SymbolonError::input)?;
+        Ok(self.0.activate(ticket.with(code)).await?.into())
     }
 
     /// Begins an activation without a network, by a QR and the password that came another way.

@@ -236,6 +236,20 @@ async fn an_app_activates_shows_a_code_and_finds_its_account_again_after_a_resta
     let ticket = server.hand_out("alice");
     let mut phone = Phone::new().await;
     assert!(matches!(read_scan(ticket.link.as_bytes().to_vec()).unwrap(), Scan::Activation));
+    // The same with the page of a mail, which leaves the code out.
+    let whole: symbolon_core::activation::Ticket = ticket.link.parse().unwrap();
+    let page = whole.page().into_bytes();
+    let Scan::ActivationWithoutCode { serial, .. } = read_scan(page.clone()).unwrap() else { panic!("it is a page") };
+    assert_eq!(serial, ticket.serial);
+    let code = |digits: &str| digits.as_bytes().to_vec();
+    let mistyped = phone.soft_token.activate_with_code(page.clone(), code("12")).await.unwrap_err();
+    assert!(matches!(mistyped, SymbolonError::Input { .. }));
+    let Activation::Proposed { proposal } =
+        phone.soft_token.activate_with_code(page, code(whole.password.expose())).await.unwrap()
+    else {
+        panic!("it is new here")
+    };
+    proposal.decline().await;
     let Activation::Proposed { proposal } = phone.soft_token.activate(ticket.link.as_bytes().to_vec()).await.unwrap()
     else {
         panic!("it is new here")
@@ -346,6 +360,13 @@ async fn an_unsecure_phone_is_refused_and_told_why() {
     assert_eq!(account.requests(Duration::ZERO).await.unwrap_err(), refused);
     phone.probe.0.lock().unwrap().clear();
     unlock(&account).await;
+
+    // It learns that it is allowed now without being opened.
+    *phone.probe.0.lock().unwrap() = vec![Signal::SuBinary];
+    server.admin(&["policy", "set", "allow_unsecure_device=true"]);
+    account.refresh().await.unwrap();
+    assert!(account.status().unwrap().is_device_allowed);
+    unlock(&account).await.code().await.unwrap();
 }
 
 #[tokio::test]

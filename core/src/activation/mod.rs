@@ -7,4 +7,4 @@ mod password;
 mod ticket;
 
 pub use password::{ActivationPassword, OfflinePassword, Password, PasswordError};
-pub use ticket::{ServerAddress, ServerAddressError, Ticket, TicketError};
+pub use ticket::{ServerAddress, ServerAddressError, Ticket, TicketError, TicketWithoutCode};

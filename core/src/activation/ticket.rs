@@ -212,6 +212,32 @@ impl FromStr for Ticket {
 
     /// Reads a link, the text of a QR, or the https twin. Parts that this version does not know are passed over.
     fn from_str(text: &str) -> Result<Self, TicketError> {
+        let (link, password) = TicketWithoutCode::read(text)?;
+        Ok(link.with(password.ok_or(TicketError::PasswordMissing)?.parse()?))
+    }
+}
+
+/// A ticket whose activation code comes another way, as the https twin of a mail has it: the person types it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketWithoutCode {
+    /// The server that gave it.
+    pub server: ServerAddress,
+    /// The token that it activates.
+    pub serial: SerialNumber,
+    identity: KeyHash,
+    tls: Option<KeyHash>,
+}
+
+impl TicketWithoutCode {
+    /// The whole ticket.
+    #[must_use]
+    pub fn with(self, password: ActivationPassword) -> Ticket {
+        let Self { server, serial, identity, tls } = self;
+        Ticket { server, serial, password, identity: Some(identity), tls }
+    }
+
+    /// Reads a link, with its password where there is one.
+    fn read(text: &str) -> Result<(Self, Option<String>), TicketError> {
         let text = text.trim();
         if text.len() > 2000 {
             return Err(TicketError::Form);
@@ -232,15 +258,23 @@ impl FromStr for Ticket {
         let ticket = Self {
             server: address.ok_or(TicketError::Missing("a"))?.parse()?,
             serial: serial.ok_or(TicketError::Missing("s"))?.parse()?,
-            password: password.ok_or(TicketError::PasswordMissing)?.parse()?,
-            identity: Some(hash(identity, "k")?.ok_or(TicketError::Missing("k"))?),
+            identity: hash(identity, "k")?.ok_or(TicketError::Missing("k"))?,
             tls: hash(tls, "t")?,
         };
         // A page on one server that names another would show the person the wrong name.
         if page && url.origin() != ticket.server.0.origin() {
             return Err(TicketError::Form);
         }
-        Ok(ticket)
+        Ok((ticket, password))
+    }
+}
+
+impl FromStr for TicketWithoutCode {
+    type Err = TicketError;
+
+    /// Reads what [`Ticket`] is read from; a code that is in it is passed over.
+    fn from_str(text: &str) -> Result<Self, TicketError> {
+        Self::read(text).map(|(ticket, _)| ticket)
     }
 }
 
@@ -277,12 +311,17 @@ mod tests {
         assert_eq!(ticket.page().parse::<Ticket>(), Err(TicketError::PasswordMissing));
         let whole = format!("{}&p={}", ticket.page(), ticket.password.expose());
         assert_eq!(whole.parse::<Ticket>().unwrap(), ticket);
+        // Whoever has the code besides has all of it.
+        let page: TicketWithoutCode = ticket.page().parse().unwrap();
+        assert_eq!((&page.server, page.serial), (&ticket.server, ticket.serial));
+        assert_eq!(page.with(ticket.password.duplicate()), ticket);
     }
 
     #[test]
     fn a_page_speaks_for_its_own_server_only() {
         let link = ticket(true).link().replace("symbolon://activate?", "https://evil.example/activate#");
         assert_eq!(link.parse::<Ticket>(), Err(TicketError::Form));
+        assert_eq!(link.parse::<TicketWithoutCode>(), Err(TicketError::Form));
     }
 
     #[test]

@@ -240,6 +240,9 @@ public final class Model: ObservableObject {
             switch try readScan(scanned: text) {
             case .activation:
                 try await self.proposed(try await self.token().activate(link: text))
+            case .activationWithoutCode:
+                // This app opens no organisation's pages: whoever scans such a link types what stands beside it.
+                self.screen = .typed(isOffline: false)
             case .offlineActivation:
                 self.screen = .offlinePassword(qr: text)
             case .approval(let approval):

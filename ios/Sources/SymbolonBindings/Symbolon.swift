@@ -692,6 +692,15 @@ public protocol AccountProtocol: AnyObject, Sendable {
     func info() throws  -> AccountInfo
 
     /**
+     * Asks the server for its time and policy, which needs no PIN. A newer policy is what [`Account::info`] and
+     * [`Account::status`] go by from then on: a phone that was refused as unsecure learns so that it is allowed now.
+     *
+     * # Errors
+     * Those of the network; [`SymbolonError::NotActive`], [`SymbolonError::Offline`].
+     */
+    func refresh() async throws
+
+    /**
      * Removes it and its keys from this phone.
      *
      * # Errors
@@ -815,6 +824,29 @@ open func info()throws  -> AccountInfo  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+
+    /**
+     * Asks the server for its time and policy, which needs no PIN. A newer policy is what [`Account::info`] and
+     * [`Account::status`] go by from then on: a phone that was refused as unsecure learns so that it is allowed now.
+     *
+     * # Errors
+     * Those of the network; [`SymbolonError::NotActive`], [`SymbolonError::Offline`].
+     */
+open func refresh()async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_account_refresh(
+                        self.uniffiCloneHandle()
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_void,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_void,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeSymbolonError_lift
+        )
 }
 
     /**
@@ -4085,6 +4117,15 @@ public protocol SoftTokenProtocol: AnyObject, Sendable {
     func activateTyped(server: String, serial: String, code: Data) async throws  -> Activation
 
     /**
+     * Begins an activation by a link that leaves the activation code out, as mails have it for a browser, and the code that
+     * the person types.
+     *
+     * # Errors
+     * Those of [`SoftToken::activate`].
+     */
+    func activateWithCode(link: Data, code: Data) async throws  -> Activation
+
+    /**
      * Every account that can't be read.
      *
      * # Errors
@@ -4294,6 +4335,29 @@ open func activateTyped(server: String, serial: String, code: Data)async throws 
             rustFutureFunc: {
                 uniffi_symbolon_ffi_fn_method_softtoken_activate_typed(
                         self.uniffiCloneHandle(),FfiConverterString.lower(server),FfiConverterString.lower(serial),FfiConverterData.lower(code)
+                )
+            },
+            pollFunc: ffi_symbolon_ffi_rust_future_poll_rust_buffer,
+            completeFunc: ffi_symbolon_ffi_rust_future_complete_rust_buffer,
+            freeFunc: ffi_symbolon_ffi_rust_future_free_rust_buffer,
+            liftFunc: FfiConverterTypeActivation_lift,
+            errorHandler: FfiConverterTypeSymbolonError_lift
+        )
+}
+
+    /**
+     * Begins an activation by a link that leaves the activation code out, as mails have it for a browser, and the code that
+     * the person types.
+     *
+     * # Errors
+     * Those of [`SoftToken::activate`].
+     */
+open func activateWithCode(link: Data, code: Data)async throws  -> Activation  {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_symbolon_ffi_fn_method_softtoken_activate_with_code(
+                        self.uniffiCloneHandle(),FfiConverterData.lower(link),FfiConverterData.lower(code)
                 )
             },
             pollFunc: ffi_symbolon_ffi_rust_future_poll_rust_buffer,
@@ -8542,6 +8606,18 @@ public enum Scan {
      */
     case activation
     /**
+     * For [`SoftToken::activate_with_code`](crate::SoftToken::activate_with_code), with the activation code that the person has
+     * beside the link.
+     */
+    case activationWithoutCode(
+        /**
+         * The server's host.
+         */server: String,
+        /**
+         * The token's serial number.
+         */serial: String
+    )
+    /**
      * For [`SoftToken::activate_offline`](crate::SoftToken::activate_offline), with the password.
      */
     case offlineActivation
@@ -8576,9 +8652,12 @@ public struct FfiConverterTypeScan: FfiConverterRustBuffer {
 
         case 1: return .activation
 
-        case 2: return .offlineActivation
+        case 2: return .activationWithoutCode(server: try FfiConverterString.read(from: &buf), serial: try FfiConverterString.read(from: &buf)
+        )
 
-        case 3: return .approval(approval: try FfiConverterTypeOfflineApproval.read(from: &buf)
+        case 3: return .offlineActivation
+
+        case 4: return .approval(approval: try FfiConverterTypeOfflineApproval.read(from: &buf)
         )
 
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -8593,12 +8672,18 @@ public struct FfiConverterTypeScan: FfiConverterRustBuffer {
             writeInt(&buf, Int32(1))
 
 
-        case .offlineActivation:
+        case let .activationWithoutCode(server,serial):
             writeInt(&buf, Int32(2))
+            FfiConverterString.write(server, into: &buf)
+            FfiConverterString.write(serial, into: &buf)
+
+
+        case .offlineActivation:
+            writeInt(&buf, Int32(3))
 
 
         case let .approval(approval):
-            writeInt(&buf, Int32(3))
+            writeInt(&buf, Int32(4))
             FfiConverterTypeOfflineApproval.write(approval, into: &buf)
 
         }
@@ -10165,6 +10250,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_symbolon_ffi_checksum_method_account_info() != 46990) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_symbolon_ffi_checksum_method_account_refresh() != 55105) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_symbolon_ffi_checksum_method_account_remove() != 47996) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -10337,6 +10425,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_method_softtoken_activate_typed() != 57933) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_symbolon_ffi_checksum_method_softtoken_activate_with_code() != 52906) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_symbolon_ffi_checksum_method_softtoken_damaged_accounts() != 7946) {

@@ -398,6 +398,11 @@ void uniffi_symbolon_ffi_fn_free_account(uint64_t handle, RustCallStatus *_Nonnu
 RustBuffer uniffi_symbolon_ffi_fn_method_account_info(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_REFRESH
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_REFRESH
+uint64_t uniffi_symbolon_ffi_fn_method_account_refresh(uint64_t ptr
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_REMOVE
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_ACCOUNT_REMOVE
 uint64_t uniffi_symbolon_ffi_fn_method_account_remove(uint64_t ptr
@@ -854,6 +859,11 @@ uint64_t uniffi_symbolon_ffi_fn_method_softtoken_activate_offline_typed(uint64_t
 uint64_t uniffi_symbolon_ffi_fn_method_softtoken_activate_typed(uint64_t ptr, RustBuffer server, RustBuffer serial, RustBuffer code
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_ACTIVATE_WITH_CODE
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_ACTIVATE_WITH_CODE
+uint64_t uniffi_symbolon_ffi_fn_method_softtoken_activate_with_code(uint64_t ptr, RustBuffer link, RustBuffer code
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_DAMAGED_ACCOUNTS
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_FN_METHOD_SOFTTOKEN_DAMAGED_ACCOUNTS
 RustBuffer uniffi_symbolon_ffi_fn_method_softtoken_damaged_accounts(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -1203,6 +1213,12 @@ uint16_t uniffi_symbolon_ffi_checksum_method_account_info(void
 
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_REFRESH
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_REFRESH
+uint16_t uniffi_symbolon_ffi_checksum_method_account_refresh(void
+
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_REMOVE
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_ACCOUNT_REMOVE
 uint16_t uniffi_symbolon_ffi_checksum_method_account_remove(void
@@ -1548,6 +1564,12 @@ uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_activate_offline_typed(vo
 #ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_ACTIVATE_TYPED
 #define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_ACTIVATE_TYPED
 uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_activate_typed(void
+
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_ACTIVATE_WITH_CODE
+#define UNIFFI_FFIDEF_UNIFFI_SYMBOLON_FFI_CHECKSUM_METHOD_SOFTTOKEN_ACTIVATE_WITH_CODE
+uint16_t uniffi_symbolon_ffi_checksum_method_softtoken_activate_with_code(void
 
 );
 #endif

@@ -844,6 +844,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_account_info(
     ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_account_refresh(
+    ): Int
     external fun uniffi_symbolon_ffi_checksum_method_account_remove(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_account_requests(
@@ -960,6 +962,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_softtoken_activate_typed(
     ): Int
+    external fun uniffi_symbolon_ffi_checksum_method_softtoken_activate_with_code(
+    ): Int
     external fun uniffi_symbolon_ffi_checksum_method_softtoken_damaged_accounts(
     ): Int
     external fun uniffi_symbolon_ffi_checksum_method_softtoken_events(
@@ -1008,6 +1012,8 @@ internal object UniffiLib {
     ): Unit
     external fun uniffi_symbolon_ffi_fn_method_account_info(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
+    external fun uniffi_symbolon_ffi_fn_method_account_refresh(`ptr`: Long,
+    ): Long
     external fun uniffi_symbolon_ffi_fn_method_account_remove(`ptr`: Long,
     ): Long
     external fun uniffi_symbolon_ffi_fn_method_account_requests(`ptr`: Long,`wait`: RustBuffer.ByValue,
@@ -1190,6 +1196,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_symbolon_ffi_fn_method_softtoken_activate_typed(`ptr`: Long,`server`: RustBuffer.ByValue,`serial`: RustBuffer.ByValue,`code`: RustBuffer.ByValue,
     ): Long
+    external fun uniffi_symbolon_ffi_fn_method_softtoken_activate_with_code(`ptr`: Long,`link`: RustBuffer.ByValue,`code`: RustBuffer.ByValue,
+    ): Long
     external fun uniffi_symbolon_ffi_fn_method_softtoken_damaged_accounts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun uniffi_symbolon_ffi_fn_method_softtoken_events(`ptr`: Long,
@@ -1345,6 +1353,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_account_info() and 0xFFFF) != 46990) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_account_refresh() and 0xFFFF) != 55105) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_account_remove() and 0xFFFF) != 47996) {
@@ -1519,6 +1530,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_activate_typed() and 0xFFFF) != 57933) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_activate_with_code() and 0xFFFF) != 52906) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_symbolon_ffi_checksum_method_softtoken_damaged_accounts() and 0xFFFF) != 7946) {
@@ -2231,6 +2245,15 @@ public interface AccountInterface {
     fun `info`(): AccountInfo
 
     /**
+     * Asks the server for its time and policy, which needs no PIN. A newer policy is what [`Account::info`] and
+     * [`Account::status`] go by from then on: a phone that was refused as unsecure learns so that it is allowed now.
+     *
+     * # Errors
+     * Those of the network; [`SymbolonError::NotActive`], [`SymbolonError::Offline`].
+     */
+    suspend fun `refresh`()
+
+    /**
      * Removes it and its keys from this phone.
      *
      * # Errors
@@ -2410,6 +2433,35 @@ open class Account: Disposable, AutoCloseable, AccountInterface
     )
     }
 
+
+
+    /**
+     * Asks the server for its time and policy, which needs no PIN. A newer policy is what [`Account::info`] and
+     * [`Account::status`] go by from then on: a phone that was refused as unsecure learns so that it is allowed now.
+     *
+     * # Errors
+     * Those of the network; [`SymbolonError::NotActive`], [`SymbolonError::Offline`].
+     */
+    @Throws(SymbolonException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `refresh`() {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_account_refresh(
+                uniffiHandle,
+
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_void(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_void(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_void(future) },
+        // lift function
+        { },
+
+        // Error FFI converter
+        SymbolonException.ErrorHandler,
+    )
+    }
 
 
     /**
@@ -7353,6 +7405,15 @@ public interface SoftTokenInterface {
     suspend fun `activateTyped`(`server`: kotlin.String, `serial`: kotlin.String, `code`: kotlin.ByteArray): Activation
 
     /**
+     * Begins an activation by a link that leaves the activation code out, as mails have it for a browser, and the code that
+     * the person types.
+     *
+     * # Errors
+     * Those of [`SoftToken::activate`].
+     */
+    suspend fun `activateWithCode`(`link`: kotlin.ByteArray, `code`: kotlin.ByteArray): Activation
+
+    /**
      * Every account that can't be read.
      *
      * # Errors
@@ -7621,6 +7682,36 @@ open class SoftToken: Disposable, AutoCloseable, SoftTokenInterface
 
         FfiConverterString.lower(`server`),
         FfiConverterString.lower(`serial`),
+        FfiConverterByteArray.lower(`code`),
+            )
+        },
+        { future, callback, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_poll_rust_buffer(future, callback, continuation) },
+        { future, continuation -> UniffiLib.ffi_symbolon_ffi_rust_future_complete_rust_buffer(future, continuation) },
+        { future -> UniffiLib.ffi_symbolon_ffi_rust_future_free_rust_buffer(future) },
+        // lift function
+        { FfiConverterTypeActivation.lift(it) },
+        // Error FFI converter
+        SymbolonException.ErrorHandler,
+    )
+    }
+
+
+    /**
+     * Begins an activation by a link that leaves the activation code out, as mails have it for a browser, and the code that
+     * the person types.
+     *
+     * # Errors
+     * Those of [`SoftToken::activate`].
+     */
+    @Throws(SymbolonException::class)
+    @Suppress("ASSIGNED_BUT_NEVER_ACCESSED_VARIABLE")
+    override suspend fun `activateWithCode`(`link`: kotlin.ByteArray, `code`: kotlin.ByteArray) : Activation {
+        return uniffiRustCallAsync(
+        callWithHandle { uniffiHandle ->
+            UniffiLib.uniffi_symbolon_ffi_fn_method_softtoken_activate_with_code(
+                uniffiHandle,
+
+        FfiConverterByteArray.lower(`link`),
         FfiConverterByteArray.lower(`code`),
             )
         },
@@ -11737,6 +11828,26 @@ sealed class Scan: Disposable  {
 
 
     /**
+     * For [`SoftToken::activate_with_code`](crate::SoftToken::activate_with_code), with the activation code that the person has
+     * beside the link.
+     */
+    data class ActivationWithoutCode(
+        /**
+         * The server's host.
+         */
+        val `server`: kotlin.String,
+        /**
+         * The token's serial number.
+         */
+        val `serial`: kotlin.String) : Scan()
+
+    {
+
+
+        companion object
+    }
+
+    /**
      * For [`SoftToken::activate_offline`](crate::SoftToken::activate_offline), with the password.
      */
     object OfflineActivation : Scan()
@@ -11763,6 +11874,14 @@ sealed class Scan: Disposable  {
     override fun destroy() {
         when(this) {
             is Scan.Activation -> {// Nothing to destroy
+            }
+            is Scan.ActivationWithoutCode -> {
+
+    Disposable.destroy(
+        this.`server`,
+        this.`serial`
+    )
+
             }
             is Scan.OfflineActivation -> {// Nothing to destroy
             }
@@ -11791,8 +11910,12 @@ public object FfiConverterTypeScan : FfiConverterRustBuffer<Scan>{
     override fun read(buf: ByteBuffer): Scan {
         return when(buf.getInt()) {
             1 -> Scan.Activation
-            2 -> Scan.OfflineActivation
-            3 -> Scan.Approval(
+            2 -> Scan.ActivationWithoutCode(
+                FfiConverterString.read(buf),
+                FfiConverterString.read(buf),
+                )
+            3 -> Scan.OfflineActivation
+            4 -> Scan.Approval(
                 FfiConverterTypeOfflineApproval.read(buf),
                 )
             else -> throw RuntimeException("invalid enum value, something is very wrong!!")
@@ -11804,6 +11927,14 @@ public object FfiConverterTypeScan : FfiConverterRustBuffer<Scan>{
             // Add the size for the Int that specifies the variant plus the size needed for all fields
             (
                 4UL
+            )
+        }
+        is Scan.ActivationWithoutCode -> {
+            // Add the size for the Int that specifies the variant plus the size needed for all fields
+            (
+                4UL
+                + FfiConverterString.allocationSize(value.`server`)
+                + FfiConverterString.allocationSize(value.`serial`)
             )
         }
         is Scan.OfflineActivation -> {
@@ -11827,12 +11958,18 @@ public object FfiConverterTypeScan : FfiConverterRustBuffer<Scan>{
                 buf.putInt(1)
                 Unit
             }
-            is Scan.OfflineActivation -> {
+            is Scan.ActivationWithoutCode -> {
                 buf.putInt(2)
+                FfiConverterString.write(value.`server`, buf)
+                FfiConverterString.write(value.`serial`, buf)
+                Unit
+            }
+            is Scan.OfflineActivation -> {
+                buf.putInt(3)
                 Unit
             }
             is Scan.Approval -> {
-                buf.putInt(3)
+                buf.putInt(4)
                 FfiConverterTypeOfflineApproval.write(value.`approval`, buf)
                 Unit
             }
