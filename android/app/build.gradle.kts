@@ -14,6 +14,8 @@ android {
         targetSdk = 35
         versionCode = 1
         versionName = "0.1.0"
+        // The server whose `/activate` this app opens: none but in an organisation's own build.
+        manifestPlaceholders["linkHost"] = providers.gradleProperty("symbolon.linkHost").getOrElse("activate.invalid")
     }
     buildTypes {
         release {

@@ -63,6 +63,18 @@ fun Sheet.draw(screen: Screen, model: Model) {
                 password.text.clear()
             }
         }
+        is Screen.CodeOfLink -> {
+            title(say(R.string.activation_code))
+            text(say(R.string.code_of_link_text))
+            fact(say(R.string.server), screen.server)
+            fact(say(R.string.serial), screen.serial)
+            screen.mistake?.let { warning(say(it)) }
+            val code = field(say(R.string.activation_code), isSecret = true)
+            button(say(R.string.go_on)) {
+                model.codeOfLink(screen, code.text.toString())
+                code.text.clear()
+            }
+        }
         is Screen.Proposed -> {
             val info = screen.info
             title(say(R.string.proposed))

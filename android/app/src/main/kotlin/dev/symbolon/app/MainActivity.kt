@@ -43,6 +43,7 @@ class MainActivity : Activity() {
         model.shown = ::draw
         model.say = ::getString
         draw(model.screen)
+        Notifications(this).removeAll()
         model.resume()
     }
 

@@ -55,6 +55,9 @@ sealed interface Screen {
     /** The password of a QR that was scanned. */
     class OfflinePassword(val qr: ByteArray, val mistake: Int? = null) : Screen
 
+    /** The activation code that stands beside a link. */
+    class CodeOfLink(val link: ByteArray, val server: String, val serial: String, val mistake: Int? = null) : Screen
+
     /** A token that may be accepted. */
     data class Proposed(val proposal: Proposal, val info: ProposalInfo) : Screen
 

@@ -113,9 +113,11 @@ class BiometricsTest : PhoneTest() {
     @Test
     fun whereThePolicyAllowsNoneOrNoFaceTheAppSaysWhy() {
         val person = turnedOn()
-        server.admin("policy", "set", "device_biometrics_allowed=false")
         person.tap("alice")
         finger()
+        person.sees(R.string.copy)
+        server.admin("policy", "set", "device_biometrics_allowed=false")
+        person.model.wokenUp({ _, _ -> }, {})
         // Learnt while the code is shown: what was opened so closes.
         person.sees(R.string.biometrics_by_policy)
         person.tap(R.string.ok)

@@ -60,6 +60,25 @@ class JourneysTest : PhoneTest() {
     }
 
     @Test
+    fun thePageOfAMailOpensTheAppAndTheCodeBesideItIsTyped() {
+        val ticket = server.handOut("alice")
+        val person = Person(ticket.page)
+        person.sees(R.string.code_of_link_text)
+        person.sees(ticket.serial)
+        person.type(R.string.activation_code, "1234")
+        person.tap(R.string.go_on)
+        person.sees(R.string.mistyped)
+        person.type(R.string.activation_code, ticket.code)
+        person.tap(R.string.go_on)
+        accept(person)
+        openCode(person)
+        assertTrue(server.accepts("alice", person.digits()))
+        // Another server's page speaks for that server alone.
+        person.tapLink(ticket.page.replaceBefore("/activate", "https://evil.example"))
+        person.sees(R.string.unreadable)
+    }
+
+    @Test
     fun aQrAndAPasswordActivateWithoutANetwork() {
         val offline = server.handOutOffline("alice").getJSONObject("ticket").getJSONObject("offline")
         val person = Person()

@@ -34,7 +34,14 @@ class ManifestTest {
     @Test
     fun onlyTheLinksOfTicketsOpenTheApp() {
         val data = elements(manifest, "data").map { it.getAttribute("android:scheme") to it.getAttribute("android:host") }
-        assertEquals(listOf("symbolon" to "activate", "symbolon" to "offline", "symbolon" to "approve"), data)
+        val ofTheWeb = "https" to "\${linkHost}"
+        assertEquals(listOf("symbolon" to "activate", "symbolon" to "offline", "symbolon" to "approve", ofTheWeb), data)
+        // A page of the web only where its server says so, which Android verifies; and none but the one with tickets.
+        for (filter in elements(manifest, "intent-filter")) {
+            val pages = elements(filter, "data").filter { it.getAttribute("android:scheme").startsWith("http") }
+            assertEquals(pages.isNotEmpty(), filter.getAttribute("android:autoVerify") == "true")
+            assertTrue(pages.all { it.getAttribute("android:path") == "/activate" })
+        }
         val asked = elements(manifest, "uses-permission").map { it.getAttribute("android:name").substringAfterLast('.') }
         val ofTheSdk = elements(parse("../sdk/src/main/AndroidManifest.xml"), "uses-permission").map { it.getAttribute("android:name").substringAfterLast('.') }
         assertTrue("the app asks for all that the SDK needs", asked.containsAll(ofTheSdk))

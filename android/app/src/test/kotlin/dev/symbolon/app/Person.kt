@@ -58,8 +58,11 @@ class Person(private val link: String? = null, val phone: Phone = Phone()) {
     }
 
     /** Another link is tapped while the app runs. */
-    fun tapLink(link: String) {
-        controller.newIntent(Intent(Intent.ACTION_VIEW, Uri.parse(link)))
+    fun tapLink(link: String) = opened(Intent(Intent.ACTION_VIEW, Uri.parse(link)))
+
+    /** The window is opened once more, by whoever it may be. */
+    fun opened(intent: Intent) {
+        controller.newIntent(intent)
     }
 
     /** Goes to another app and comes back. */

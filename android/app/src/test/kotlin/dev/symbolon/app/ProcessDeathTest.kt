@@ -81,6 +81,7 @@ class ProcessDeathTest : PhoneTest() {
             person.tapLink(server.handOut(user).link)
             person.sees(R.string.proposed)
         },
+        Screen.CodeOfLink::class.java to { person, user -> person.tapLink(server.handOut(user).page) },
         Screen.OfflinePassword::class.java to { person, user -> person.tapLink(offline(user).getString("qr")) },
     )
 

@@ -217,5 +217,8 @@ class ScreensTest : PhoneTest() {
             photograph(wrong, R.string.damaged_text, "damaged")
             wrong.end()
         }
+        val mailed = Person(server.handOut("dora").page, Phone("mailed"))
+        photograph(mailed, R.string.code_of_link_text, "code-of-link")
+        mailed.end()
     }
 }

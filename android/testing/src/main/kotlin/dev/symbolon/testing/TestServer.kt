@@ -1,5 +1,6 @@
 package dev.symbolon.testing
 
+import android.net.Uri
 import java.io.File
 import java.net.URL
 import java.nio.file.Files
@@ -54,12 +55,13 @@ class TestServer(minutes: Int = 0) : AutoCloseable {
     }
 
     /** Asks what an application asks; answers with what the server said. */
-    fun call(path: String, body: JSONObject?): JSONObject {
+    fun call(path: String, body: JSONObject?, method: String = if (body == null) "GET" else "POST"): JSONObject {
         val key = key ?: admin("application", "add", "Shop", "--scope", "verify,challenge").getString("key").also { key = it }
         val connection = URL(url + path).openConnection() as HttpsURLConnection
         connection.sslSocketFactory = anyone.socketFactory
         connection.setHostnameVerifier { _, _ -> true }
         connection.setRequestProperty("Authorization", "Bearer $key")
+        connection.requestMethod = method
         if (body != null) {
             connection.doOutput = true
             connection.setRequestProperty("Content-Type", "application/json")
@@ -84,6 +86,9 @@ class TestServer(minutes: Int = 0) : AutoCloseable {
     /** What became of it. */
     fun status(challenge: JSONObject): String = call("/v1/challenges/${challenge.getString("id")}", null).getString("status")
 
+    /** The application asks no more. */
+    fun withdraw(challenge: JSONObject) = call("/v1/challenges/${challenge.getString("id")}", null, "DELETE")
+
     /** Stops it at once: the network is gone. */
     override fun close() {
         // faketime starts it as a child.
@@ -97,6 +102,12 @@ class TestServer(minutes: Int = 0) : AutoCloseable {
         val serial: String = answer.getJSONObject("token").getString("serial")
         val link: String = answer.getJSONObject("ticket").getJSONObject("online").getString("link")
         val code: String = answer.getJSONObject("ticket").optJSONObject("classic")?.optString("code").orEmpty()
+
+        /** What a mail says in the link's place: without the code. */
+        val page: String = Uri.parse(link).run {
+            val parts = queryParameterNames.filter { it != "p" }.joinToString("&") { "$it=${Uri.encode(getQueryParameter(it))}" }
+            "${getQueryParameter("a")}/activate#$parts"
+        }
     }
 
     private companion object {
