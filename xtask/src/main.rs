@@ -74,6 +74,9 @@ enum Command {
         /// The key store that the app is signed with; its password is asked for, or is in SYMBOLON_SIGNING_PASSWORD
         #[arg(long, value_name = "FILE")]
         signing_key: Option<PathBuf>,
+        /// The server whose mailed links open the app: for an organisation's own build, which the server names in `android_apps`
+        #[arg(long, value_name = "HOST", value_parser = package::host)]
+        link_host: Option<String>,
     },
     /// Looks for inputs that make a reader fail, with libFuzzer
     Fuzz {
@@ -103,7 +106,9 @@ fn main() -> ExitCode {
         Command::Soak => soak::run(&workspace),
         Command::Bench { only, tokens, json } => bench::run(&workspace, &only, tokens, json.as_deref()),
         Command::Bindings { language } => bindings::write(&workspace, language),
-        Command::Package { system, signing_key } => package::run(&workspace, system, signing_key),
+        Command::Package { system, signing_key, link_host } => {
+            package::run(&workspace, system, signing_key.as_deref(), link_host.as_deref())
+        }
         Command::Fuzz { only, seconds, runs } => {
             fuzz::run(&workspace, &only, runs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Runs))
         }

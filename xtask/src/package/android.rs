@@ -32,10 +32,11 @@ pub(crate) struct Packages {
     pub(crate) apk: PathBuf,
 }
 
-/// Compiles SDK and app, and fetches what the packages are made with.
-pub(crate) fn compile(workspace: &Workspace) -> Result<()> {
+/// Compiles SDK and app, which opens the mailed links of this host, and fetches what the packages are made with.
+pub(crate) fn compile(workspace: &Workspace, link_host: Option<&str>) -> Result<()> {
     let mut maven = Command::new("mvn");
     maven.current_dir(workspace.root.join("android"));
+    maven.args(link_host.map(|host| format!("-Dsymbolon.linkHost={host}")));
     workspace::run(maven.args(["--batch-mode", "--no-transfer-progress", "--quiet", "-DskipTests", "package"]))
 }
 

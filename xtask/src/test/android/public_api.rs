@@ -17,7 +17,8 @@ use crate::workspace::{self, Workspace};
 const OLDEST: u32 = 30;
 
 /// What is called only after the code has asked for the version, or for the class.
-const ASKED_FIRST: [(&str, u32); 4] = [
+const ASKED_FIRST: [(&str, u32); 5] = [
+    ("android.app.Notification.Action.Builder.setAuthenticationRequired", 31),
     ("android.security.keystore.KeyInfo.getSecurityLevel", 31),
     ("android.window.OnBackInvokedDispatcher", 33),
     ("dev.symbolon.app.MainActivity.getOnBackInvokedDispatcher", 33),
