@@ -15,8 +15,8 @@ use symbolon_core::policy::OldestPatchLevel;
 use symbolon_core::signed::{PublicKey, SigningKey};
 use symbolon_server::attestation::android::{self, AcceptedApp};
 use symbolon_server::attestation::apple::{self, Environment};
-use symbolon_server::attestation::{RevocationList, Roots};
-use symbolon_tests::hardware::{AndroidMaker, AppleClaim, AppleMaker, Claim};
+use symbolon_server::attestation::{RevocationList, Root, Roots};
+use symbolon_tests::hardware::{AndroidMaker, AppleClaim, AppleMaker, Claim, RsaKey};
 
 fn time(year: i32) -> Timestamp {
     format!("{year}-06-01T00:00:00Z").parse().unwrap()
@@ -38,6 +38,7 @@ struct Rules {
     revoked: RevocationList,
     point: Vec<u8>,
     oldest: OldestPatchLevel,
+    allows_software: bool,
     year: i32,
 }
 
@@ -51,7 +52,7 @@ impl Rules {
             challenge: b"challenge",
             key: Some(&self.point),
             apps: &[app],
-            allow_software: false,
+            allow_software: self.allows_software,
             allow_unsecure_device: false,
             oldest_patch_level: self.oldest,
         };
@@ -65,11 +66,12 @@ fn rules(maker: &AndroidMaker, key: &PublicKey) -> Rules {
         roots: android_roots(maker),
         revoked: RevocationList::read(
             br#"{"entries": {"badc0de1": {"status": "REVOKED", "reason": "KEY_COMPROMISE"},
-            "5badc0de": {"status": "SUSPENDED"}, "6badc0de": {"status": "SOMETHING_NEW", "comment": "x"}}}"#,
+            "5BADC0DE": {"status": "SUSPENDED"}, "006badc0de": {"status": "SOMETHING_NEW", "comment": "x"}}}"#,
         )
         .unwrap(),
         point: key.to_sec1().as_slice().to_vec(),
         oldest: "2026-08".parse().unwrap(),
+        allows_software: false,
         year: 2026,
     }
 }
@@ -86,21 +88,22 @@ fn every_rule_of_android_refuses_a_statement_that_only_it_refuses() {
         change(&mut claim);
         rules.judge(&maker.attest(&key, &claim))
     };
-    let good: [(&str, Change); 9] = [
+    let good: [(&str, Change); 10] = [
         ("as it is", |_| ()),
         ("in StrongBox", |claim| (claim.attestation_level, claim.keymint_level) = (2, 2)),
         ("from the factory", |claim| claim.is_of_factory = true),
         ("from the factory, expired", |claim| (claim.is_of_factory, claim.years) = (true, (2016, 2020))),
         ("without the root", |claim| claim.has_root = false),
         ("it verifies too", |claim| claim.purposes = vec![2, 3]),
-        ("newer patches", |claim| claim.patch_level = 202_701),
+        ("below an authority that allows one more", |claim| claim.path_length = Some(1)),
+        ("newer patches", |claim| claim.patch_level = Some(202_701)),
         ("the first version", |claim| claim.version = 1),
         ("a version to come", |claim| claim.version = 900),
     ];
     for (what, change) in good {
         assert_eq!(judge(change), Ok(()), "{what}");
     }
-    let bad: [(&str, Change); 24] = [
+    let bad: [(&str, Change); 28] = [
         ("wrong_challenge", |claim| claim.challenge = b"another".to_vec()),
         ("wrong_challenge", |claim| claim.challenge.clear()),
         ("software_key", |claim| claim.attestation_level = 0),
@@ -115,13 +118,17 @@ fn every_rule_of_android_refuses_a_statement_that_only_it_refuses() {
         ("unverified_boot", |claim| claim.verified_boot = 1),
         ("unverified_boot", |claim| claim.verified_boot = 2),
         ("unverified_boot", |claim| claim.verified_boot = 3),
-        ("old_patch_level", |claim| claim.patch_level = 202_607),
+        ("old_patch_level", |claim| claim.patch_level = Some(202_607)),
+        ("old_patch_level", |claim| claim.patch_level = None),
         ("wrong_app", |claim| claim.package = Some("org.example.other".into())),
         ("wrong_app", |claim| claim.package = None),
         ("wrong_app", |claim| claim.signer = [8; 32]),
         ("no_key_description", |claim| claim.leaf_describes = false),
+        ("malformed", |claim| claim.leaf_describes_twice = true),
         ("key_description_elsewhere", |claim| claim.authority_describes = true),
         ("not_an_authority", |claim| claim.authority_may_sign = false),
+        ("not_an_authority", |claim| claim.authority_is_for_certificates = false),
+        ("not_an_authority", |claim| claim.path_length = Some(0)),
         ("bad_signature", |claim| claim.is_forged = true),
         ("expired", |claim| claim.years = (2020, 2026)),
         ("not_yet_valid", |claim| claim.years = (2027, 2040)),
@@ -151,8 +158,40 @@ fn a_statement_of_another_maker_or_another_key_is_refused() {
     let good = maker.attest(&key, &Claim::default());
     let appended = [good.as_slice(), &good].concat();
     assert!(rules.judge(&appended).is_err());
+    // Nor does it help to append more than any chain has.
+    assert_eq!(rules.judge(&good.repeat(3)), Err("malformed".into()));
     // Certificates after the root prove nothing.
     assert_eq!(rules.judge(&[good.as_slice(), &other].concat()), Err("unknown_root".into()));
+}
+
+#[test]
+fn a_root_whose_key_anybody_has_counts_only_where_software_does() {
+    let (maker, key) = (AndroidMaker::new(), key());
+    let known = android_roots(&maker);
+    let public = known.as_slice().iter().map(|root| Root { is_software: true, ..root.clone() });
+    let rules = Rules { roots: public.collect(), ..rules(&maker, &key) };
+    let statement = maker.attest(&key, &Claim::default());
+    assert_eq!(rules.judge(&statement), Err("software_key".into()));
+    assert_eq!(Rules { allows_software: true, ..rules }.judge(&statement), Ok(()));
+}
+
+#[test]
+fn a_root_with_a_short_key_counts_only_where_it_proves_nothing() {
+    let key = key();
+    let statement = |bits| {
+        let maker = AndroidMaker::with_root(RsaKey::generate(bits));
+        (maker.root_pem(), maker.attest(&key, &Claim::default()))
+    };
+    let judge = |(root, statement): &(String, Vec<u8>), is_software| {
+        let mut roots = Roots::from_iter([]);
+        roots.add(root, "simulated").unwrap();
+        let roots = roots.as_slice().iter().map(|root| Root { is_software, ..root.clone() }).collect();
+        Rules { roots, allows_software: true, ..rules(&AndroidMaker::new(), &key) }.judge(statement)
+    };
+    let (short, long) = (statement(1024), statement(2048));
+    assert_eq!(judge(&long, false), Ok(()));
+    assert_eq!(judge(&short, true), Ok(()));
+    assert_eq!(judge(&short, false), Err("unknown_root".into()));
 }
 
 #[test]

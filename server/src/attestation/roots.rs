@@ -105,6 +105,12 @@ impl Roots {
     }
 }
 
+impl FromIterator<Root> for Roots {
+    fn from_iter<I: IntoIterator<Item = Root>>(roots: I) -> Self {
+        Self(roots.into_iter().collect())
+    }
+}
+
 fn keys(text: &str) -> Result<Vec<Key>, RootsError> {
     let mut keys = Vec::new();
     for (place, pem) in Pem::iter_from_buffer(text.as_bytes()).enumerate() {

@@ -129,7 +129,7 @@ pub enum ServiceError {
         name: String,
     },
     /// It is there already.
-    #[error("there is a {kind} {name} already")]
+    #[error("{name} is the name of another {kind}")]
     Exists {
         /// What it is.
         kind: &'static str,

@@ -1,6 +1,13 @@
 //! A maker of Android phones: its root, and the chains that the phones' hardware gives out.
 
-use rcgen::{CertifiedIssuer, CustomExtension, KeyPair};
+use rand_core::OsRng;
+use rcgen::{
+    BasicConstraints, CertifiedIssuer, CustomExtension, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData,
+    SignatureAlgorithm, SigningKey,
+};
+use rsa::pkcs1::EncodeRsaPublicKey as _;
+use rsa::{Pkcs1v15Sign, RsaPrivateKey};
+use symbolon_core::keys::sha256;
 use symbolon_core::signed::PublicKey;
 use yasna::Tag;
 
@@ -27,18 +34,24 @@ pub struct Claim {
     pub is_locked: bool,
     /// 0 verified, 1 self-signed, 2 unverified, 3 failed.
     pub verified_boot: i64,
-    /// YYYYMM.
-    pub patch_level: u64,
+    /// YYYYMM; `None` where the system does not say.
+    pub patch_level: Option<u64>,
     /// The app; `None` where the system names none.
     pub package: Option<String>,
     /// The SHA-256 of the certificate that signs the app.
     pub signer: [u8; 32],
     /// Whether the leaf describes the key.
     pub leaf_describes: bool,
+    /// Whether it does so twice.
+    pub leaf_describes_twice: bool,
     /// Whether the certificate above it describes one too.
     pub authority_describes: bool,
     /// Whether the certificate above the leaf may sign others.
     pub authority_may_sign: bool,
+    /// Whether that certificate's key is for certificates.
+    pub authority_is_for_certificates: bool,
+    /// How many authorities the one above that one allows below itself.
+    pub path_length: Option<u8>,
     /// Whether the hardware got its certificate in the factory.
     pub is_of_factory: bool,
     /// The years in which the certificates between leaf and root are valid.
@@ -63,12 +76,15 @@ impl Default for Claim {
             has_root_of_trust: true,
             is_locked: true,
             verified_boot: 0,
-            patch_level: 202_608,
+            patch_level: Some(202_608),
             package: Some("org.example.app".into()),
             signer: [7; 32],
             leaf_describes: true,
+            leaf_describes_twice: false,
             authority_describes: false,
             authority_may_sign: true,
+            authority_is_for_certificates: true,
+            path_length: None,
             is_of_factory: false,
             years: (2020, 2040),
             serial: [0x4a, 0xbc, 0xde, 0xf0],
@@ -79,8 +95,8 @@ impl Default for Claim {
 }
 
 /// A maker of phones.
-pub struct AndroidMaker {
-    root: CertifiedIssuer<'static, KeyPair>,
+pub struct AndroidMaker<K: SigningKey = KeyPair> {
+    root: CertifiedIssuer<'static, K>,
 }
 
 impl Default for AndroidMaker {
@@ -93,8 +109,16 @@ impl AndroidMaker {
     /// One with a root of its own.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_root(p384())
+    }
+}
+
+impl<K: SigningKey> AndroidMaker<K> {
+    /// One whose root has this key.
+    #[must_use]
+    pub fn with_root(key: K) -> Self {
         let params = certificate(&[(COMMON_NAME, "Simulated Key Attestation CA")], &[1], (2016, 2018), true);
-        Self { root: CertifiedIssuer::self_signed(params, p384()).unwrap() }
+        Self { root: CertifiedIssuer::self_signed(params, key).unwrap() }
     }
 
     /// Its root, to be trusted.
@@ -112,10 +136,16 @@ impl AndroidMaker {
         } else {
             &[(COMMON_NAME, "Droid CA")]
         };
-        let middle = certificate(name, &[2], claim.years, true);
+        let mut middle = certificate(name, &[2], claim.years, true);
+        if let Some(most) = claim.path_length {
+            middle.is_ca = IsCa::Ca(BasicConstraints::Constrained(most));
+        }
         let middle = CertifiedIssuer::signed_by(middle, p384(), &self.root).unwrap();
         let name = [(COMMON_NAME, "Attestation key")];
         let mut batch = certificate(&name, &claim.serial, claim.years, claim.authority_may_sign);
+        if !claim.authority_is_for_certificates {
+            batch.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        }
         if claim.authority_describes {
             batch.custom_extensions.push(description.clone());
         }
@@ -124,9 +154,8 @@ impl AndroidMaker {
 
         // A device's clock was never set when it makes this.
         let mut leaf = certificate(&[(COMMON_NAME, "Android Keystore Key")], &[1], (1970, 1971), false);
-        if claim.leaf_describes {
-            leaf.custom_extensions.push(description);
-        }
+        let times = usize::from(claim.leaf_describes) + usize::from(claim.leaf_describes_twice);
+        leaf.custom_extensions.extend(std::iter::repeat_n(description, times));
         let key = Point(key.to_sec1().as_slice().to_vec());
         let leaf = leaf.signed_by(&key, if claim.is_forged { &other } else { &batch }).unwrap();
         let mut chain = [leaf.der().to_vec(), batch.der().to_vec(), middle.der().to_vec()].concat();
@@ -134,6 +163,40 @@ impl AndroidMaker {
             chain.extend_from_slice(self.root.der());
         }
         chain
+    }
+}
+
+/// An RSA key, which may be shorter than anything should be signed with.
+pub struct RsaKey {
+    key: RsaPrivateKey,
+    public: Vec<u8>,
+}
+
+impl RsaKey {
+    /// A new one of so many bits.
+    #[must_use]
+    pub fn generate(bits: usize) -> Self {
+        let key = RsaPrivateKey::new(&mut OsRng, bits).unwrap();
+        Self { public: key.to_public_key().to_pkcs1_der().unwrap().into_vec(), key }
+    }
+}
+
+impl PublicKeyData for RsaKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &rcgen::PKCS_RSA_SHA256
+    }
+}
+
+impl SigningKey for RsaKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        // What the hash is of, as PKCS #1 writes it before the hash (RFC 8017, 9.2).
+        let prefix = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+        let scheme = Pkcs1v15Sign { hash_len: Some(32), prefix: prefix.to_vec().into() };
+        self.key.sign(scheme, &sha256(message)).map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }
 
@@ -176,7 +239,8 @@ pub fn describe(claim: &Claim) -> Vec<u8> {
                         });
                     });
                 }
-                for (tag, value) in [(705, 160_000), (706, claim.patch_level)] {
+                for (tag, value) in [(705, Some(160_000)), (706, claim.patch_level)] {
+                    let Some(value) = value else { continue };
                     writer.next().write_tagged(Tag::context(tag), |writer| writer.write_u64(value));
                 }
             });

@@ -4,7 +4,7 @@
 mod android;
 mod apple;
 
-pub use android::{AndroidMaker, Claim, describe};
+pub use android::{AndroidMaker, Claim, RsaKey, describe};
 pub use apple::{AppleClaim, AppleMaker, AttestedKey};
 
 use rcgen::{

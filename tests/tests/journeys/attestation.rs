@@ -88,7 +88,7 @@ async fn a_phone_whose_hardware_vouches_activates_and_approves_until_its_maker_w
         ("unlocked_boot_loader", "boot loader is unlocked", |claim| claim.is_locked = false),
         ("software_key", "in software", |claim| claim.attestation_level = 0),
         ("wrong_app", "not one that the organisation accepts", |claim| claim.package = Some("org.example.evil".into())),
-        ("old_patch_level", "security updates", |claim| claim.patch_level = 202_501),
+        ("old_patch_level", "security updates", |claim| claim.patch_level = Some(202_501)),
         ("wrong_challenge", "can't be verified", |claim| claim.challenge = b"replayed".to_vec()),
         ("bad_signature", "can't be verified", |claim| claim.is_forged = true),
     ];
