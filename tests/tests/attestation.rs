@@ -270,7 +270,7 @@ fn every_rule_of_app_attest_refuses_a_statement_that_only_it_refuses() {
     assert_eq!(judge_apple(&Roots::apple(), &good, None, 2026), Err("unknown_root".into()));
     assert_eq!(judge_apple(&roots, &good, None, 2019), Err("not_yet_valid".into()));
 
-    let bad: [Bad<AppleClaim>; 11] = [
+    let bad: [Bad<AppleClaim>; 12] = [
         ("wrong_app", |claim| claim.app = "TEAM123456.org.example.other".into()),
         ("wrong_environment", |claim| claim.aaguid = *b"appattestdevelop"),
         ("wrong_environment", |claim| claim.aaguid = [0; 16]),
@@ -280,6 +280,7 @@ fn every_rule_of_app_attest_refuses_a_statement_that_only_it_refuses() {
         ("malformed", |claim| claim.has_no_nonce = true),
         ("wrong_key_id", |claim| claim.has_other_credential = true),
         ("wrong_key_id", |claim| claim.has_other_key = true),
+        ("malformed", |claim| claim.has_byte_after_leaf = true),
         ("malformed", |claim| claim.format = "packed".into()),
         ("malformed", |claim| claim.format = String::new()),
     ];

@@ -26,6 +26,8 @@ pub struct AppleClaim {
     pub has_other_credential: bool,
     /// Whether the authenticator data hold another key than the leaf.
     pub has_other_key: bool,
+    /// Whether a byte follows the leaf.
+    pub has_byte_after_leaf: bool,
     /// What the format calls itself.
     pub format: String,
 }
@@ -41,6 +43,7 @@ impl Default for AppleClaim {
             has_no_nonce: false,
             has_other_credential: false,
             has_other_key: false,
+            has_byte_after_leaf: false,
             format: "apple-appattest".into(),
         }
     }
@@ -127,12 +130,13 @@ impl AppleMaker {
             let oid = [1, 2, 840, 113_635, 100, 8, 2];
             leaf.custom_extensions.push(CustomExtension::from_oid_content(&oid, extension));
         }
-        let leaf = leaf.signed_by(&Point(point), &self.middle).unwrap();
+        let mut leaf = leaf.signed_by(&Point(point), &self.middle).unwrap().der().to_vec();
+        leaf.extend(claim.has_byte_after_leaf.then_some(0));
 
         let mut encoder = Encoder::new(Vec::new());
         encoder.map(3).unwrap().str("fmt").unwrap().str(&claim.format).unwrap();
         encoder.str("attStmt").unwrap().map(2).unwrap().str("x5c").unwrap().array(2).unwrap();
-        encoder.bytes(leaf.der()).unwrap().bytes(self.middle.der()).unwrap();
+        encoder.bytes(&leaf).unwrap().bytes(self.middle.der()).unwrap();
         encoder.str("receipt").unwrap().bytes(b"a receipt").unwrap();
         encoder.str("authData").unwrap().bytes(&data).unwrap();
         (encoder.into_writer(), AttestedKey(key))
