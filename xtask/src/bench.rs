@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::workspace::{self, Profile, Workspace};
+use crate::workspace::{self, FOR_PHONES, Profile, Workspace};
 
 const PROGRAM: &str = "performance";
 
@@ -17,7 +17,7 @@ pub(crate) fn run(workspace: &Workspace, only: &[String], tokens: u32, json: Opt
     let program = build(workspace)?;
     let mut command = Command::new(program);
     command.arg("--server").arg(workspace.program(Profile::Release, "symbolon-server"));
-    command.arg("--library").arg(library(workspace)?);
+    command.arg("--library").arg(library(workspace)?).arg("--start").arg(start(workspace)?);
     command.arg("--folder").arg(&workspace.target);
     command.arg("--tokens").arg(tokens.to_string());
     if only.is_empty() {
@@ -34,9 +34,21 @@ pub(crate) fn run(workspace: &Workspace, only: &[String], tokens: u32, json: Opt
 
 /// The library that an app loads.
 fn library(workspace: &Workspace) -> Result<PathBuf> {
-    workspace::run(&mut workspace.cargo(["build", "--release", "--quiet", "--package=symbolon-ffi", "--lib"]))?;
+    workspace::run(&mut workspace.cargo(["build", FOR_PHONES, "--quiet", "--package=symbolon-ffi", "--lib"]))?;
     let name = format!("{}symbolon_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    Ok(workspace.target.join("release").join(name))
+    Ok(workspace.target.join("phone").join(name))
+}
+
+/// The program that starts a soft token.
+fn start(workspace: &Workspace) -> Result<PathBuf> {
+    workspace::run(&mut workspace.cargo([
+        "build",
+        FOR_PHONES,
+        "--quiet",
+        "--package=symbolon-client",
+        "--example=start",
+    ]))?;
+    Ok(workspace.target.join("phone/examples").join(format!("start{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn build(workspace: &Workspace) -> Result<PathBuf> {

@@ -46,6 +46,9 @@ pub(crate) struct Target {
     pub(crate) test: bool,
 }
 
+/// What has cargo build the library as an app loads it, into a folder `phone`.
+pub(crate) const FOR_PHONES: &str = "--profile=phone";
+
 /// How much the compiler does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {

@@ -57,6 +57,9 @@ struct CommandLine {
     /// The library for apps
     #[arg(long)]
     library: Option<PathBuf>,
+    /// The program that starts a soft token, built as for phones
+    #[arg(long)]
+    start: Option<PathBuf>,
     /// Where databases and the like are made for the time being
     #[arg(long, default_value = ".")]
     folder: PathBuf,
@@ -125,7 +128,8 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         library::measure_size(&mut report, library, folder.path())?;
     }
     if report.wants("phone_start") {
-        library::measure_start(&mut report, &folder.path().join("phone"))?;
+        let program = command_line.start.as_deref().context("--start names the program that starts a soft token")?;
+        library::measure_start(&mut report, program, folder.path())?;
     }
     if ["verify_postgres", UPDATE, "verify_sqlite_1m"].iter().any(|group| report.wants(group)) {
         let program = command_line.server.as_deref().context("--server names the server's program")?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::MIN_API;
 use crate::style::Style;
-use crate::workspace::{self, Workspace};
+use crate::workspace::{self, FOR_PHONES, Workspace};
 
 /// What the library is called.
 pub(super) const FILE: &str = "libsymbolon_ffi.so";
@@ -66,7 +66,7 @@ fn build_for(workspace: &Workspace, tools: &Path, processor: &Processor, folder:
     let clang = tools.join(format!("{}{MIN_API}-clang", processor.clang));
     let target = processor.rust;
     let (upper, lower) = (target.to_uppercase().replace('-', "_"), target.replace('-', "_"));
-    let mut build = workspace.cargo(["build", "--release", "--package=symbolon-ffi", "--lib", "--target", target]);
+    let mut build = workspace.cargo(["build", FOR_PHONES, "--package=symbolon-ffi", "--lib", "--target", target]);
     build
         .env(format!("CARGO_TARGET_{upper}_LINKER"), &clang)
         // Processors with pages of 16 KiB load it too.
@@ -78,7 +78,7 @@ fn build_for(workspace: &Workspace, tools: &Path, processor: &Processor, folder:
     std::fs::create_dir_all(&place).with_context(|| format!("making {}", place.display()))?;
     let path = place.join(FILE);
     let mut strip = Command::new(tools.join("llvm-strip"));
-    strip.arg("-o").arg(&path).arg(workspace.target.join(target).join("release").join(FILE));
+    strip.arg("-o").arg(&path).arg(workspace.target.join(target).join("phone").join(FILE));
     workspace::run(&mut strip)?;
     Ok(Library { abi: processor.abi, path })
 }
