@@ -383,6 +383,7 @@ impl Proposed {
                 tls: registration.tls,
                 pending: Some(session),
                 comparison,
+                keys: None,
             }),
         };
         let format = CodeFormat { hash: registration.hash, digits: registration.digits, period: registration.period };

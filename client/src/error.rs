@@ -38,6 +38,12 @@ pub enum Error {
     /// The server does not take the device's key, or the token is disabled there.
     #[error("token {0} is not active at the server: it was disabled, deleted or given to another device")]
     NotActive(SerialNumber),
+    /// The server has another identity key, which this device was not told of while the one before was in force.
+    #[error(
+        "the server has a new identity key, and this device was not told of it in time: codes go on, and for anything \
+         else remove the token and activate it anew with a new ticket"
+    )]
+    ServerKeyChanged,
     /// The token takes the place of one on another phone, which has not agreed yet.
     #[error("the old phone has not agreed yet: type there {}", digits(.0.as_ref()))]
     MoveWaits(Option<ComparisonCode>),
@@ -266,6 +272,7 @@ impl Error {
             | Self::Refused(_)
             | Self::Withdrawn(_)
             | Self::NotActive(_)
+            | Self::ServerKeyChanged
             | Self::MoveWaits(_)
             | Self::OtherPhone
             | Self::TooManyRequests { .. }

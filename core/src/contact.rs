@@ -8,6 +8,7 @@ use crate::encoding::Bytes;
 use crate::policy::{PhonePolicy, PolicyVersion};
 use crate::serial::SerialNumber;
 use crate::signed::{KeyHash, Signed};
+use crate::succession::{AnnouncedKeys, KeysVersion};
 use crate::text::Name;
 
 /// Chosen by the phone at random for one question.
@@ -22,6 +23,9 @@ pub struct Question {
     pub serial: SerialNumber,
     /// To be echoed.
     pub nonce: Nonce,
+    /// The version of what the phone has heard last of the server's keys: so the server knows that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysVersion>,
 }
 
 impl Signed for Question {
@@ -46,6 +50,9 @@ pub struct Answer {
     /// What the user calls the token, as it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Name>,
+    /// The server's keys, once one of them has changed or is about to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<AnnouncedKeys>,
 }
 
 impl Signed for Answer {

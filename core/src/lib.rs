@@ -22,6 +22,7 @@ pub mod secret;
 pub mod serial;
 pub mod signed;
 mod stretching;
+pub mod succession;
 pub mod text;
 pub mod vault;
 

@@ -224,6 +224,7 @@ impl From<Error> for SymbolonError {
             | Error::WhichToken => Self::Input { reason },
             Error::Handshake(_) | Error::ActivationRefused => Self::ActivationRefused { reason },
             Error::Refused(reason) => Self::Refused { reason },
+            Error::ServerKeyChanged => Self::Refused { reason },
             Error::Withdrawn(_) => Self::Withdrawn,
             Error::NotActive(_) => Self::NotActive,
             Error::NotConfirmed { cause, .. } => match *cause {

@@ -1,5 +1,5 @@
-//! TLS: a certificate from files, or from an authority that the server makes for itself once. Tickets pin the key of that
-//! authority, so the certificates under it may change freely.
+//! TLS: a certificate from files, or from an authority that the server makes for itself. Tickets pin the key of that
+//! authority, so the certificates under it may change freely; and another authority takes its place by its word.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,14 +27,47 @@ const LEAF_DAYS: i64 = 30;
 /// When the machine has no randomness.
 pub(crate) fn make_authority(issuer: &str) -> anyhow::Result<Authority> {
     let key = KeyPair::generate()?;
+    let certificate = authority_params(issuer)?.self_signed(&key)?;
+    Ok(Authority { certificates: certificate.pem(), key: key.serialize_pem().into() })
+}
+
+/// Makes the authority that is to follow another one, which vouches for it: so those who trust the one before, and no
+/// other, get on with it. `issuer` must differ from that of the one before.
+///
+/// # Errors
+/// When the one before can't be read, or the machine has no randomness.
+pub(crate) fn make_successor(before: &Authority, issuer: &str) -> anyhow::Result<Authority> {
+    let mut next = make_authority(issuer)?;
+    let key = KeyPair::from_pem(&next.key)?;
+    let by_the_one_before = authority_params(issuer)?.signed_by(&key, &issuer_of(before)?)?;
+    next.certificates += &by_the_one_before.pem();
+    next.certificates += own_certificate(&before.certificates);
+    Ok(next)
+}
+
+fn authority_params(issuer: &str) -> anyhow::Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, format!("{issuer} Symbolon authority"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2120, 1, 1);
-    let certificate = params.self_signed(&key)?;
-    Ok(Authority { certificate: certificate.pem(), key: key.serialize_pem().into() })
+    Ok(params)
+}
+
+fn issuer_of(authority: &Authority) -> anyhow::Result<Issuer<'static, KeyPair>> {
+    let key = KeyPair::from_pem(&authority.key)?;
+    Ok(Issuer::from_ca_cert_pem(own_certificate(&authority.certificates), key)?)
+}
+
+/// The first of an authority's certificates: its own, which programs are to trust.
+#[must_use]
+pub(crate) fn own_certificate(certificates: &str) -> &str {
+    const END: &str = "-----END CERTIFICATE-----";
+    match certificates.find(END) {
+        Some(end) => certificates.split_at(end + END.len()).0,
+        None => certificates,
+    }
 }
 
 /// The hash that tickets carry as `t`: SHA-256 over the authority's SubjectPublicKeyInfo.
@@ -51,7 +84,7 @@ pub(crate) fn pin(authority: &Authority) -> anyhow::Result<KeyHash> {
 /// # Errors
 /// When the authority can't be used.
 pub(crate) fn under_own_authority(authority: &Authority, names: Vec<String>) -> anyhow::Result<Arc<ServerConfig>> {
-    let issuer = Issuer::from_ca_cert_pem(&authority.certificate, KeyPair::from_pem(&authority.key)?)?;
+    let issuer = issuer_of(authority)?;
     let key = KeyPair::generate()?;
     let now = jiff::Timestamp::now().as_second();
     let mut params = CertificateParams::new(names)?;
@@ -63,9 +96,12 @@ pub(crate) fn under_own_authority(authority: &Authority, names: Vec<String>) -> 
     params.not_before = moment(now - 86_400)?;
     params.not_after = moment(now + LEAF_DAYS * 86_400)?;
     let leaf = params.signed_by(&key, &issuer)?;
-    let authority = CertificateDer::from_pem_slice(authority.certificate.as_bytes())?;
+    let mut chain = vec![leaf.der().clone()];
+    for certificate in CertificateDer::pem_slice_iter(authority.certificates.as_bytes()) {
+        chain.push(certificate?);
+    }
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(anyhow::Error::msg)?;
-    server_config(vec![leaf.der().clone(), authority], key)
+    server_config(chain, key)
 }
 
 fn moment(second: i64) -> anyhow::Result<time::OffsetDateTime> {

@@ -313,8 +313,7 @@ impl Server {
         let master = MasterKey::new(&Secret::from_slice(&[7; 32]).unwrap());
         let keyring = Arc::new(Keyring::open(&store, master).await.unwrap());
         let clock = Arc::new(TestClock(Mutex::new(now)));
-        let identity =
-            ServerIdentity { issuer: "Test".parse().unwrap(), address: None, tls: None, certificate_ends_at: None };
+        let identity = ServerIdentity { issuer: "Test".parse().unwrap(), address: None, certificate_ends_at: None };
         let service = Service {
             store,
             keyring,

@@ -264,7 +264,7 @@ impl Token {
     pub fn question(&self) -> ContactRequest {
         let serial: SerialNumber = self.serial.parse().unwrap();
         let key = SigningKey::from_secret(&self.device_key).unwrap();
-        let question = Question { aud: self.identity.clone(), serial, nonce: [7; 16].into() };
+        let question = Question { aud: self.identity.clone(), serial, nonce: [7; 16].into(), keys: None };
         ContactRequest { serial, question: key.sign_object(&question).unwrap() }
     }
 

@@ -12,7 +12,7 @@ use symbolon_core::encoding::Bytes;
 use symbolon_core::keys::sha256;
 use symbolon_core::otp::{Code, Period, TimeStep, TypedChallenge, details_challenge, respond_question, respond_typed};
 use symbolon_core::policy::PolicyVersion;
-use symbolon_core::signed::verify;
+use symbolon_core::signed::KeyHash;
 use symbolon_core::vault::Noted;
 
 use super::{Account, Session, ShownCode};
@@ -24,6 +24,8 @@ use crate::network::Patience;
 pub struct Pending {
     jws: String,
     request: Request,
+    /// The hash of the identity key that signed it.
+    identity: KeyHash,
 }
 
 impl Pending {
@@ -64,7 +66,8 @@ impl Account {
         let reply = match self.fetch(known.clone(), wait).await {
             // It may be the access token alone that counts no more, since the server was set up anew; or the time, since a
             // clock was set.
-            Err(Error::ActivationRefused) => {
+            // Or the server wants to know first whether this device has heard of its new key.
+            Err(Error::ActivationRefused | Error::ServerKeyChanged) => {
                 self.forget_access();
                 self.contact().await?;
                 self.fetch(known, wait).await
@@ -84,12 +87,12 @@ impl Account {
 
     /// Checks that the server of this account signed a request, for this token.
     fn read_request(&self, jws: String) -> Result<Pending, Error> {
-        let request: Request = verify(&jws, &self.online()?.identity)
-            .map_err(|_| Error::Protocol("what it asks is not signed by its key"))?;
+        let read = self.online()?.read_signed::<Request>(&jws);
+        let (request, signer) = read.map_err(|_| Error::Protocol("what it asks is not signed by its key"))?;
         if request.aud != self.header.serial {
             return Err(Error::Protocol("what it asks is for another token"));
         }
-        Ok(Pending { jws, request })
+        Ok(Pending { identity: signer.hash(), jws, request })
     }
 }
 
@@ -109,7 +112,7 @@ impl Session {
         self.check_policy()?;
         // The vault is open, so the header is proven: only now is it sure whose signature the request has.
         let account = &self.account;
-        let Pending { jws, request } = account.read_request(pending.jws.clone())?;
+        let Pending { jws, request, identity } = account.read_request(pending.jws.clone())?;
         let header = self.vault.header();
         let asks = request.mutual_challenge.is_some();
         let mutual_challenge = mutual_challenge.filter(|_| asks && decision == Decision::Confirm);
@@ -117,7 +120,7 @@ impl Session {
             return Err(Error::MutualChallengeNeeded);
         }
         let answer = Answer {
-            aud: account.online()?.identity.hash(),
+            aud: identity,
             serial: header.serial,
             request: request_hash(&jws),
             decision,

@@ -13,7 +13,7 @@ use symbolon_core::moving::{
     Newcomer, Offer, OfferReply, Progress, Proven, View, ViewReply,
 };
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::{KeyHash, PublicKey, Signed, verify};
+use symbolon_core::signed::{KeyHash, PublicKey};
 
 use super::{Account, Session};
 use crate::Error;
@@ -23,7 +23,7 @@ use crate::network::Patience;
 #[derive(Debug)]
 pub struct Move {
     account: Account,
-    /// The hash of the server's identity key.
+    /// The hash of the identity key that signed the offer: the one that the new phone's ticket names.
     identity: KeyHash,
     device: PublicKey,
     offer: Offer,
@@ -39,13 +39,12 @@ impl Session {
         self.check_policy()?;
         let account = &self.account;
         let header = self.vault.header();
-        let identity = account.online()?.identity.hash();
         let label = account.keys()?.device();
         let device = account.hardware().public_key(&label).await.map_err(Error::of_keys(header.serial))?;
         let mut nonce = [0; 16];
         account.soft_token.parts().environment.rng().fill_bytes(&mut nonce);
         let mut ask = Ask {
-            aud: identity.clone(),
+            aud: account.online()?.identity.hash(),
             serial: header.serial,
             nonce: nonce.into(),
             time: self.time()?,
@@ -56,11 +55,11 @@ impl Session {
         let request = AskRequest { serial: header.serial, ask: account.sign_object(&ask).await? };
         // An ask counts once: it can't be sent again when its answer was lost, but another can.
         let reply: OfferReply = account.ask_as_active("/v1/device/move/offer", &request, Patience::ONCE).await?;
-        let offer: Offer = account.read_answer(&reply.offer)?;
+        let (offer, signer): (Offer, _) = account.read_answer(&reply.offer)?;
         if offer.aud != header.serial || offer.nonce != ask.nonce {
             return Err(Error::Protocol("its answer is not to this question"));
         }
-        Ok(Move { account: account.clone(), identity, device, offer })
+        Ok(Move { account: account.clone(), identity: signer.hash(), device, offer })
     }
 }
 
@@ -96,7 +95,7 @@ impl Move {
         let request = LookRequest { serial: self.old(), look: account.sign_object(&look).await?, wait };
         let patience = Patience::ACTIVATION.with(wait.duration());
         let reply: ViewReply = account.ask_as_active("/v1/device/move/look", &request, patience).await?;
-        let view: View = account.read_answer(&reply.view)?;
+        let (view, _): (View, _) = account.read_answer(&reply.view)?;
         if view.aud != self.old() || view.nonce != look.nonce {
             return Err(Error::Protocol("its answer is not to this question"));
         }
@@ -151,12 +150,5 @@ impl Move {
 
     fn old(&self) -> SerialNumber {
         self.account.header.serial
-    }
-}
-
-impl Account {
-    /// Reads what the server of this account has signed.
-    fn read_answer<T: Signed>(&self, jws: &str) -> Result<T, Error> {
-        verify(jws, &self.online()?.identity).map_err(|_| Error::Protocol("its answer is not signed by its key"))
     }
 }

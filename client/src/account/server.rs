@@ -6,7 +6,8 @@ use symbolon_core::activation::online::phone::{confirm, confirmation};
 use symbolon_core::activation::online::{ConfirmReply, SessionId};
 use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
 use symbolon_core::otp::Code;
-use symbolon_core::signed::{Signature, Signed, SigningInput, verify};
+use symbolon_core::signed::{PublicKey, Signature, Signed, SigningInput};
+use symbolon_core::vault::Online;
 
 use super::Account;
 use crate::Error;
@@ -24,27 +25,28 @@ impl Account {
         if reply.serial == header.serial { Ok(()) } else { Err(Error::Protocol("it confirmed another token")) }
     }
 
-    /// Asks for the time and the policy; answers them with what is known of the clock then.
-    pub(super) async fn send_question(&self, patience: Patience) -> Result<(Answer, ClockState), Error> {
+    /// Asks for the time and the policy; answers them with what is known then of the server and its clock.
+    pub(super) async fn send_question(&self, patience: Patience) -> Result<(Answer, Online, ClockState), Error> {
         let (header, online) = (self.header(), self.online()?);
         let environment = &self.soft_token.parts().environment;
         let mut nonce = [0; 16];
         environment.rng().fill_bytes(&mut nonce);
-        let question = Question { aud: online.identity.hash(), serial: header.serial, nonce: nonce.into() };
+        let keys = online.keys.as_ref().map(|heard| heard.version);
+        let question = Question { aud: online.identity.hash(), serial: header.serial, nonce: nonce.into(), keys };
         let request = ContactRequest { serial: header.serial, question: self.sign_object(&question).await? };
 
         let asked = environment.now();
         let reply: ContactReply = self.ask("/v1/device/contact", &request, patience).await?;
         let answered = environment.now();
-        let answer: Answer = verify(&reply.answer, &online.identity)
-            .map_err(|_| Error::Protocol("its answer is not signed by its key"))?;
+        let (answer, signer): (Answer, _) = self.read_answer(&reply.answer)?;
         if answer.aud != header.serial || answer.nonce != question.nonce {
             return Err(Error::Protocol("its answer is not to this question"));
         }
         // The server looked at its clock about half-way.
         let here = asked.checked_add(answered.duration_since(asked) / 2).unwrap_or(answered);
         let clock = ClockState::after_contact(answer.time, here, answer.policy_version, answer.policy.clone());
-        Ok((answer, clock))
+        let online = online.after_contact(signer, answer.keys.as_ref());
+        Ok((answer, online, clock))
     }
 
     /// Asks the server for its time and policy, which takes the device's key and no PIN; answers with the account as it is
@@ -53,9 +55,14 @@ impl Account {
     /// # Errors
     /// Those of the network; [`Error::NotActive`]; [`Error::Offline`] for one that was activated without a network.
     pub async fn contact(&self) -> Result<Self, Error> {
-        let (_, clock) = self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
+        let (_, _, clock) = self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
         self.files.write_clock(&clock)?;
         self.reread()
+    }
+
+    /// Reads what the server of this account has signed; answers with the key that did.
+    pub(super) fn read_answer<T: Signed>(&self, jws: &str) -> Result<(T, &PublicKey), Error> {
+        self.online()?.read_signed(jws).map_err(|_| Error::Protocol("its answer is not signed by its key"))
     }
 
     pub(super) async fn sign<T: Signed>(&self, input: &SigningInput<T>) -> Result<Signature, Error> {

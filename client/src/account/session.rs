@@ -211,9 +211,16 @@ impl Session {
     async fn contact_with(&mut self, patience: Patience) -> Result<(), Error> {
         let before = self.account.clock()?;
         match self.account.send_question(patience).await.map_err(|error| self.account.as_active(error)) {
-            Ok((answer, clock)) => {
+            Ok((answer, online, clock)) => {
                 self.account.files.write_clock(&clock)?;
-                self.learn(answer).await?;
+                let heard = self.account.online()?.keys_version();
+                self.learn(answer, online).await?;
+                if self.account.online()?.keys_version() > heard {
+                    // So that the server knows at once; it hears of it at the next contact otherwise.
+                    if let Err(error) = self.account.send_question(Patience::IN_PASSING).await {
+                        tracing::info!(%error, "the server was not told that its keys were heard of");
+                    }
+                }
                 self.check_policy()
             }
             Err(error) => {
@@ -224,19 +231,21 @@ impl Session {
         }
     }
 
-    /// Writes a newer policy, and names that have changed, into the vault. An older policy is an old answer, or comes
-    /// from a server that was restored: this device keeps the newer one.
-    async fn learn(&mut self, answer: Answer) -> Result<(), Error> {
+    /// Writes a newer policy, the server's keys, and names that have changed, into the vault. An older policy is an old
+    /// answer, or comes from a server that was restored: this device keeps the newer one.
+    async fn learn(&mut self, answer: Answer, online: Online) -> Result<(), Error> {
         let before = self.vault.header();
-        if !before.policy_version.admits(answer.policy_version) {
-            return Ok(());
-        }
-        let after = Header {
-            policy: answer.policy,
-            policy_version: answer.policy_version,
-            issuer: answer.issuer,
-            label: answer.label,
-            ..before.clone()
+        let keys = Header { server: Server::Online(online), ..before.clone() };
+        let after = if before.policy_version.admits(answer.policy_version) {
+            Header {
+                policy: answer.policy,
+                policy_version: answer.policy_version,
+                issuer: answer.issuer,
+                label: answer.label,
+                ..keys
+            }
+        } else {
+            keys
         };
         if after != *before {
             self.update(after).await?;

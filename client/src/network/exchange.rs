@@ -97,6 +97,7 @@ fn read<A: DeserializeOwned>(server: &ServerAddress, answer: &Answer) -> Result<
         500..=599 => Err(unreachable("it has a problem of its own")),
         400..=499 => match problem() {
             Some(problem) if problem.kind.ends_with("/activation-refused") => Err(Error::ActivationRefused),
+            Some(problem) if problem.kind.ends_with("/server-key-changed") => Err(Error::ServerKeyChanged),
             Some(problem) if problem.kind.ends_with("/move-waits") => Err(Error::MoveWaits(None)),
             Some(problem) => Err(Error::Refused(said(&problem))),
             None => Err(Error::NotAServer(server.host())),

@@ -32,7 +32,8 @@ use symbolon_core::policy::{PhonePolicy, Policy, PolicyVersion};
 use symbolon_core::push::{PushAddress, PushReply, PushRequest, PushUpdate};
 use symbolon_core::secret::{Secret, SecretBytes};
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::{PublicKey, Signature, SigningKey, verify};
+use symbolon_core::signed::{KeyHash, PublicKey, Signature, SigningKey, verify};
+use symbolon_core::succession::{AnnouncedKeys, KeysVersion};
 use symbolon_core::vault::{ChosenPin, Cost, Pin, UnlockChallenge, UnlockCode, UnlockSecret};
 
 /// A clock that stands still until it is moved.
@@ -93,6 +94,12 @@ pub(crate) struct ServerState {
     pub(crate) told: Vec<Option<PushAddress>>,
     /// What they said of biometrics: by what the vault was opened, and whether they are on with a face.
     pub(crate) biometrics: Vec<(Opened, Option<bool>)>,
+    /// What the server announces of its keys.
+    pub(crate) keys: Option<AnnouncedKeys>,
+    /// Signs its answers in the place of its first identity key.
+    pub(crate) signer: Option<SigningKey>,
+    /// What phones said that they have heard of its keys, and by which identity key they know it.
+    pub(crate) heard: Vec<(Option<KeysVersion>, KeyHash)>,
 }
 
 struct Enrolled {
@@ -135,6 +142,9 @@ impl TestServer {
                 forgets: false,
                 told: Vec::new(),
                 biometrics: Vec::new(),
+                keys: None,
+                signer: None,
+                heard: Vec::new(),
             }),
         })
     }
@@ -255,8 +265,11 @@ impl TestServer {
                     policy_version: state.policy_version,
                     issuer: "Example".parse().unwrap(),
                     label: None,
+                    keys: state.keys.clone(),
                 };
-                json(200, &ContactReply { answer: self.identity.sign_object(&answer).unwrap() })
+                state.heard.push((question.keys, question.aud));
+                let signer = state.signer.as_ref().unwrap_or(&self.identity);
+                json(200, &ContactReply { answer: signer.sign_object(&answer).unwrap() })
             }
             "/v1/device/push-address" => {
                 let request: PushRequest = read(body);

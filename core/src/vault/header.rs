@@ -11,6 +11,7 @@ use crate::moving::ComparisonCode;
 use crate::policy::{PhonePolicy, PolicyVersion};
 use crate::serial::SerialNumber;
 use crate::signed::{KeyHash, PublicKey};
+use crate::succession::HeardKeys;
 use crate::text::Name;
 
 /// What a vault says of itself without being opened. It is associated data of the sealed body: whoever changes a byte
@@ -56,6 +57,8 @@ pub struct Online {
     pub pending: Option<SessionId>,
     /// What the person types on the old phone, for as long as a move waits for it.
     pub comparison: Option<ComparisonCode>,
+    /// What the server has announced of its keys; `None` where it has announced nothing.
+    pub keys: Option<HeardKeys>,
 }
 
 /// The server of a token that was activated without a network, as far as the ticket told.
@@ -112,12 +115,15 @@ impl Header {
         }
     }
 
-    /// Whether a vault with this header may become one with header `next`: of the same token, with no older policy.
+    /// Whether a vault with this header may become one with header `next`: of the same token and server, with no older
+    /// policy.
     pub(super) fn admits(&self, next: &Self) -> Result<(), UpdateError> {
         if next.serial != self.serial {
             Err(UpdateError::OtherToken)
         } else if !self.policy_version.admits(next.policy_version) {
             Err(UpdateError::OlderPolicy)
+        } else if !self.online().zip(next.online()).is_none_or(|(now, next)| now.admits(next)) {
+            Err(UpdateError::OtherServer)
         } else {
             Ok(())
         }
@@ -135,7 +141,7 @@ impl Header {
     }
 }
 
-/// A header in JSON: a token that was activated online has `server`, `identity`, `tls` and `pending`, another has
+/// A header in JSON: a token that was activated online has `server`, `identity`, `tls`, `pending` and `keys`, another has
 /// `offline` in their place.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,6 +163,8 @@ struct Written {
     pending: Option<SessionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     comparison: Option<ComparisonCode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keys: Option<HeardKeys>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     offline: Option<Offline>,
 }
@@ -180,11 +188,12 @@ impl From<Header> for Written {
             policy_version,
             pending: None,
             comparison: None,
+            keys: None,
             offline,
         };
         match online {
-            Some(Online { address, identity, tls, pending, comparison }) => {
-                Self { server: Some(address), identity: Some(identity), tls, pending, comparison, ..written }
+            Some(Online { address, identity, tls, pending, comparison, keys }) => {
+                Self { server: Some(address), identity: Some(identity), tls, pending, comparison, keys, ..written }
             }
             None => written,
         }
@@ -201,12 +210,12 @@ impl TryFrom<Written> for Header {
 
     fn try_from(written: Written) -> Result<Self, ServerError> {
         let Written { serial, server, identity, tls, issuer, account, label, policy, policy_version, .. } = written;
-        let (pending, comparison) = (written.pending, written.comparison);
-        let server = match (server, identity, tls, pending, comparison, written.offline) {
-            (Some(address), Some(identity), tls, pending, comparison, None) => {
-                Server::Online(Online { address, identity, tls, pending, comparison })
+        let (pending, comparison, keys) = (written.pending, written.comparison, written.keys);
+        let server = match (server, identity, tls, pending, comparison, keys, written.offline) {
+            (Some(address), Some(identity), tls, pending, comparison, keys, None) => {
+                Server::Online(Online { address, identity, tls, pending, comparison, keys })
             }
-            (None, None, None, None, None, Some(offline)) => Server::Offline(offline),
+            (None, None, None, None, None, None, Some(offline)) => Server::Offline(offline),
             _ => return Err(ServerError),
         };
         Ok(Self { serial, issuer, account, label, policy, policy_version, server })
@@ -222,4 +231,7 @@ pub enum UpdateError {
     /// The other one has an older policy, which somebody may be playing again.
     #[error("the update has an older policy than the one in force")]
     OlderPolicy,
+    /// The other one names a server key that this one was not told of, or less than was announced.
+    #[error("the update is for another server, or for its keys of before")]
+    OtherServer,
 }

@@ -12,7 +12,8 @@ use crate::keys::{FactorKey, OfflineKeys, TokenKeys};
 use crate::otp::{CodeFormat, Digits, Hash, Period, TimeStep};
 use crate::policy::{PhonePolicy, PinLength, PinTries, Policy, PolicyVersion};
 use crate::secret::{Secret, SecretBytes};
-use crate::signed::SigningKey;
+use crate::signed::{PublicKey, SigningKey};
+use crate::succession::{HeardKeys, KeysVersion};
 
 mod biometrics;
 
@@ -44,6 +45,7 @@ pub(super) fn header(policy: PhonePolicy) -> Header {
             tls: Some([2; 32].into()),
             pending: Some([3; 16].into()),
             comparison: None,
+            keys: None,
         }),
     }
 }
@@ -311,6 +313,27 @@ fn updates_of_other_tokens_and_older_policies_are_refused() {
     let older = Header { policy_version: PolicyVersion::new(6), ..header.clone() };
     assert_eq!(vault.update(older, &mut OsRng).unwrap_err(), UpdateError::OlderPolicy);
     assert_eq!(vault.header(), &header);
+}
+
+#[test]
+fn another_identity_key_comes_in_only_if_it_was_announced_and_nothing_is_forgotten() {
+    let mut vault = device_vault().vault;
+    let header = vault.header().clone();
+    let next = SigningKey::generate(&mut OsRng).public_key();
+    let with = |identity: &PublicKey, version: u64, next_identity: Option<&PublicKey>| {
+        let keys = HeardKeys { version: KeysVersion::new(version), next_identity: next_identity.cloned() };
+        let online = Online { identity: identity.clone(), keys: Some(keys), ..header.online().unwrap().clone() };
+        Header { server: Server::Online(online), ..header.clone() }
+    };
+    let first = header.online().unwrap().identity.clone();
+    assert_eq!(vault.update(with(&next, 1, None), &mut OsRng).unwrap_err(), UpdateError::OtherServer);
+    let announced = with(&first, 2, Some(&next));
+    let file = vault.update(announced.clone(), &mut OsRng).unwrap();
+    assert_eq!(SealedVault::parse(&file).unwrap().header(), &announced);
+    assert_eq!(vault.update(header.clone(), &mut OsRng).unwrap_err(), UpdateError::OtherServer);
+    assert_eq!(vault.update(with(&first, 1, Some(&next)), &mut OsRng).unwrap_err(), UpdateError::OtherServer);
+    vault.update(with(&next, 3, None), &mut OsRng).unwrap();
+    assert_eq!(vault.update(with(&first, 4, None), &mut OsRng).unwrap_err(), UpdateError::OtherServer);
 }
 
 #[test]

@@ -168,6 +168,7 @@ impl From<ActivationError> for Problem {
             ActivationError::Refused => Self::new(StatusCode::FORBIDDEN, "activation-refused", detail),
             ActivationError::Message(_) => Self::new(StatusCode::BAD_REQUEST, "activation-message", detail),
             ActivationError::Policy(_) => Self::new(StatusCode::FORBIDDEN, "activation-policy", detail),
+            ActivationError::KeyChanged => Self::new(StatusCode::CONFLICT, "server-key-changed", detail),
             ActivationError::Waiting => Self::new(StatusCode::CONFLICT, "move-waits", detail),
             ActivationError::Service(error) => error.into(),
         }

@@ -22,6 +22,9 @@ pub(super) struct Arguments {
 /// A certificate that ends sooner is named.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// A change of keys that takes longer is named.
+const LONG: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// How well something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -237,6 +240,7 @@ fn look_at_data(service: &Service, findings: &mut Findings) {
     }
     let now = service.clock.now();
     let clock = service.store.read(|snapshot| audit::check_clock(snapshot, now)).map_err(|error| error.to_string());
+    look_at_keys(service, now, findings);
     let advice = "set the machine's clock; where it is right and was wrong before, `admin clock accept`";
     findings.take("clock", &format!("{now}, after all that is stored"), clock, advice);
     match (service.trust.check_list(now), service.trust.list_age(now)) {
@@ -249,5 +253,28 @@ fn look_at_data(service: &Service, findings: &mut Findings) {
             findings.good("attestation", format!("the revocation list is {} hours old", age.as_hours()));
         }
         (Ok(()), None) => findings.good("attestation", "no revocation list is configured"),
+    }
+}
+
+/// Whether a change of the keys by which phones know the server was begun and forgotten.
+fn look_at_keys(service: &Service, now: Timestamp, findings: &mut Findings) {
+    let keys = match service.keys() {
+        Ok(keys) => keys,
+        Err(error) => return findings.bad("keys", error, "is the master key the one that belongs to this database?"),
+    };
+    let identity = keys.identity.next.map(|next| ("identity", next.announced_at));
+    let tls = keys.tls.and_then(|tls| tls.next).map(|next| ("tls", next.made_at));
+    let under_way: Vec<_> = identity.into_iter().chain(tls).collect();
+    let Some((key, since)) = under_way.iter().min_by_key(|(_, since)| since) else {
+        return findings.good("keys", "no change of a key is under way");
+    };
+    if now.duration_since(*since) > LONG {
+        findings.warning(
+            "keys",
+            format!("a change of the {key} key was begun at {since} and has not ended"),
+            format!("`admin key show` says whom it waits for; `admin key rotate {key} --finish` ends it"),
+        );
+    } else {
+        findings.good("keys", format!("a change of the {key} key is under way since {since}"));
     }
 }

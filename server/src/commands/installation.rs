@@ -70,7 +70,7 @@ pub(super) async fn open_copy(config: &Config, file: &Path) -> Result<Service, F
 }
 
 fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, Failure> {
-    let announced = installation::announced(&store)?;
+    let announced = store.read(|snapshot| installation::announced(snapshot))?;
     let mut trust = trust(config)?;
     match revocations::read(&revocations::path(config)) {
         Ok(listed) => trust.replace_list(listed),
@@ -83,7 +83,6 @@ fn assemble(config: &Config, store: Store, keyring: Keyring) -> Result<Service, 
     let identity = ServerIdentity {
         issuer: config.issuer.clone(),
         address: config.public_url.clone().or(announced.address),
-        tls: announced.tls,
         certificate_ends_at: config.tls.as_ref().and_then(|files| tls::ends_at(files).ok()),
     };
     Ok(Service {

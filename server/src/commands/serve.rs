@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::header;
@@ -15,24 +15,23 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use serde::Serialize;
 use symbolon_core::activation::ServerAddress;
-use symbolon_core::signed::KeyHash;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::installation::{hold, open};
 use super::output::{Failure, Output};
 use crate::api::{self, Api, Guards};
 use crate::checkpoints;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, TlsFiles};
 use crate::console::{self, Console};
 use crate::metrics::Metrics;
 use crate::notify::Sender;
 use crate::openid::OpenId;
 use crate::revocations;
-use crate::service::bells::Bells;
-use crate::service::installation::{self, Announced, Authority};
+use crate::service::bells::{Bell, Bells};
+use crate::service::installation::{self, Announced, AuthorityRow};
 use crate::service::push::{self, PushServices};
-use crate::service::{ServerIdentity, Service};
-use crate::storage::PushService;
+use crate::service::{ServerIdentity, Service, ServiceError};
+use crate::storage::{PushService, Snapshot};
 use crate::tls;
 
 #[derive(Args)]
@@ -98,11 +97,14 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let scheme = if insecure_http { "http" } else { "https" };
     let url = format!("{scheme}://{address}");
     let authority = match (&config.tls, insecure_http) {
-        (None, false) => Some(own_authority(&service, &config).await?),
+        (None, false) => {
+            let make = || tls::make_authority(config.issuer.as_str()).map_err(Failure::from);
+            Some(installation::authority(&service.store, &service.keyring, make).await?)
+        }
         _ => None,
     };
     let pin = authority.as_ref().map(tls::pin).transpose()?;
-    let identity = identity(&config, &url, pin.clone())?;
+    let identity = identity(&config, &url)?;
     installation::announce(&service.store, Announced { address: identity.address.clone(), tls: pin.clone() }).await?;
     if config.database.is_some() && config.public_url.is_none() {
         tracing::warn!("several nodes need one address: set public_url; tickets name the node that was started last");
@@ -146,12 +148,19 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     } else {
         let tls = match (&config.tls, &authority) {
-            (Some(files), _) => tls::from_files(files)?,
-            (None, Some(authority)) => tls::under_own_authority(authority, names(&config, address))?,
+            (Some(files), _) => {
+                let tls = RustlsConfig::from_config(tls::from_files(files)?);
+                tokio::spawn(renew(tls.clone(), files.clone()));
+                tls
+            }
+            (None, Some(authority)) => {
+                let tls = RustlsConfig::from_config(tls::under_own_authority(authority, names(&config, address))?);
+                let shown = lay_out(&service, &config)?;
+                tokio::spawn(follow(tls.clone(), service.clone(), config.clone(), address, shown));
+                tls
+            }
             (None, None) => return Err(Failure::internal("there is neither a certificate nor an authority")),
         };
-        let tls = RustlsConfig::from_config(tls);
-        tokio::spawn(renew(tls.clone(), config.clone(), authority, address));
         let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?;
         speak_http(&mut server);
         output.text(&ready)?;
@@ -206,7 +215,7 @@ fn speak_http<A: axum_server::Address, Acceptor>(server: &mut axum_server::Serve
 }
 
 /// What phones are told: the configured address, or the one that the server listens on.
-fn identity(config: &Config, url: &str, tls: Option<KeyHash>) -> Result<ServerIdentity, Failure> {
+fn identity(config: &Config, url: &str) -> Result<ServerIdentity, Failure> {
     let address = match &config.public_url {
         Some(address) => Some(address.clone()),
         // Not an address that a phone could use; tickets then need `public_url`.
@@ -214,25 +223,40 @@ fn identity(config: &Config, url: &str, tls: Option<KeyHash>) -> Result<ServerId
         None => Some(url.parse::<ServerAddress>().map_err(Failure::internal)?),
     };
     let certificate_ends_at = config.tls.as_ref().and_then(|files| tls::ends_at(files).ok());
-    Ok(ServerIdentity { issuer: config.issuer.clone(), address, tls, certificate_ends_at })
+    Ok(ServerIdentity { issuer: config.issuer.clone(), address, certificate_ends_at })
 }
 
-/// The server's own TLS authority, made at the first start. Its certificate also lies in the data directory, for
-/// programs that are to trust it.
-async fn own_authority(service: &Service, config: &Config) -> Result<Authority, Failure> {
-    let authority = match installation::authority(&service.store, &service.keyring)? {
-        Some(authority) => authority,
-        None => {
-            let authority = tls::make_authority(config.issuer.as_str())?;
-            installation::keep_authority(&service.store, &service.keyring, authority).await?
-        }
-    };
+/// The certificates of the server's own authorities, as they were looked at last.
+#[derive(PartialEq)]
+struct Shown {
+    current: Option<String>,
+    next: Option<String>,
+}
+
+impl Shown {
+    fn look(service: &Service) -> Result<Self, ServiceError> {
+        service.store.read(|snapshot| {
+            Ok(Self {
+                current: installation::stored_certificates(snapshot, AuthorityRow::CURRENT)?,
+                next: installation::stored_certificates(snapshot, AuthorityRow::NEXT)?,
+            })
+        })
+    }
+}
+
+/// Lays the certificates of the server's own authority, and of the one that is to follow, into the data directory, for
+/// programs that are to trust them.
+fn lay_out(service: &Service, config: &Config) -> Result<Shown, Failure> {
+    let shown = Shown::look(service)?;
+    let own =
+        [&shown.current, &shown.next].into_iter().flatten().map(|each| tls::own_certificate(each).to_owned() + "\n");
+    let text: String = own.collect();
     let path = config.data_dir.join("authority.pem");
-    if std::fs::read_to_string(&path).ok().as_deref() != Some(authority.certificate.as_str()) {
-        std::fs::write(&path, &authority.certificate)
+    if std::fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
+        std::fs::write(&path, &text)
             .map_err(|error| Failure::internal(format!("{} can't be written: {error}", path.display())))?;
     }
-    Ok(authority)
+    Ok(shown)
 }
 
 fn names(config: &Config, address: SocketAddr) -> Vec<String> {
@@ -240,19 +264,54 @@ fn names(config: &Config, address: SocketAddr) -> Vec<String> {
     tls::names(address.ip(), public.as_deref())
 }
 
-/// Takes a fresh certificate each day: from the files, which may have changed, or from the server's own authority.
-async fn renew(tls: RustlsConfig, config: Config, authority: Option<Authority>, address: SocketAddr) {
+/// A certificate is renewed after this time.
+const RENEWED_AFTER: Duration = Duration::from_secs(86_400);
+
+/// An `admin` command beside this server rings no bell: what it did to the authority shows after this time.
+const LOOKED_AFTER: Duration = Duration::from_secs(1);
+
+/// Takes the certificate from the files again each day, since they may have changed.
+async fn renew(tls: RustlsConfig, files: TlsFiles) {
     loop {
-        tokio::time::sleep(Duration::from_secs(86_400)).await;
-        let renewed = match (&config.tls, &authority) {
-            (Some(files), _) => tls::from_files(files),
-            (None, Some(authority)) => tls::under_own_authority(authority, names(&config, address)),
-            (None, None) => return,
-        };
-        match renewed {
-            Ok(renewed) => tls.reload_from_config(renewed),
-            Err(error) => tracing::error!(%error, "the certificate could not be renewed; the old one stays"),
+        tokio::time::sleep(RENEWED_AFTER).await;
+        take(&tls, tls::from_files(&files));
+    }
+}
+
+/// Takes a fresh certificate under the server's own authority each day, and as soon as that is another one.
+async fn follow(tls: RustlsConfig, service: Service, config: Config, address: SocketAddr, mut shown: Shown) {
+    let mut renewed = Instant::now();
+    loop {
+        let changed = || Shown::look(&service).map(|now| (now != shown).then_some(()));
+        let changed = service.bells.wait(Bell::Authority, LOOKED_AFTER, changed).await;
+        if service.bells.are_closed() {
+            return;
         }
+        match changed {
+            Ok(None) if renewed.elapsed() < RENEWED_AFTER => continue,
+            Ok(_) => {}
+            // That the database does not answer is said by whoever asks it for more.
+            Err(_) => {
+                tokio::time::sleep(LOOKED_AFTER).await;
+                continue;
+            }
+        }
+        match lay_out(&service, &config) {
+            Ok(now) => shown = now,
+            Err(error) => tracing::error!(%error, "the authority's certificates could not be laid out"),
+        }
+        let read =
+            |snapshot: &dyn Snapshot| installation::stored_authority(snapshot, &service.keyring, AuthorityRow::CURRENT);
+        let authority = service.store.read(read).and_then(|authority| authority.ok_or(ServiceError::Sealed));
+        take(&tls, authority.map_err(Into::into).and_then(|it| tls::under_own_authority(&it, names(&config, address))));
+        renewed = Instant::now();
+    }
+}
+
+fn take(tls: &RustlsConfig, renewed: anyhow::Result<Arc<rustls::ServerConfig>>) {
+    match renewed {
+        Ok(renewed) => tls.reload_from_config(renewed),
+        Err(error) => tracing::error!(%error, "the certificate could not be renewed; the old one stays"),
     }
 }
 

@@ -30,15 +30,15 @@ impl Service {
             let token = snapshot.token_by_serial(request.serial)?;
             // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
             let device = token.as_ref().and_then(|token| token.device.as_ref());
-            let key = device.map_or(self.keyring.public_identity(), |device| &device.key);
+            let identities = self.keyring.identities(snapshot)?;
+            let key = device.map_or(identities.public(), |device| &device.key);
             let assertion: Assertion = signed::verify(&request.assertion, key).map_err(|_| ActivationError::Refused)?;
             let token = token.filter(|token| token.state == TokenState::Active && token.device.is_some());
-            Ok::<_, ActivationError>((token.ok_or(ActivationError::Refused)?, assertion))
+            let token = token.ok_or(ActivationError::Refused)?;
+            self.check_addressee(snapshot, token.id, &assertion.aud, None)?;
+            Ok::<_, ActivationError>((token, assertion))
         })?;
-        let fits = assertion.iss == token.serial
-            && assertion.sub == token.serial
-            && assertion.aud == self.keyring.public_identity().hash()
-            && assertion.is_live(now.as_second());
+        let fits = assertion.iss == token.serial && assertion.sub == token.serial && assertion.is_live(now.as_second());
         let expires_at = Timestamp::from_second(assertion.exp).unwrap_or(Timestamp::MAX);
         let id = token.id;
         let taken = fits

@@ -3,6 +3,8 @@
 //! Until the password is proven, the answers to unknown, ended, expired, used and live tickets look alike, and each costs
 //! one durable write. After that a refusal says why.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use rand_core::{OsRng, RngCore};
 use serde::Serialize;
@@ -24,10 +26,11 @@ use symbolon_core::serial::SerialNumber;
 
 use super::audit::{self, Entry};
 use super::bells::Bell;
+use super::identities::Identities;
 use super::keyring::{Place, StoredKeys};
 use super::mail::Occasion;
 use super::offline::{Halves, TRIES};
-use super::{Actor, Service, ServiceError, attestation, moving, policies};
+use super::{Actor, Service, ServiceError, attestation, installation, moving, policies};
 use crate::storage::{
     Attested, Counter, EnrolledDevice, Handshake, LockState, Move, Snapshot, StorageError, TicketRecord, Token,
     TokenState, Transaction, Used, User,
@@ -112,6 +115,12 @@ pub enum ActivationError {
     /// The token is to take the place of one on another phone, which has not agreed yet.
     #[error("the old phone has not agreed yet: type there the digits that this one shows")]
     Waiting,
+    /// The device knows this server by an identity key that signs no more, and has not heard of the one in force.
+    #[error(
+        "this server has a new identity key, and the device was not told of it in time: activate the token anew; its \
+         codes count as before"
+    )]
+    KeyChanged,
     /// The server could not do its part.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -149,7 +158,8 @@ impl Service {
         let mut halves = Halves::default();
         let mut view = TicketView { expires_at, online: None, offline: None, classic: None };
         let record = if has(ActivationMethod::Online) || has(ActivationMethod::Classic) {
-            let ticket = self.online_ticket(token.serial, &policy)?;
+            let identities = self.keyring.identities(transaction)?;
+            let ticket = self.online_ticket(transaction, &identities, token.serial, &policy)?;
             if has(ActivationMethod::Online) {
                 view.online = Some(OnlineTicket { link: ticket.link(), qr: ticket.link() });
             }
@@ -162,13 +172,13 @@ impl Service {
                     code: ticket.password.grouped(),
                 });
             }
-            Some(self.record(&ticket)?)
+            Some(self.record(&identities, &ticket)?)
         } else {
             None
         };
         if has(ActivationMethod::Offline) {
             let version = policies::version(transaction)?;
-            let (ticket, password) = self.offline_ticket(token, user, &policy, version, expires_at)?;
+            let (ticket, password) = self.offline_ticket(transaction, token, user, &policy, version, expires_at)?;
             halves.scanned = Some(Half::scanned(&ticket, &password));
             view.offline = Some(OfflineTicketView { qr: ticket.text().to_owned(), password: password.grouped() });
         }
@@ -191,7 +201,13 @@ impl Service {
     }
 
     /// A ticket with a new password, for a phone with a network.
-    fn online_ticket(&self, serial: SerialNumber, policy: &Policy) -> Result<Ticket, ServiceError> {
+    fn online_ticket(
+        &self,
+        snapshot: &dyn Snapshot,
+        identities: &Identities,
+        serial: SerialNumber,
+        policy: &Policy,
+    ) -> Result<Ticket, ServiceError> {
         let server = self.identity.address.clone().ok_or_else(|| {
             ServiceError::invalid(
                 "public_url",
@@ -203,15 +219,15 @@ impl Service {
             server,
             serial,
             password: ActivationPassword::generate(&mut OsRng, length),
-            identity: Some(self.keyring.public_identity().hash()),
-            tls: self.identity.tls.clone(),
+            identity: Some(identities.hash()),
+            tls: installation::announced(snapshot)?.tls,
         })
     }
 
     /// What is kept of an online ticket, sealed: enough to check its password.
-    fn record(&self, ticket: &Ticket) -> Result<Vec<u8>, ServiceError> {
-        let setup = self.keyring.handshake().setup;
-        let record = setup.record(&mut OsRng, ticket.serial, self.keyring.public_identity(), &ticket.password);
+    fn record(&self, identities: &Identities, ticket: &Ticket) -> Result<Vec<u8>, ServiceError> {
+        let setup = self.keyring.handshake(identities.public()).setup;
+        let record = setup.record(&mut OsRng, ticket.serial, identities.public(), &ticket.password);
         let record = record.map_err(|_| ServiceError::Sealed)?;
         Ok(self.keyring.seal(Place::TicketRecord(ticket.serial), &record))
     }
@@ -224,20 +240,17 @@ impl Service {
         let now = self.clock.now();
         let serial = request.serial;
         let opening = Opening::read(&request)?;
-        let live = self
+        let keyring = Arc::clone(&self.keyring);
+        let (live, identities) = self
             .store
             .write(move |transaction| {
                 audit::check_clock(transaction, now)?;
-                match live_record(transaction, serial, now)? {
-                    Some((ticket, record)) => {
-                        transaction.count_guess(ticket.token, 1)?;
-                        Ok::<_, ServiceError>(Some((ticket, record)))
-                    }
-                    None => {
-                        transaction.count_stray_guess()?;
-                        Ok(None)
-                    }
+                let live = live_record(transaction, serial, now)?;
+                match &live {
+                    Some((ticket, _)) => transaction.count_guess(ticket.token, 1)?,
+                    None => transaction.count_stray_guess()?,
                 }
+                Ok::<_, ServiceError>((live, keyring.identities(transaction)?))
             })
             .await?;
         let opened = match &live {
@@ -248,7 +261,7 @@ impl Service {
             opaque: opened.as_ref().map_or(self.keyring.decoy(), |record| record.expose()),
             ticket: live.map_or(0, |(ticket, _)| ticket.number),
         };
-        Ok(answer(&mut OsRng, self.keyring.handshake(), record, opening, now)?)
+        Ok(answer(&mut OsRng, self.keyring.handshake(identities.public()), record, opening, now)?)
     }
 
     /// Message 3: checks the password's proof, the policy and the device, and stores what a confirmation will enrol.
@@ -257,7 +270,8 @@ impl Service {
     /// [`ActivationError`]; a wrong password and a dead ticket look alike.
     pub async fn finish_activation(&self, request: FinishRequest) -> Result<FinishReply, ActivationError> {
         let now = self.clock.now();
-        let finished = finish(self.keyring.handshake(), &request, now)?;
+        let identities = self.store.read(|snapshot| self.keyring.identities(snapshot))?;
+        let finished = finish(self.keyring.handshake(identities.public()), &request, now)?;
         let encoded = serde_json::to_vec(&request).map_err(|_| ActivationError::Refused)?;
         let hash = sha256(&encoded);
         let device = finished.device(&request);
@@ -338,7 +352,7 @@ impl Service {
             period: Period::STANDARD,
             policy: policy.for_phone(),
             policy_version: policies::version(transaction)?,
-            tls: self.identity.tls.clone(),
+            tls: installation::announced(transaction)?.tls,
             time: now,
             moves_from: moving.as_ref().map(|moving| moving.old_key.hash()),
         })?;
@@ -386,7 +400,8 @@ impl Service {
         let token = transaction.token(handshake.token)?.ok_or(ActivationError::Refused)?;
         let user = transaction.user(token.user)?.ok_or(ActivationError::Refused)?;
         let serial = token.serial;
-        let code = confirmed_code(request, serial, self.keyring.public_identity(), &handshake.device.key)
+        let identities = self.keyring.identities(transaction)?;
+        let code = confirmed_code(request, serial, identities.public(), &handshake.device.key)
             .map_err(|_| ActivationError::Refused)?;
         if let Some(activated_at) = handshake.confirmed_at {
             return Ok((ConfirmReply { serial, activated_at }, None));
@@ -414,6 +429,7 @@ impl Service {
         transaction.confirm_handshake(&handshake.session, token.id, now)?;
         let token = make_active(transaction, token, format, state, keys, Some(handshake.device), now)?;
         attestation::keep(transaction, token.id, handshake.attested, &judged.verdict)?;
+        transaction.set_heard_keys(token.id, identities.heard_at_activation())?;
         entry.append(transaction, &Actor::Device, now)?;
         self.tell(transaction, &user, Occasion::active(&token), now)?;
         Ok((ConfirmReply { serial, activated_at: now }, moving))

@@ -26,6 +26,8 @@ pub enum Bell {
     Move(SerialNumber),
     /// Whoever empties the outbox.
     Outbox,
+    /// Who shows certificates of the server's own TLS authority.
+    Authority,
 }
 
 /// The bells that somebody listens to.

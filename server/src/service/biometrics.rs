@@ -26,9 +26,8 @@ impl Service {
         let now = self.clock.now();
         let (enrolled, update): (_, BiometricsUpdate) = self.signed_by_device(request.serial, &request.update)?;
         let age = update.time.duration_since(now).abs();
-        let fits = self.is_for(&update.aud, update.serial, &enrolled.0)
-            && age <= SignedDuration::from_secs(BiometricsUpdate::TOLERANCE);
-        if !fits {
+        self.check_names(&update.aud, update.serial, &enrolled.0)?;
+        if age > SignedDuration::from_secs(BiometricsUpdate::TOLERANCE) {
             return Err(ActivationError::Refused);
         }
         let service = self.clone();

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use symbolon_core::encoding::Bytes;
-use symbolon_core::signed::{self, PublicKey, Signed};
+use symbolon_core::signed::{self, PublicKey, Signed, SignedError};
 
 use super::{Service, ServiceError};
 use crate::storage::{Snapshot, StorageError};
@@ -33,15 +33,20 @@ pub struct SignedCheckpoint {
     pub checkpoint: String,
 }
 
-/// Reads a file of checkpoints, one a line, as they are written.
+/// Reads a file of checkpoints, one a line, as they are written: each was signed by one of the identity keys.
 ///
 /// # Errors
 /// [`ServiceError::Invalid`] when there is none in it, or one that this server has not signed.
-pub fn read(file: &str, identity: &PublicKey) -> Result<Vec<Checkpoint>, ServiceError> {
+pub fn read<'k>(
+    file: &str,
+    keys: impl Iterator<Item = &'k PublicKey> + Clone,
+) -> Result<Vec<Checkpoint>, ServiceError> {
     let lines = file.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
     let checkpoints: Vec<Checkpoint> = lines
         .map(|(place, line)| {
-            signed::verify(line, identity).map_err(|error| {
+            let by_any = keys.clone().map(|key| signed::verify(line, key));
+            let read = by_any.reduce(|earlier, later| earlier.or(later)).unwrap_or(Err(SignedError::Signature));
+            read.map_err(|error| {
                 let message = format!("line {}: not a checkpoint that this server signed: {error}", place + 1);
                 ServiceError::invalid("checkpoint", message)
             })
@@ -59,10 +64,13 @@ impl Service {
     /// # Errors
     /// The store's.
     pub fn checkpoint(&self) -> Result<Option<SignedCheckpoint>, ServiceError> {
-        let head = self.store.read(|snapshot: &dyn Snapshot| snapshot.audit_head())?;
+        let read = |snapshot: &dyn Snapshot| {
+            Ok::<_, ServiceError>((snapshot.audit_head()?, self.keyring.identities(snapshot)?))
+        };
+        let (head, identities) = self.store.read(read)?;
         let Some(head) = head else { return Ok(None) };
         let checkpoint = Checkpoint { sequence: head.sequence, hash: head.hash.into(), time: self.clock.now() };
-        let signed = self.keyring.identity().sign_object(&checkpoint);
+        let signed = identities.key().sign_object(&checkpoint);
         let signed = signed.map_err(|error| ServiceError::from(StorageError::Failed(error.to_string())))?;
         Ok(Some(SignedCheckpoint { sequence: head.sequence, checkpoint: signed }))
     }

@@ -12,21 +12,27 @@ impl Service {
     ///
     /// # Errors
     /// [`ActivationError::Refused`] for tokens that are not here, and for signatures that do not fit: alike.
-    pub fn contact(&self, request: &ContactRequest) -> Result<ContactReply, ActivationError> {
+    /// [`ActivationError::KeyChanged`] when the device would not believe the answer.
+    pub async fn contact(&self, request: &ContactRequest) -> Result<ContactReply, ActivationError> {
         let now = self.clock.now();
-        self.store.read(|snapshot| {
+        let (token, reply, heard) = self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
             let token = snapshot.token_by_serial(request.serial)?;
             // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
             let device = token.as_ref().and_then(|token| token.device.as_ref());
-            let key = device.map_or(self.keyring.public_identity(), |device| &device.key);
+            let identities = self.keyring.identities(snapshot)?;
+            let key = device.map_or(identities.public(), |device| &device.key);
             let question: Question = signed::verify(&request.question, key).map_err(|_| ActivationError::Refused)?;
             let token = token
                 .filter(|token| token.state == TokenState::Active && token.device.is_some())
                 .ok_or(ActivationError::Refused)?;
-            if question.aud != self.keyring.public_identity().hash() || question.serial != token.serial {
+            if question.serial != token.serial {
                 return Err(ActivationError::Refused);
             }
+            self.check_addressee(snapshot, token.id, &question.aud, question.keys)?;
+            // A later version than ours is of before this server was restored from a backup.
+            let heard = question.keys.filter(|heard| *heard <= identities.version());
+            let known = heard.map(|_| snapshot.heard_keys(token.id)).transpose()?;
             let user = snapshot.user(token.user)?.ok_or(ActivationError::Refused)?;
             let policy = policies::effective(snapshot, user.group.as_ref())?;
             let answer = Answer {
@@ -37,10 +43,15 @@ impl Service {
                 policy_version: policies::version(snapshot)?,
                 issuer: self.identity.issuer.clone(),
                 label: token.label,
+                keys: self.announced_keys(snapshot, &identities)?,
             };
-            let answer = self.keyring.identity().sign_object(&answer);
+            let answer = identities.key().sign_object(&answer);
             let answer = answer.map_err(|error| ServiceError::from(StorageError::Failed(error.to_string())))?;
-            Ok(ContactReply { answer })
-        })
+            Ok::<_, ActivationError>((token.id, ContactReply { answer }, heard.filter(|_| heard > known)))
+        })?;
+        if let Some(heard) = heard {
+            self.store.write(move |transaction| transaction.set_heard_keys(token, heard)).await?;
+        }
+        Ok(reply)
     }
 }

@@ -21,19 +21,27 @@ impl Service {
         jws: &str,
     ) -> Result<(Enrolled, T), ActivationError> {
         let now = self.clock.now();
-        let found = self.store.read(|snapshot| {
+        let (found, identities) = self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
-            enrolled(snapshot, serial)
+            Ok::<_, ServiceError>((enrolled(snapshot, serial)?, self.keyring.identities(snapshot)?))
         })?;
         // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
-        let key = found.as_ref().map_or(self.keyring.public_identity(), |(_, device)| &device.key);
+        let key = found.as_ref().map_or(identities.public(), |(_, device)| &device.key);
         let object = signed::verify(jws, key).map_err(|_| ActivationError::Refused)?;
         Ok((found.ok_or(ActivationError::Refused)?, object))
     }
 
-    /// Whether what was signed names this server and this token.
-    pub(super) fn is_for(&self, aud: &KeyHash, serial: SerialNumber, token: &Token) -> bool {
-        *aud == self.keyring.public_identity().hash() && serial == token.serial
+    /// Lets what was signed pass if it names this server and this token.
+    pub(super) fn check_names(
+        &self,
+        aud: &KeyHash,
+        serial: SerialNumber,
+        token: &Token,
+    ) -> Result<(), ActivationError> {
+        if serial != token.serial {
+            return Err(ActivationError::Refused);
+        }
+        self.store.read(|snapshot| self.check_addressee(snapshot, token.id, aud, None))
     }
 
     /// How the vault was opened for what was signed; `None` when it does not prove what it says.

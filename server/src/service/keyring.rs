@@ -1,5 +1,7 @@
 //! The installation's own keys: the master key outside the database, the data key under it, and what that seals.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use rand_core::OsRng;
 use symbolon_core::activation::ActivationPassword;
@@ -9,9 +11,10 @@ use symbolon_core::frame::{FrameReader, FrameWriter};
 use symbolon_core::keys::{FactorKey, Label, OfflineKeys, SealingKey, TokenKeys};
 use symbolon_core::secret::{Secret, SecretBytes};
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::{PublicKey, SigningKey};
+use symbolon_core::signed::PublicKey;
 
 use super::ServiceError;
+use super::identities::Identities;
 use super::tokens::UnlockChain;
 use crate::storage::{ApplicationId, DeliveryId, Snapshot, Store, Transaction, WebhookId};
 
@@ -32,9 +35,9 @@ pub struct Keyring {
     rows: SealingKey,
     handshake: SealingKey,
     setup: Setup,
-    identity: SigningKey,
-    public: PublicKey,
     decoy: Vec<u8>,
+    /// The identity keys as they were read last, and the bytes that they were read from.
+    identities: Mutex<(Vec<u8>, Arc<Identities>)>,
 }
 
 /// What a sealed value belongs to: it opens nowhere else.
@@ -142,41 +145,48 @@ impl Keyring {
             rows.open(Place::Meta(key).associated_data().as_bytes(), &sealed).map_err(|_| ServiceError::Sealed)
         };
         let setup = Setup::from_bytes(&read(OPAQUE)?).map_err(|_| ServiceError::Sealed)?;
-        let identity = Secret::from_slice(read(IDENTITY)?.expose())
-            .and_then(|secret| SigningKey::from_secret(&secret))
-            .ok_or(ServiceError::Sealed)?;
+        let sealed = snapshot.meta(IDENTITY)?.ok_or(ServiceError::Sealed)?;
+        let identities = Identities::read(&read(IDENTITY)?).map_err(|_| ServiceError::Sealed)?;
         let decoy = read(DECOY)?.expose().to_vec();
-        Ok(Some(Self::new(&data, rows, setup, identity, decoy)))
+        Ok(Some(Self::new(&data, rows, setup, (sealed, identities), decoy)))
     }
 
     fn make(transaction: &dyn Transaction, master: &MasterKey) -> Result<Self, ServiceError> {
         let data = Secret::generate(&mut OsRng);
         let rows = SealingKey::derive(&data, Label::ServerRow);
         let setup = Setup::generate(&mut OsRng);
-        let identity = SigningKey::generate(&mut OsRng);
+        let identities = Identities::generate();
         let sealed = master.0.seal(&mut OsRng, Place::Meta(DATA_KEY).associated_data().as_bytes(), data.expose());
         transaction.set_meta(DATA_KEY, &sealed)?;
         // The password of the decoy is forgotten here.
         let serial = SerialNumber::generate(&mut OsRng);
         let password = ActivationPassword::generate(&mut OsRng, *ActivationPassword::LENGTHS.end());
-        let decoy = setup.record(&mut OsRng, serial, &identity.public_key(), &password);
-        let keyring = Self::new(&data, rows, setup, identity, decoy.map_err(|_| ServiceError::Sealed)?);
+        let decoy = setup.record(&mut OsRng, serial, identities.public(), &password);
+        let decoy = decoy.map_err(|_| ServiceError::Sealed)?;
+        let place = Place::Meta(IDENTITY).associated_data();
+        let sealed = rows.seal(&mut OsRng, place.as_bytes(), identities.write().as_bytes());
+        transaction.set_meta(IDENTITY, &sealed)?;
+        let keyring = Self::new(&data, rows, setup, (sealed, identities), decoy);
         transaction.set_meta(DECOY, &keyring.seal(Place::Meta(DECOY), &keyring.decoy))?;
         transaction.set_meta(OPAQUE, &keyring.seal(Place::Meta(OPAQUE), keyring.setup.to_bytes().expose()))?;
-        let identity = keyring.identity.to_secret();
-        transaction.set_meta(IDENTITY, &keyring.seal(Place::Meta(IDENTITY), identity.expose()))?;
         Ok(keyring)
     }
 
-    fn new(data: &Secret<32>, rows: SealingKey, setup: Setup, identity: SigningKey, decoy: Vec<u8>) -> Self {
+    fn new(
+        data: &Secret<32>,
+        rows: SealingKey,
+        setup: Setup,
+        (sealed, identities): (Vec<u8>, Identities),
+        decoy: Vec<u8>,
+    ) -> Self {
         let handshake = SealingKey::derive(data, Label::ServerHandshake);
-        Self { rows, handshake, setup, public: identity.public_key(), identity, decoy }
+        Self { rows, handshake, setup, decoy, identities: Mutex::new((sealed, Arc::new(identities))) }
     }
 
-    /// What a handshake needs.
+    /// What a handshake needs, with the identity key in force.
     #[must_use]
-    pub fn handshake(&self) -> ServerKeys<'_> {
-        ServerKeys { setup: &self.setup, handshake: &self.handshake, identity: &self.public }
+    pub fn handshake<'k>(&'k self, identity: &'k PublicKey) -> ServerKeys<'k> {
+        ServerKeys { setup: &self.setup, handshake: &self.handshake, identity }
     }
 
     /// The OPAQUE record that stands in for tickets that do not live: nobody knows its password.
@@ -185,16 +195,40 @@ impl Keyring {
         &self.decoy
     }
 
-    /// The identity key, which signs what phones believe.
-    #[must_use]
-    pub fn identity(&self) -> &SigningKey {
-        &self.identity
+    /// The identity keys as they are now: another process or node may have changed them. They are opened only when they
+    /// did change.
+    ///
+    /// # Errors
+    /// [`ServiceError::Sealed`] when they can't be opened; the store's.
+    pub fn identities(&self, snapshot: &dyn Snapshot) -> Result<Arc<Identities>, ServiceError> {
+        let sealed = snapshot.meta(IDENTITY)?.ok_or(ServiceError::Sealed)?;
+        let mut read = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.0 != sealed {
+            let identities = Arc::new(self.open_identities(&sealed)?);
+            *read = (sealed, identities);
+        }
+        Ok(Arc::clone(&read.1))
     }
 
-    /// Its public half, which tickets pin.
-    #[must_use]
-    pub fn public_identity(&self) -> &PublicKey {
-        &self.public
+    fn open_identities(&self, sealed: &[u8]) -> Result<Identities, ServiceError> {
+        let plain = self.open_sealed(Place::Meta(IDENTITY), sealed)?;
+        Identities::read(&plain).map_err(|_| ServiceError::Sealed)
+    }
+
+    /// Changes the identity keys; answers with what they are then.
+    ///
+    /// # Errors
+    /// [`ServiceError::Sealed`] when they can't be opened; those of `change`, and the store's.
+    pub(super) fn change_identities(
+        &self,
+        transaction: &dyn Transaction,
+        change: impl FnOnce(Identities) -> Result<Identities, ServiceError>,
+    ) -> Result<Identities, ServiceError> {
+        let sealed = transaction.meta(IDENTITY)?.ok_or(ServiceError::Sealed)?;
+        let identities = change(self.open_identities(&sealed)?)?;
+        let sealed = self.seal(Place::Meta(IDENTITY), identities.write().as_bytes());
+        transaction.set_meta(IDENTITY, &sealed)?;
+        Ok(identities)
     }
 
     /// Seals `plain` for one place.

@@ -15,6 +15,7 @@ pub mod checkpoints;
 pub mod contact;
 pub mod enrolled;
 pub mod epochs;
+pub mod identities;
 pub mod import;
 pub mod installation;
 pub mod keyring;
@@ -28,6 +29,7 @@ pub mod outbox;
 pub mod passwords;
 pub mod policies;
 pub mod push;
+pub mod rotation;
 pub mod sessions;
 pub mod statistics;
 pub mod tokens;
@@ -103,8 +105,6 @@ pub struct ServerIdentity {
     pub issuer: Name,
     /// The address that phones use; `None` when no server has run yet and none is configured.
     pub address: Option<ServerAddress>,
-    /// The hash of the TLS authority's key, where it is the server's own.
-    pub tls: Option<symbolon_core::signed::KeyHash>,
     /// When its TLS certificate ends, where that comes from files.
     pub certificate_ends_at: Option<Timestamp>,
 }
@@ -204,8 +204,7 @@ pub(crate) mod tests {
         let master = keyring::MasterKey::new(&Secret::generate(&mut rand_core::OsRng));
         let keyring = Arc::new(Keyring::open(&store, master).await.unwrap());
         let address = Some("https://symbolon.example".parse().unwrap());
-        let identity =
-            ServerIdentity { issuer: "Example".parse().unwrap(), address, tls: None, certificate_ends_at: None };
+        let identity = ServerIdentity { issuer: "Example".parse().unwrap(), address, certificate_ends_at: None };
         let (clock, bells) = (Arc::new(SystemClock), Arc::default());
         Service {
             store,

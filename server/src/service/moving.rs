@@ -20,6 +20,7 @@ use super::audit::{self, Entry};
 use super::bells::Bell;
 use super::challenges::approvals::shortfall;
 use super::enrolled::{Enrolled, enrolled, unchanged};
+use super::identities::KnownBy;
 use super::keyring::Opening;
 use super::{Actor, Service, ServiceError, policies, tokens};
 use crate::storage::{Move, Snapshot, StorageError, Transaction, User};
@@ -37,7 +38,8 @@ impl Service {
         let now = self.clock.now();
         let (old, ask): (_, Ask) = self.signed_by_device(request.serial, &request.ask)?;
         let age = now.duration_since(ask.time).as_secs();
-        if !self.is_for(&ask.aud, ask.serial, &old.0) || age.abs() > Ask::LIFETIME {
+        self.check_names(&ask.aud, ask.serial, &old.0)?;
+        if age.abs() > Ask::LIFETIME {
             return Err(ActivationError::Refused);
         }
         let opening = self.opening(&old, &ask)?.ok_or(ActivationError::Refused)?;
@@ -102,18 +104,20 @@ impl Service {
     /// [`ActivationError::Refused`] when the key that signed is that of no active token and of no move.
     pub async fn view_move(&self, request: &LookRequest) -> Result<ViewReply, ActivationError> {
         let serial = request.serial;
-        let look: Look = self.store.read(|snapshot| {
+        let (look, identities): (Look, _) = self.store.read(|snapshot| {
             audit::check_clock(snapshot, self.clock.now())?;
             // Once the new token is active, the old one is gone and only the move knows its key.
             let key = match snapshot.move_from(serial)? {
                 Some(moving) => Some(moving.old_key),
                 None => enrolled(snapshot, serial)?.map(|(_, device)| device.key),
             };
-            let own = self.keyring.public_identity();
-            let look = signed::verify::<Look>(&request.look, key.as_ref().unwrap_or(own));
-            look.ok().filter(|_| key.is_some()).ok_or(ActivationError::Refused)
+            let identities = self.keyring.identities(snapshot)?;
+            let look = signed::verify::<Look>(&request.look, key.as_ref().unwrap_or(identities.public()));
+            let look = look.ok().filter(|_| key.is_some()).ok_or(ActivationError::Refused)?;
+            Ok::<_, ActivationError>((look, identities))
         })?;
-        if look.aud != self.keyring.public_identity().hash() || look.serial != serial {
+        let is_ours = matches!(identities.known_by(&look.aud), KnownBy::Current | KnownBy::LastFormer(_));
+        if !is_ours || look.serial != serial {
             return Err(ActivationError::Refused);
         }
         let progress = || self.store.read(|snapshot| progress(snapshot, serial, self.clock.now()));
@@ -135,9 +139,7 @@ impl Service {
     pub async fn agree_to_move(&self, request: &ConsentRequest) -> Result<DoneReply, ActivationError> {
         let now = self.clock.now();
         let (old, consent): (_, Consent) = self.signed_by_device(request.serial, &request.consent)?;
-        if !self.is_for(&consent.aud, consent.serial, &old.0) {
-            return Err(ActivationError::Refused);
-        }
+        self.check_names(&consent.aud, consent.serial, &old.0)?;
         let opening = self.opening(&old, &consent)?.ok_or(ActivationError::Refused)?;
         let serial = consent.to;
         self.store.write(move |transaction| agree(transaction, &old, &consent, opening, now)).await??;
@@ -151,9 +153,7 @@ impl Service {
     pub async fn cancel_move(&self, request: &CancelRequest) -> Result<DoneReply, ActivationError> {
         let now = self.clock.now();
         let (old, cancel): (_, Cancel) = self.signed_by_device(request.serial, &request.cancel)?;
-        if !self.is_for(&cancel.aud, cancel.serial, &old.0) {
-            return Err(ActivationError::Refused);
-        }
+        self.check_names(&cancel.aud, cancel.serial, &old.0)?;
         let serial = cancel.to;
         self.store
             .write(move |transaction| {
@@ -173,7 +173,8 @@ impl Service {
     }
 
     fn sign<T: Signed + Serialize>(&self, object: &T) -> Result<String, ServiceError> {
-        let signed = self.keyring.identity().sign_object(object);
+        let identities = self.store.read(|snapshot| self.keyring.identities(snapshot))?;
+        let signed = identities.key().sign_object(object);
         signed.map_err(|error| StorageError::Failed(error.to_string()).into())
     }
 }

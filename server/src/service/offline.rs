@@ -21,7 +21,7 @@ use super::audit::{self, Entry};
 use super::keyring::{Keyring, Place, StoredKeys};
 use super::mail::Occasion;
 use super::tokens::{TokenAction, TokenView, allow, find, view};
-use super::{Actor, Service, ServiceError, attestation, policies};
+use super::{Actor, Service, ServiceError, attestation, installation, policies};
 use crate::storage::{Snapshot, Token, Transaction, User};
 
 /// A ticket ends after so many wrong completions.
@@ -89,6 +89,7 @@ impl Service {
     /// A QR with its password, for a phone without a network.
     pub(super) fn offline_ticket(
         &self,
+        snapshot: &dyn Snapshot,
         token: &Token,
         user: &User,
         policy: &Policy,
@@ -104,8 +105,8 @@ impl Service {
             policy_version,
             expires_at,
             server: self.identity.address.clone(),
-            identity: self.keyring.public_identity().hash(),
-            tls: self.identity.tls.clone(),
+            identity: self.keyring.identities(snapshot)?.hash(),
+            tls: installation::announced(snapshot)?.tls,
         };
         let ticket = OfflineTicket::generate(&mut OsRng, offer)
             .map_err(|error| ServiceError::Refused(format!("{error}: shorten one, or use another method")))?;

@@ -8,7 +8,7 @@ use symbolon_core::text::Name;
 
 use super::audit::Entry;
 use super::{Actor, Service, ServiceError, users};
-use crate::storage::{Snapshot, StorageError};
+use crate::storage::{Snapshot, StorageError, Transaction};
 
 /// The policy that applies to members of `group`, or to everyone else.
 ///
@@ -104,12 +104,21 @@ fn applied(snapshot: &dyn Snapshot, group: Option<Name>) -> Result<AppliedPolicy
     Ok(AppliedPolicy { user: None, group, policy, sources: SETTINGS.iter().map(source).collect() })
 }
 
-/// The version that phones are told: one more than the number of changes of any policy.
+/// The version that phones are told: one more than the number of changes of any policy, and of the server's keys.
 ///
 /// # Errors
 /// The store's.
 pub fn version(snapshot: &dyn Snapshot) -> Result<PolicyVersion, StorageError> {
     snapshot.policy_version().map(|changes| PolicyVersion::new(changes + 1))
+}
+
+/// Gives the policies another version, so that phones ask for them: something else of what they are told has changed.
+///
+/// # Errors
+/// The store's.
+pub(super) fn renew(transaction: &dyn Transaction) -> Result<(), StorageError> {
+    let everyone = transaction.policy(None)?.patch;
+    transaction.set_policy(None, &everyone).map(drop)
 }
 
 impl Service {

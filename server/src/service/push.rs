@@ -104,14 +104,16 @@ impl Service {
             let token = snapshot.token_by_serial(request.serial)?;
             // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
             let device = token.as_ref().and_then(|token| token.device.as_ref());
-            let key = device.map_or(self.keyring.public_identity(), |device| &device.key);
+            let identities = self.keyring.identities(snapshot)?;
+            let key = device.map_or(identities.public(), |device| &device.key);
             let update: PushUpdate = signed::verify(&request.update, key).map_err(|_| ActivationError::Refused)?;
             let token = token.filter(|token| token.state == TokenState::Active);
-            Ok::<_, ActivationError>((token.ok_or(ActivationError::Refused)?, update))
+            let token = token.ok_or(ActivationError::Refused)?;
+            self.check_addressee(snapshot, token.id, &update.aud, None)?;
+            Ok::<_, ActivationError>((token, update))
         })?;
         let device = token.device.as_ref().map(|device| device.key.hash()).ok_or(ActivationError::Refused)?;
-        let fits = update.aud == self.keyring.public_identity().hash()
-            && update.serial == token.serial
+        let fits = update.serial == token.serial
             && update.time.duration_since(now).abs() <= SignedDuration::from_secs(PushUpdate::TOLERANCE);
         if !fits {
             return Err(ActivationError::Refused);

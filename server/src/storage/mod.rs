@@ -6,6 +6,7 @@
 
 mod administrators;
 mod challenges;
+mod keys;
 mod models;
 mod moves;
 mod outbox;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use administrators::*;
 pub use challenges::*;
+pub use keys::*;
 pub use models::*;
 pub use moves::*;
 pub use outbox::*;

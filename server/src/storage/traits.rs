@@ -10,10 +10,10 @@ use symbolon_core::text::Name;
 
 use super::{
     Accept, Administrators, ApiKey, Application, ApplicationId, ApprovalOrigin, AuditHead, Challenge, ChallengeEnd,
-    Email, Handshake, Idempotent, LockState, LookedUp, Moves, Outbox, PushAddresses, Statistics, StorageError,
-    StoredAttestation, StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User, UserId, Visits,
-    Webhooks, WriteAdministrators, WriteMoves, WriteOutbox, WritePushAddresses, WriteStatistics, WriteVisits,
-    WriteWebhooks,
+    Email, Handshake, HeardKeys, Idempotent, LockState, LookedUp, Moves, Outbox, PushAddresses, Statistics,
+    StorageError, StoredAttestation, StoredEntry, StoredPolicy, StoredRequest, TicketRecord, Token, TokenId, User,
+    UserId, Visits, Webhooks, WriteAdministrators, WriteHeardKeys, WriteMoves, WriteOutbox, WritePushAddresses,
+    WriteStatistics, WriteVisits, WriteWebhooks,
 };
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -65,6 +65,8 @@ pub trait Tokens {
 pub trait Activations {
     /// The ticket of a token.
     fn ticket(&self, token: TokenId) -> Result<Option<TicketRecord>>;
+    /// The tokens with a ticket that lives at `now` and is for a phone with a network.
+    fn online_tickets(&self, now: Timestamp) -> Result<Vec<TokenId>>;
     /// A handshake whose phone knew the password.
     fn handshake(&self, session: &SessionId) -> Result<Option<Handshake>>;
 }
@@ -87,6 +89,8 @@ pub trait Challenges {
     fn challenge(&self, id: &ChallengeId) -> Result<Option<Challenge>>;
     /// The challenges of a user that wait for their answer at `now`, oldest first.
     fn pending_challenges(&self, user: UserId, now: Timestamp) -> Result<Vec<Challenge>>;
+    /// The challenges of all users that wait for their answer at `now`.
+    fn all_pending_challenges(&self, now: Timestamp) -> Result<Vec<Challenge>>;
     /// What a phone is asked at `now`, newest first.
     fn pending_requests(&self, token: TokenId, now: Timestamp) -> Result<Vec<StoredRequest>>;
     /// What a phone was asked by the request with this hash.
@@ -152,7 +156,7 @@ all_of! {
     /// One consistent state of everything.
     Snapshot:
         Meta, Users, Tokens, Activations, Applications, Challenges, Attestations, Moves, Policies, LookUp, Audit,
-        Epochs, Administrators, Outbox, PushAddresses, Webhooks, Visits, Statistics
+        Epochs, Administrators, Outbox, PushAddresses, Webhooks, Visits, Statistics, HeardKeys
 }
 
 /// Values of the installation, written.
@@ -299,5 +303,5 @@ all_of! {
     Transaction:
         Snapshot, WriteMeta, WriteUsers, WriteTokens, WriteActivations, WriteApplications, WriteChallenges,
         WriteAttestations, WriteMoves, WritePolicies, WriteAudit, WriteEpochs, WriteAdministrators, WriteOutbox,
-        WritePushAddresses, WriteWebhooks, WriteVisits, WriteStatistics
+        WritePushAddresses, WriteWebhooks, WriteVisits, WriteStatistics, WriteHeardKeys
 }

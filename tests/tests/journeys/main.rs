@@ -28,6 +28,7 @@ mod faults;
 mod import;
 mod input;
 mod journey;
+mod keys;
 mod lockout;
 mod mail;
 mod moving;

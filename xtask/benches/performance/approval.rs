@@ -90,7 +90,7 @@ fn signatures(report: &mut Report) -> Result<f64> {
 fn statement() -> Result<(SigningKey, Question)> {
     let key = SigningKey::generate(&mut OsRng);
     let aud = key.public_key().hash();
-    Ok((key, Question { aud, serial: "12345-67890".parse()?, nonce: [7; 16].into() }))
+    Ok((key, Question { aud, serial: "12345-67890".parse()?, nonce: [7; 16].into(), keys: None }))
 }
 
 /// Nothing but the signatures of approvals, on all processors: the server signs the request and its statement in the

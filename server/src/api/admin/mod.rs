@@ -4,6 +4,7 @@ mod administrators;
 mod applications;
 mod audit;
 mod clock;
+mod keys;
 mod outbox;
 mod policy;
 mod statistics;
@@ -56,4 +57,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(audit::verify))
         .routes(routes!(audit::checkpoint))
         .routes(routes!(clock::accept))
+        .routes(routes!(keys::show))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(keys::finish))
 }

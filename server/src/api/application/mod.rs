@@ -1,6 +1,7 @@
 //! The application API: for programs that verify users.
 
 mod challenges;
+mod keys;
 mod verify;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -14,4 +15,5 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(challenges::create))
         .routes(routes!(challenges::show, challenges::withdraw))
         .routes(routes!(challenges::answer))
+        .routes(routes!(keys::keys))
 }

@@ -13,6 +13,7 @@ use crate::api::{Api, Problem};
         (status = 200, description = "The signed answer", body = Object),
         (status = 400, body = Problem, description = "Not a question"),
         (status = 403, body = Problem, description = "No such token here, or not its key"),
+        (status = 409, body = Problem, description = "The server's identity key has changed, and the phone was not told in time"),
         (status = 429, body = Problem, description = "Too many requests from this address"),
     )
 )]
@@ -22,5 +23,5 @@ pub(super) async fn contact(
     Json(request): Json<ContactRequest>,
 ) -> Result<axum::Json<ContactReply>, Problem> {
     api.guards.device.admit(&address)?;
-    Ok(axum::Json(api.service.contact(&request)?))
+    Ok(axum::Json(api.service.contact(&request).await?))
 }

@@ -78,7 +78,9 @@ pub(super) fn run(command: &Command, service: &Service, config: &Audit, output: 
 fn read(file: &Path, service: &Service) -> Result<Vec<Checkpoint>, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("{} can't be read: {error}", file.display())))?;
-    Ok(service::checkpoints::read(&text, service.keyring.public_identity())?)
+    let identities = service.store.read(|snapshot| service.keyring.identities(snapshot))?;
+    // In the order in which they came, the one in force first; what an earlier one has signed stays signed.
+    Ok(service::checkpoints::read(&text, identities.all_public())?)
 }
 
 fn export(

@@ -16,6 +16,7 @@ use crate::attestation::Refusal;
 use crate::service::activation::ActivationError;
 use crate::service::audit::{self, Entry};
 use crate::service::bells::Bell;
+use crate::service::identities::Identities;
 use crate::service::keyring::{Opening, Place, StoredKeys};
 use crate::service::mail::Occasion;
 use crate::service::{Actor, Service, ServiceError, attestation, policies};
@@ -122,16 +123,16 @@ impl Service {
     }
 
     fn check_answer(&self, message: &AnswerRequest, now: Timestamp) -> Result<Checked, ApprovalError> {
-        let identity = self.keyring.public_identity().hash();
-        let found = self.store.read(|snapshot| {
+        let (found, identities) = self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
-            Ok::<_, ServiceError>(snapshot.token_by_serial(message.serial)?)
+            Ok::<_, ServiceError>((snapshot.token_by_serial(message.serial)?, self.keyring.identities(snapshot)?))
         })?;
+        // The key that has signed the request, which the answer names: no request outlives it.
+        let identity = identities.hash();
         let active = found.filter(|token| token.state == TokenState::Active);
         let Some((token, device)) = active.and_then(|token| token.device.clone().map(|device| (token, device))) else {
             // As long as for a token that is here.
-            let _ =
-                Answer::verify(&message.answer, self.keyring.public_identity(), &identity, message.serial, |_| vec![]);
+            let _ = Answer::verify(&message.answer, identities.public(), &identity, message.serial, |_| vec![]);
             return Err(ApprovalError::Refused);
         };
         let plain = self.keyring.open_sealed(Place::TokenKeys(token.serial), &token.keys)?;
@@ -159,34 +160,12 @@ impl Service {
                 attestation: stated.as_ref().map(attestation::word_on).transpose()?,
                 time: now,
             };
-            Some(self.receipt(request, message.answer.clone(), &statement, &device, stated)?)
+            Some(receipt(&identities, request, message.answer.clone(), &statement, &device, stated)?)
         } else {
             None
         };
         let signed = message.clone();
         Ok(Checked { token, device, opening: keys.opening(answer.opened), answer, signed, factors, unlocked, receipt })
-    }
-
-    fn receipt(
-        &self,
-        request: StoredRequest,
-        answer: String,
-        statement: &Statement,
-        device: &EnrolledDevice,
-        stated: Option<StoredAttestation>,
-    ) -> Result<String, ServiceError> {
-        let failed = |error: &dyn std::fmt::Display| StorageError::Failed(error.to_string());
-        let attestation = stated.map(|stated| Bytes::new(stated.attested.statement)).transpose();
-        let receipt = Receipt {
-            version: 1,
-            request: request.request,
-            answer,
-            statement: self.keyring.identity().sign_object(statement).map_err(|error| failed(&error))?,
-            identity_key: self.keyring.public_identity().clone(),
-            device_key: device.key.clone(),
-            attestation: attestation.map_err(|_| StorageError::Damaged("attestation"))?,
-        };
-        Ok(serde_json::to_string(&receipt).map_err(|error| failed(&error))?)
     }
 
     /// The inner error is a refusal whose transaction is kept: it is in the audit.
@@ -332,6 +311,28 @@ impl Service {
         let value: MutualValue = value.ok_or(StorageError::Damaged("mutual challenge"))?;
         Ok(given.is_some_and(|given| *given == value))
     }
+}
+
+fn receipt(
+    identities: &Identities,
+    request: StoredRequest,
+    answer: String,
+    statement: &Statement,
+    device: &EnrolledDevice,
+    stated: Option<StoredAttestation>,
+) -> Result<String, ServiceError> {
+    let failed = |error: &dyn std::fmt::Display| StorageError::Failed(error.to_string());
+    let attestation = stated.map(|stated| Bytes::new(stated.attested.statement)).transpose();
+    let receipt = Receipt {
+        version: 1,
+        request: request.request,
+        answer,
+        statement: identities.key().sign_object(statement).map_err(|error| failed(&error))?,
+        identity_key: identities.public().clone(),
+        device_key: device.key.clone(),
+        attestation: attestation.map_err(|_| StorageError::Damaged("attestation"))?,
+    };
+    Ok(serde_json::to_string(&receipt).map_err(|error| failed(&error))?)
 }
 
 fn concern(user: &User, token: &Token, challenge: &Challenge, paused_until: Timestamp) -> Entry {

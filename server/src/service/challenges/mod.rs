@@ -17,6 +17,7 @@ use symbolon_core::encoding::Bytes;
 use symbolon_core::keys::sha256;
 use symbolon_core::otp::{TypedChallenge, details_challenge};
 use symbolon_core::policy::Policy;
+use symbolon_core::signed::KeyHash;
 use symbolon_core::text::{Name, Text};
 
 use super::audit::{self, Entry};
@@ -253,6 +254,8 @@ struct Draft {
     user: User,
     policy: Policy,
     requests: Vec<StoredRequest>,
+    /// The hash of the identity key that has signed them.
+    identity: KeyHash,
     /// For the page.
     mutual_value: Option<String>,
 }
@@ -292,6 +295,10 @@ impl Service {
                     && let Some(view) = service.repeated(transaction, id, key, request, now)?
                 {
                     return Ok((view, Vec::new()));
+                }
+                if draft.identity != service.keyring.identities(transaction)?.hash() {
+                    // The key has changed since, so no phone could prove an answer: asked again, the new one signs.
+                    return Err(StorageError::Busy.into());
                 }
                 let (view, bells) = insert(transaction, &service.push, &asked_by, draft, now)?;
                 if let Some((key, request)) = repetition {
@@ -350,6 +357,7 @@ impl Service {
             return Err(Refusal::NoCapableToken.into());
         }
         let policy = policies::effective(snapshot, user.group.as_ref())?;
+        let identities = self.keyring.identities(snapshot)?;
         let mut id = [0; 16];
         OsRng.fill_bytes(&mut id);
         let id = ChallengeId::from(id);
@@ -389,7 +397,7 @@ impl Service {
                         transaction: new.transaction.clone(),
                         mutual_challenge: prompt.clone(),
                     };
-                    let request = self.keyring.identity().sign_object(&request);
+                    let request = identities.key().sign_object(&request);
                     let request = request.map_err(|error| StorageError::Failed(error.to_string()))?;
                     requests.push(StoredRequest {
                         challenge: id.clone(),
@@ -421,7 +429,7 @@ impl Service {
                 challenge.question = Question::OfflineQr { qr };
             }
         }
-        Ok(Draft { challenge, user, policy, requests, mutual_value })
+        Ok(Draft { challenge, user, policy, requests, identity: identities.hash(), mutual_value })
     }
 
     /// A challenge of an application's own; with `wait`, once it has ended or that time has passed.
@@ -514,7 +522,7 @@ fn insert(
     draft: Draft,
     now: Timestamp,
 ) -> Result<(ChallengeView, Vec<Bell>), ServiceError> {
-    let Draft { challenge, user, policy, requests, mutual_value } = draft;
+    let Draft { challenge, user, policy, requests, mutual_value, .. } = draft;
     transaction.sweep_challenges(now - KEPT, now)?;
     let mut bells = Vec::new();
     let pending = transaction.pending_challenges(user.id, now)?;
@@ -568,6 +576,22 @@ fn insert(
 }
 
 /// An end without an answer.
+/// Ends the approvals of all users that wait for their answer, as if their time were over. Answers how many they were, and
+/// with what is to be rung.
+pub(super) fn end_approvals(
+    transaction: &dyn Writing,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(u64, Vec<Bell>), ServiceError> {
+    let mut waiting = transaction.all_pending_challenges(now)?;
+    waiting.retain(|challenge| matches!(challenge.question, Question::Approval { .. }));
+    let mut bells = Vec::new();
+    for challenge in &waiting {
+        bells.extend(end(transaction, actor, challenge, ended(ChallengeStatus::Expired, now), now)?);
+    }
+    Ok((waiting.len() as u64, bells))
+}
+
 fn ended(status: ChallengeStatus, now: Timestamp) -> ChallengeEnd {
     ChallengeEnd { status, ended_at: now, token: None, factors: Vec::new(), receipt: None }
 }

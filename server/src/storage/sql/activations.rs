@@ -58,6 +58,11 @@ impl Activations for Open<'_> {
         )
     }
 
+    fn online_tickets(&self, now: Timestamp) -> Result<Vec<TokenId>> {
+        let sql = "SELECT token_id FROM ticket WHERE sealed_record IS NOT NULL AND expires_at > ? ORDER BY token_id";
+        self.many(sql, params![millis(now)], |row| Columns::of(row).next().map(TokenId))
+    }
+
     fn handshake(&self, session: &SessionId) -> Result<Option<Handshake>> {
         self.one(
             "SELECT session, token_id, request, reply, hash, digits, sealed_keys, device_key, device, expires_at,

@@ -103,6 +103,14 @@ impl Challenges for Open<'_> {
         )
     }
 
+    fn all_pending_challenges(&self, now: Timestamp) -> Result<Vec<Challenge>> {
+        self.many(
+            select!("WHERE status = 'pending' AND expires_at > ? ORDER BY created_at, id"),
+            params![millis(now)],
+            read,
+        )
+    }
+
     fn pending_requests(&self, token: TokenId, now: Timestamp) -> Result<Vec<StoredRequest>> {
         // Few challenges of a user are pending, and a token was asked much in its time: in this order, which SQLite keeps.
         self.many(

@@ -66,6 +66,7 @@ mod tests {
         "webhook",
         "hour_count",
         "push_address",
+        "heard_keys",
         "user_search",
         "api_key",
         "token",

@@ -10,6 +10,7 @@ mod attestations;
 pub(super) mod audit;
 mod challenges;
 mod epochs;
+mod keys;
 mod look_up;
 mod meta;
 mod moves;

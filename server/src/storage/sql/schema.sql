@@ -334,3 +334,9 @@ CREATE TABLE api_key (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX api_key_of_application ON api_key (application_id, created_at);
+
+-- The latest announcement of the server's keys that the device of a token has heard.
+CREATE TABLE heard_keys (
+    token_id INTEGER PRIMARY KEY REFERENCES token (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL
+) STRICT;
