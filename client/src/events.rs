@@ -5,13 +5,12 @@
 //! [`SoftToken::look_now`], which has all of them ask at once.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use symbolon_core::approval::ChallengeId;
 use symbolon_core::policy::PolicyVersion;
-use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::KeyHash;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -109,17 +108,17 @@ impl Drop for Events {
 async fn watch_all(soft_token: SoftToken, sender: mpsc::UnboundedSender<Event>) {
     let mut stirred = soft_token.parts().stirred();
     let mut tasks = JoinSet::new();
-    let mut watched: HashMap<(SerialNumber, Option<KeyHash>), AbortHandle> = HashMap::new();
+    let mut watched: HashMap<PathBuf, AbortHandle> = HashMap::new();
     loop {
         watched.retain(|_, task| !task.is_finished());
         match soft_token.accounts() {
             Ok(accounts) => {
                 for account in accounts {
-                    let header = account.header();
                     // One that is still to be confirmed has nothing to ask.
-                    if header.online().is_some_and(|online| online.pending.is_none()) {
-                        let key = (header.serial, header.identity());
-                        watched.entry(key).or_insert_with(|| tasks.spawn(Watch::of(account).run(sender.clone())));
+                    if account.header().online().is_some_and(|online| online.pending.is_none()) {
+                        watched
+                            .entry(account.place())
+                            .or_insert_with(|| tasks.spawn(Watch::of(account).run(sender.clone())));
                     }
                 }
             }

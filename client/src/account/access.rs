@@ -2,12 +2,11 @@
 //! asking again and again does not wake the secure hardware each time.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use symbolon_core::access::{AccessReply, AccessRequest, Assertion};
-use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::KeyHash;
 use zeroize::Zeroizing;
 
 use super::Account;
@@ -22,7 +21,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// The access tokens of a soft token's accounts.
 #[derive(Default)]
-pub(crate) struct AccessTokens(Mutex<HashMap<(SerialNumber, Option<KeyHash>), Held>>);
+pub(crate) struct AccessTokens(Mutex<HashMap<PathBuf, Held>>);
 
 struct Held {
     access_token: Zeroizing<String>,
@@ -50,13 +49,9 @@ impl Account {
         self.held(|all, account| all.remove(account));
     }
 
-    fn held<T>(
-        &self,
-        act: impl FnOnce(&mut HashMap<(SerialNumber, Option<KeyHash>), Held>, &(SerialNumber, Option<KeyHash>)) -> T,
-    ) -> T {
-        let account = (self.header.serial, self.header.identity());
+    fn held<T>(&self, act: impl FnOnce(&mut HashMap<PathBuf, Held>, &PathBuf) -> T) -> T {
         let tokens = &self.soft_token.parts().access;
-        act(&mut tokens.0.lock().unwrap_or_else(PoisonError::into_inner), &account)
+        act(&mut tokens.0.lock().unwrap_or_else(PoisonError::into_inner), &self.place())
     }
 
     async fn ask_for_access(&self) -> Result<AccessReply, Error> {

@@ -1,5 +1,7 @@
 //! One account: what can be known without opening its vault, the gates before it, and its end.
 
+use std::path::PathBuf;
+
 use jiff::{SignedDuration, Timestamp};
 use symbolon_core::integrity::{Signals, Verdict};
 use symbolon_core::policy::{PhonePolicy, PinTries, PolicyVersion};
@@ -338,6 +340,11 @@ impl Account {
 
     fn limit(&self) -> PinTries {
         self.policy().pin_tries
+    }
+
+    /// Where it lies: that stays the same, whatever keys its server takes.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.files.vault_path()
     }
 
     pub(crate) fn soft_token(&self) -> &SoftToken {

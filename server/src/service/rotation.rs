@@ -283,15 +283,9 @@ impl Service {
 
     fn make_next_authority(&self, transaction: &dyn Transaction, now: Timestamp) -> Result<KeyHash, ServiceError> {
         let failed = |error: anyhow::Error| ServiceError::from(StorageError::Failed(error.to_string()));
-        let own = installation::announced(transaction)?.tls.is_some();
+        check_own_authority(transaction)?;
         let current = installation::stored_authority(transaction, &self.keyring, AuthorityRow::CURRENT)?;
-        let current = current.filter(|_| own).ok_or_else(|| {
-            ServiceError::Refused(
-                "this server has no TLS authority of its own: its certificate comes from files or from a proxy, which \
-                 may change it at any time"
-                    .into(),
-            )
-        })?;
+        let current = current.ok_or(ServiceError::Sealed)?;
         if installation::stored_authority(transaction, &self.keyring, AuthorityRow::NEXT)?.is_some() {
             return Err(begun(RotatedKey::Tls));
         }
@@ -366,6 +360,7 @@ impl Service {
         force: bool,
         now: Timestamp,
     ) -> Result<Entry, ServiceError> {
+        check_own_authority(transaction)?;
         let next = installation::stored_authority(transaction, &self.keyring, AuthorityRow::NEXT)?;
         let next = next.ok_or_else(|| none(RotatedKey::Tls))?;
         let behind = transaction.behind_keys(self.keyring.identities(transaction)?.tls_since(), 0)?.tokens;
@@ -415,6 +410,18 @@ impl Service {
             KnownBy::Stranger => Err(ActivationError::Refused),
         }
     }
+}
+
+/// Whether the last start of the server announced an authority of its own.
+fn check_own_authority(snapshot: &dyn Snapshot) -> Result<(), ServiceError> {
+    if installation::announced(snapshot)?.tls.is_some() {
+        return Ok(());
+    }
+    Err(ServiceError::Refused(
+        "this server has no TLS authority of its own in use: its certificate comes from files or from a proxy, which may \
+         change it at any time"
+            .into(),
+    ))
 }
 
 fn begun(key: RotatedKey) -> ServiceError {

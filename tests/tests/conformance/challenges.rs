@@ -92,6 +92,8 @@ pub(crate) fn what_waits_is_listed_in_order_and_in_time(database: &Database) {
     let pending = |now| store.read(|snapshot| snapshot.pending_challenges(user.id, at(now))).unwrap();
     assert_eq!(pending(10), vec![asked[0].clone(), asked[2].clone(), asked[3].clone()]);
     assert_eq!(pending(300), vec![]);
+    let all = |now| store.read(|snapshot| snapshot.all_pending_challenges(at(now))).unwrap();
+    assert_eq!((all(10), all(300)), (pending(10), vec![]), "whosever they are");
     let requests = |now| store.read(|snapshot| snapshot.pending_requests(phone.id, at(now))).unwrap();
     assert_eq!(requests(10), [(3, 4), (2, 3), (0, 1)].map(|(index, hash)| request(&asked[index], &phone, hash)));
     assert_eq!(requests(300), vec![]);

@@ -14,6 +14,7 @@ mod challenges;
 mod deliveries;
 mod epochs;
 mod installation;
+mod keys;
 mod people;
 mod push;
 mod samples;
@@ -111,6 +112,7 @@ conform! { sqlite, postgres: {
         answers_are_repeated_for_their_application, an_assertion_counts_once, old_rows_are_swept;
     attestations: statements_keep_every_field_and_go_with_their_token;
     push: an_address_belongs_to_a_device_of_a_token;
+    keys: who_has_not_heard_of_a_key_is_counted_and_named;
     administration: administrators_keep_every_field, sessions_end_and_go_with_their_administrator,
         visits_begin_with_a_link_and_end, what_is_counted_is_counted_with_what_is_kept,
         totals_tell_tokens_and_users_by_what_they_are;

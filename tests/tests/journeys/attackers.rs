@@ -280,6 +280,9 @@ async fn an_api_key_opens_its_own_scopes_and_nothing_else() {
         ("GET", "/v1/admin/audit"),
         ("POST", "/v1/admin/audit/verify"),
         ("POST", "/v1/admin/clock/accept"),
+        ("GET", "/v1/admin/keys"),
+        ("POST", "/v1/admin/keys/identity/rotate"),
+        ("POST", "/v1/admin/keys/tls/finish"),
     ];
     for (method, path) in paths {
         for caller in [&verifier, &challenger] {

@@ -158,6 +158,29 @@ async fn who_was_not_told_in_time_is_told_so_and_activates_anew() {
     assert!(holds(&late, &receipt, &text(&server.admin(&["key", "show"])["keys"]["identity"]["current"])));
 }
 
+/// Both phones of a move compute their digits with the key that its ticket names, whichever the old phone pins.
+#[test]
+fn a_phone_that_has_heard_of_a_key_moves_its_token_once_that_has_taken_over() {
+    let server = Server::start();
+    let (old, serial) = desktop_of(&server, "alice");
+    server.admin(&["key", "rotate", "identity"]);
+    assert_eq!(contact(&old).exit, Some(0));
+    server.admin(&["key", "rotate", "identity", "--finish"]);
+    let new = Desktop::new();
+    let mut moving = old.begin(&["move", "--pin-fd", "0", "--digits-fd", "0"]);
+    moving.say(PIN);
+    let offered = moving.hear();
+    let mut activating = new.begin(&["activate", offered["link"].as_str().unwrap(), "--pin-fd", "0"]);
+    activating.say(PIN);
+    let shown = activating.hear();
+    assert_eq!(moving.hear()["state"], "found");
+    moving.say(shown["digits"].as_str().unwrap());
+    let moved = moving.hear();
+    assert_eq!((&moved["state"], &moved["from"]), (&json!("moved"), &json!(serial)));
+    assert_eq!(activating.hear()["state"], "active");
+    assert_eq!((moving.end(), activating.end()), (Some(0), Some(0)));
+}
+
 /// What is restored from before the change is not believed by who has come further; taken up again, it is by who has heard.
 #[tokio::test]
 async fn a_backup_of_between_the_steps_goes_on_to_the_second() {
@@ -302,6 +325,6 @@ async fn programs_change_keys_and_the_doctor_names_what_was_forgotten() {
     let behind_a_proxy = Server::with(Installation::new().over_plain_http());
     let refused = behind_a_proxy.try_admin(&["key", "rotate", "tls"]);
     assert_eq!(refused.exit, Some(1));
-    assert!(refused.message.contains("no TLS authority of its own"), "{}", refused.message);
+    assert!(refused.message.contains("no TLS authority of its own in use"), "{}", refused.message);
     assert!(behind_a_proxy.admin(&["key", "show"])["keys"].get("tls").is_none());
 }

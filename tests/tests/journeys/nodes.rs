@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use symbolon_core::approval::Decision;
-use symbolon_tests::{Caller, Imported, Installation, Postgres, Server, accepted, reason, rounds, skip};
+use symbolon_tests::{Caller, Imported, Installation, Postgres, Server, Wire, accepted, reason, rounds, skip};
 
 use crate::race::{CALLERS, one_winner, race};
 
@@ -251,6 +251,39 @@ async fn a_node_that_is_killed_under_load_takes_nothing_with_it() {
         }
     })
     .await;
+}
+
+/// What one node does to the keys holds at the other with the next request, and its certificates follow.
+#[tokio::test]
+async fn keys_that_are_changed_at_one_node_are_changed_at_all() {
+    let Some(pair) = Pair::start("keys_that_are_changed_at_one_node_are_changed_at_all") else { return };
+    let admin = pair.first.caller("admin");
+    let call = async |step: &str| admin.call("POST", &format!("/v1/admin/keys/{step}"), &json!({})).await.json();
+    let published = async || pair.second.wire().get("/v1/keys").await.json()["keys"].clone();
+    let next = call("identity/rotate").await["identity"]["next"]["hash"].clone();
+    let keys = published().await;
+    assert_eq!((&keys[1]["kid"], &keys[1]["state"]), (&next, &json!("next")));
+    call("identity/finish").await;
+    assert_eq!(published().await[0]["kid"], next);
+    let token = pair.second.activated("alice").await;
+    assert_eq!(json!(token.identity().to_string()), next);
+    let mut at_first = token;
+    at_first.reconnect(&pair.first);
+    assert_eq!(at_first.wire().post("/v1/device/contact", &at_first.question()).await.status, 200);
+
+    let old = std::fs::read(pair.second.data_dir().join("authority.pem")).unwrap();
+    call("tls/rotate").await;
+    call("tls/finish").await;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let shown = std::fs::read(pair.second.data_dir().join("authority.pem")).unwrap();
+        let request = pair.second.wire().request("GET", "/healthz");
+        if shown != old && Wire::try_send(request).await.is_ok_and(|reply| reply.status == 200) {
+            break;
+        }
+        assert!(Instant::now() < until, "the second node keeps its certificate");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[test]
