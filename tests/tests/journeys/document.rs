@@ -6,6 +6,9 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Map, Value, json};
 use symbolon_tests::{Server, Wire};
 
+/// A longer body may not fit into what the system holds for a server that does not read it.
+const UNREAD: usize = 32 * 1024;
+
 /// So many requests to each address.
 const REQUESTS: usize = 24;
 
@@ -27,11 +30,18 @@ async fn requests_that_are_built_from_the_document_get_what_it_says_and_never_a_
             for _ in 0..REQUESTS {
                 let at = sample(&place, &mut runner);
                 let sent = body.as_ref().map(|body| sample(body, &mut runner));
-                let mut request = caller.request(&method.to_uppercase(), &at);
+                let long = sent.as_ref().is_some_and(|sent| sent.to_string().len() > UNREAD);
+                // What is refused by its head need not be read to its end, and ends its connection (RFC 9112, 9.6).
+                let alone = long.then(|| caller.anew());
+                let mut request = alone.as_ref().unwrap_or(&caller).request(&method.to_uppercase(), &at);
                 if let Some(sent) = &sent {
                     request = request.json(sent);
                 }
-                let reply = Wire::send(request).await;
+                let reply = match Wire::try_send(request).await {
+                    Ok(reply) => reply,
+                    Err(_) if long => continue,
+                    Err(error) => panic!("{method} {at}: {error}"),
+                };
                 let what = || format!("{method} {at} with {sent:?}: {} {}", reply.status, reply.text());
                 assert!(reply.status < 500, "{}", what());
                 let responses = &operation["responses"];
