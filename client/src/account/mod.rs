@@ -239,7 +239,7 @@ impl Account {
     async fn pass_gate_by(&self, policy: &PhonePolicy) -> Result<(), Error> {
         let Err(refused) = self.admit(policy) else { return Ok(()) };
         match self.send_question(Patience::IN_PASSING).await {
-            Ok((answer, clock)) if self.header.policy_version.admits(answer.policy_version) => {
+            Ok((answer, _, clock)) if self.header.policy_version.admits(answer.policy_version) => {
                 self.files.write_clock(&clock)?;
                 self.admit(&answer.policy)
             }
