@@ -35,7 +35,9 @@ async fn approved(caller: &Caller, user: &str, desktop: &Desktop) -> Value {
 fn holds(desktop: &Desktop, receipt: &Value, identity: &str) -> bool {
     let file = desktop.home().join("receipt.json");
     std::fs::write(&file, receipt.to_string()).unwrap();
-    desktop.try_run(&["receipt", "verify", file.to_str().unwrap(), "--identity", identity], &[]).exit == Some(0)
+    // In one word: a hash may begin with a hyphen.
+    let identity = format!("--identity={identity}");
+    desktop.try_run(&["receipt", "verify", file.to_str().unwrap(), &identity], &[]).exit == Some(0)
 }
 
 fn text(value: &Value) -> String {
