@@ -3,6 +3,7 @@
 //! Everything goes on after a failure, so that one run names all that is wrong. The last line is `N passed, N failed`.
 
 mod android;
+mod debian;
 mod ios;
 mod part;
 mod phones;

@@ -8,7 +8,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::phones;
 use super::programs::Tally;
 use crate::workspace::{self, Workspace};
 
@@ -33,7 +32,6 @@ pub(super) fn check(workspace: &Workspace) -> Result<Tally> {
     public_api::check(workspace)?;
     tally.passed += 1;
     tally.passed += packages::check(workspace).context("the packages")?;
-    phones::compile(workspace, phones::Phone::Android)?;
     Ok(tally)
 }
 

@@ -8,7 +8,6 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 
-use super::phones;
 use super::programs::Tally;
 use super::swift::Toolchain;
 use crate::workspace::{Line, Workspace};
@@ -35,7 +34,6 @@ pub(super) fn check(workspace: &Workspace) -> Result<Tally> {
     ensure!(tally.passed > 0, "Swift ran no test");
     println!("{} names of Apple's are as in its headers", names::check(workspace)?);
     tally.passed += 1;
-    phones::compile(workspace, phones::Phone::Ios)?;
     Ok(tally)
 }
 

@@ -39,13 +39,15 @@ pub(crate) enum Part {
     Android,
     /// SDK and app of iOS
     Ios,
+    /// Whether the library compiles for phones
+    Phones,
     /// The demo, once
     Demo,
 }
 
 impl Part {
     /// All parts, in the order in which they run.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Format,
         Self::Lint,
         Self::Xtask,
@@ -59,6 +61,7 @@ impl Part {
         Self::Journeys,
         Self::Android,
         Self::Ios,
+        Self::Phones,
         Self::Demo,
     ];
 
@@ -78,6 +81,7 @@ impl Part {
             Self::Generated => "generated",
             Self::Android => "android",
             Self::Ios => "ios",
+            Self::Phones => "phones",
             Self::Demo => "demo",
         }
     }
@@ -98,6 +102,7 @@ impl Part {
             Self::Generated => "generated files are current",
             Self::Android => "SDK and app, on Android's framework with the real library and a real server",
             Self::Ios => "library and app, with Apple's frameworks stood in for, the real library and a real server",
+            Self::Phones => "the library compiles for Android and iOS",
             Self::Demo => "the demo goes as it is told",
         }
     }
@@ -112,7 +117,14 @@ impl Part {
             Self::Server => Some("symbolon-server"),
             Self::Journeys => Some("symbolon-tests"),
             Self::Xtask => Some("xtask"),
-            Self::Format | Self::Lint | Self::Docs | Self::Generated | Self::Android | Self::Ios | Self::Demo => None,
+            Self::Format
+            | Self::Lint
+            | Self::Docs
+            | Self::Generated
+            | Self::Android
+            | Self::Ios
+            | Self::Phones
+            | Self::Demo => None,
         }
     }
 
@@ -194,6 +206,7 @@ impl<'a> Session<'a> {
             }
             Part::Android => super::android::check(workspace).map(Some),
             Part::Ios => super::ios::check(workspace).map(Some),
+            Part::Phones => super::phones::check(workspace).map(Some),
             Part::Demo => demo::check(workspace).map(|()| None),
             Part::Core | Part::Client | Part::Cli | Part::Ffi | Part::Server | Part::Journeys | Part::Xtask => {
                 let package = part.tested().context("a part without tests")?;

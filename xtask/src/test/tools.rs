@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::swift::Toolchain;
-use super::{Part, is_ci};
+use super::debian::Recipe;
+use super::{Part, is_ci, phones, swift};
 use crate::style::Style;
 use crate::workspace;
 
@@ -25,7 +25,7 @@ pub(super) struct Tool {
     needed_by: fn(Part) -> bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Source {
     /// Packages of Debian and its kin, separated by spaces.
     Debian(&'static str),
@@ -33,12 +33,12 @@ enum Source {
     Npm(&'static str),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
-    /// The Swift toolchain of Debian, unpacked into the person's cache: nothing of it is installed.
-    Swift,
+    /// Packages of Debian, unpacked into the person's cache: nothing of them is installed. And how much is fetched.
+    Unpacked(&'static Recipe, &'static str),
 }
 
 /// The whole list.
-static TOOLS: [Tool; 22] = [
+static TOOLS: [Tool; 23] = [
     Tool {
         name: "a C compiler",
         source: Source::Debian("gcc"),
@@ -169,16 +169,21 @@ static TOOLS: [Tool; 22] = [
         name: "clang",
         source: Source::Debian("clang musl-dev"),
         why: "compiles the C of ring for phones",
-        is_there: || {
-            answers("clang", &["--version"]) && std::path::Path::new("/usr/include/x86_64-linux-musl").is_dir()
-        },
-        needed_by: |part| matches!(part, Part::Android | Part::Ios),
+        is_there: || answers("clang", &["--version"]) && phones::musl().is_dir(),
+        needed_by: |part| part == Part::Phones,
+    },
+    Tool {
+        name: "Rust for phones",
+        source: Source::Unpacked(&phones::RUST, "130 MB"),
+        why: "compiles the library for Android and iOS",
+        is_there: phones::can_compile,
+        needed_by: |part| part == Part::Phones,
     },
     Tool {
         name: "Swift 6",
-        source: Source::Swift,
+        source: Source::Unpacked(&swift::RECIPE, "550 MB"),
         why: "compiles and runs library and app of iOS",
-        is_there: || Toolchain::find().is_some(),
+        is_there: || swift::RECIPE.find().is_some(),
         needed_by: |part| part == Part::Ios,
     },
     Tool {
@@ -209,14 +214,14 @@ impl Tool {
             Source::Debian(package) => format!("sudo apt-get install {package}"),
             Source::Npm(package) => format!("npm install --prefix target/tools {package}"),
             Source::Rustup(component) => format!("rustup component add {component}"),
-            Source::Swift => "fetched from Debian's mirror, 550 MB; 1.3 GB stay".into(),
+            Source::Unpacked(_, size) => format!("fetched from Debian's mirror, {size}"),
         }
     }
 
     /// What a person does where it is missing all the same.
     pub(super) fn advice(&self) -> String {
         match self.source {
-            Source::Swift => "this command fetches it on Debian, for x86-64 and ARM64".into(),
+            Source::Unpacked(..) => "this command fetches it on Debian, for x86-64 and ARM64".into(),
             _ => format!("install it with `{}`", self.command()),
         }
     }
@@ -246,11 +251,13 @@ pub(super) fn provide(parts: &[Part]) -> Result<Vec<&'static Tool>> {
     if !npm.is_empty() && answers("npm", &["--version"]) {
         report(fetch(&npm));
     }
-    if missing.iter().any(|tool| tool.source == Source::Swift)
-        && answers("dpkg-deb", &["--version"])
-        && (!asks || agreed("Fetch Swift, 550 MB?")?)
-    {
-        report(Toolchain::fetch());
+    for tool in &missing {
+        if let Source::Unpacked(recipe, size) = tool.source
+            && answers("dpkg-deb", &["--version"])
+            && (!asks || agreed(&format!("Fetch {}, {size}?", tool.name))?)
+        {
+            report(recipe.fetch());
+        }
     }
     if !rustup.is_empty() && answers("rustup", &["--version"]) && (!asks || agreed("Add them to the toolchain?")?) {
         report(workspace::run(Command::new("rustup").args(["component", "add"]).args(&rustup)));
