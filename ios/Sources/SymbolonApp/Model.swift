@@ -344,7 +344,13 @@ public final class Model: ObservableObject {
             return problem(error, entry: entry)
         }
         guard status.isDeviceAllowed else {
-            return problem(SymbolonError.UnsecureDevice(signals: status.signals), entry: entry)
+            return attempt(.askingServer, entry: entry) {
+                // The policy may have changed since it was last heard of.
+                await Self.refreshInPassing(entry.account)
+                let now = try entry.account.status()
+                guard now.isDeviceAllowed else { throw SymbolonError.UnsecureDevice(signals: now.signals) }
+                self.unlock(entry, note: note, isPinNeeded: isPinNeeded, for: request, then: then)
+            }
         }
         let again: @MainActor (Note?) -> Void = {
             self.unlock(entry, note: $0, isPinNeeded: isPinNeeded, for: request, then: then)
@@ -711,6 +717,17 @@ public final class Model: ObservableObject {
         // A mistake of the library's is shown and not waited for.
         let named = error as? SymbolonError ?? .Internal(reason: String(describing: error))
         screen = .problem(Problem(error: named, again: again, entry: entry))
+    }
+
+    /// Asks a server without the person's asking, and waits for it no longer than a person does.
+    private static func refreshInPassing(_ account: Account) async {
+        let asking = Task { try? await account.refresh() }
+        let patience = Task {
+            try await Task.sleep(nanoseconds: 3_000_000_000)
+            asking.cancel()
+        }
+        _ = await asking.value
+        patience.cancel()
     }
 
     /// Does something that takes time, and shows what went wrong with what to do; `input` where the person mistyped.

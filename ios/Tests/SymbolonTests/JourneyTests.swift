@@ -209,12 +209,15 @@ extension OnePhone {
             try await openCode(person)
         }
 
-        @Test func aPhoneThatBecomesUnsecureOpensNothing() async throws {
+        @Test func aPhoneThatBecomesUnsecureOpensNothingUntilThePolicyAllowsIt() async throws {
             let person = try await activated()
             _Process.libraries = ["/usr/lib/FridaGadget.dylib"]
             try await person.tap("alice")
             try await person.sees(.unsecureText)
             try await person.sees(.signalHooking)
+            try server.admin("policy", "set", "allow_unsecure_device=true")
+            try await person.tap(.ok)
+            try await openCode(person)
         }
 
         @Test func aServerThatWantsAttestationRefusesAPhoneWithoutAppAttest() async throws {
