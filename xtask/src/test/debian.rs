@@ -81,10 +81,7 @@ impl Recipe {
         self.unpack(&system.root, &apt)?;
         // As a system has them whose /usr is merged.
         for (link, target) in [("lib", "usr/lib"), ("lib64", "usr/lib64"), ("bin", "usr/bin")] {
-            let link = system.root.join(link);
-            if !link.exists() {
-                std::os::unix::fs::symlink(target, &link)?;
-            }
+            system.link(link, target)?;
         }
         (self.settle)(&system)?;
         fs::remove_dir_all(&apt)?;
@@ -181,6 +178,15 @@ impl System {
         // RPATH and not RUNPATH, which the libraries of a library would not be looked for in.
         patchelf.args(["--force-rpath", "--set-rpath", search_path]).arg(file);
         workspace::capture(&mut patchelf).map(drop)
+    }
+
+    /// Makes a link, unless it is there.
+    pub(super) fn link(&self, link: &str, target: &str) -> Result<()> {
+        let link = self.root.join(link);
+        if !link.exists() {
+            std::os::unix::fs::symlink(target, &link).with_context(|| format!("linking {}", link.display()))?;
+        }
+        Ok(())
     }
 
     /// Removes a file, link or folder that nothing needs, if it is there.

@@ -13,7 +13,7 @@ use super::debian::{Recipe, System};
 use super::programs::Tally;
 use crate::workspace::{self, Workspace};
 
-/// Debian's Rust: 130 MB are fetched, and 520 MB kept. It is the newest of Debian's stable release.
+/// Debian's Rust: 150 MB are fetched, and 540 MB kept. It is the newest of Debian's stable release.
 pub(super) static RUST: Recipe = Recipe {
     name: "rust-trixie",
     number: 1,

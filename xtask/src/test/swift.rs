@@ -48,7 +48,7 @@ fn settle(system: &System) -> Result<()> {
         system.remove(&swift.join(part))?;
     }
     // Where the compiler looks for its modules.
-    std::os::unix::fs::symlink("../libexec/swift/lib/swift", system.root.join("usr/lib/swift"))?;
+    system.link("usr/lib/swift", "../libexec/swift/lib/swift")?;
     let bin = swift.join("bin");
     // Beside the compiler, which looks for its linker there.
     for (name, program) in [("ld", format!("{}-ld.bfd", system.triple)), ("curl", "curl".into())] {

@@ -174,7 +174,7 @@ static TOOLS: [Tool; 23] = [
     },
     Tool {
         name: "Rust for phones",
-        source: Source::Unpacked(&phones::RUST, "130 MB"),
+        source: Source::Unpacked(&phones::RUST, "150 MB"),
         why: "compiles the library for Android and iOS",
         is_there: phones::can_compile,
         needed_by: |part| part == Part::Phones,
