@@ -13,6 +13,7 @@ use symbolon_core::vault::VaultError;
 
 use super::{Account, Loaded, Session, of_vault};
 use crate::Error;
+use crate::files::Lock;
 use crate::network::Patience;
 use crate::platform::{KeyAccess, KeysError};
 
@@ -138,9 +139,14 @@ impl Session {
         if !self.vault.has_biometrics() {
             return Ok(());
         }
+        let lock = self.account.lock_unchanged(&self.file).await?;
+        self.turn_off_held(lock).await
+    }
+
+    /// The same, of an account that is held and unchanged.
+    async fn turn_off_held(&mut self, lock: Lock) -> Result<(), Error> {
         let account = self.account.clone();
         let noted = account.soft_token.parts().store.loosen(&account.keys()?)?;
-        let lock = account.lock_unchanged(&self.file).await?;
         let file = self.vault.turn_off_biometrics(&mut *account.soft_token.parts().environment.rng());
         self.write(&lock, file)?;
         drop((lock, noted));
@@ -168,11 +174,20 @@ impl Session {
             Ok(()) | Err(BiometricsOff::NotSetUp) => false,
             Err(BiometricsOff::ByPolicy | BiometricsOff::FaceNotExcluded) => true,
         };
-        let lost = || {
-            let label = self.account.keys().map(|keys| keys.biometric());
-            label.is_ok_and(|label| self.account.soft_token.parts().lost_biometrics().remove(&label))
-        };
-        if self.vault.has_biometrics() && (forbidden || lost()) { self.turn_off_biometrics().await } else { Ok(()) }
+        let Ok(label) = self.account.keys().map(|keys| keys.biometric()) else { return Ok(()) };
+        let account = self.account.clone();
+        let is_due = || forbidden || account.soft_token.parts().lost_biometrics().contains(&label);
+        if !self.vault.has_biometrics() || !is_due() {
+            return Ok(());
+        }
+        let lock = account.files.lock().await?;
+        // Another session of the account may have done it meanwhile.
+        if !is_due() {
+            return Ok(());
+        }
+        account.is_unchanged(&self.file)?;
+        account.soft_token.parts().lost_biometrics().remove(&label);
+        self.turn_off_held(lock).await
     }
 
     async fn tell_biometrics(&self, on: Option<BiometricsOn>, patience: Patience) -> Result<(), Error> {

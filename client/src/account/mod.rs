@@ -302,7 +302,13 @@ impl Account {
     /// Locks the account for a change, unless somebody else has changed its vault since it was `file`.
     async fn lock_unchanged(&self, file: &[u8]) -> Result<Lock, Error> {
         let lock = self.files.lock().await?;
-        if self.files.vault()?.as_deref() == Some(file) { Ok(lock) } else { Err(Error::Busy) }
+        self.is_unchanged(file)?;
+        Ok(lock)
+    }
+
+    /// Fails when the vault is not what `file` says any more.
+    fn is_unchanged(&self, file: &[u8]) -> Result<(), Error> {
+        if self.files.vault()?.as_deref() == Some(file) { Ok(()) } else { Err(Error::Busy) }
     }
 
     /// The server, for a token that was activated online.

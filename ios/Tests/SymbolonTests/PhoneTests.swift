@@ -90,7 +90,13 @@ extension OnePhone {
             }
             for vector in try #require(vectors["refused"]?.list) {
                 let text = try #require(vector["text"]?.text)
-                #expect(throws: SymbolonError.self, "\(text)") { try readScan(scanned: Data(text.utf8)) }
+                // The link of a mail leaves the code out, and is no ticket yet.
+                let read = try? readScan(scanned: Data(text.utf8))
+                if case .activationWithoutCode = read {
+                    #expect(!text.contains("p="), "\(text)")
+                } else {
+                    #expect(read == nil, "\(text)")
+                }
             }
         }
 
