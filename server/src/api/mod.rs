@@ -53,7 +53,10 @@ impl axum::extract::FromRef<Api> for Arc<Guards> {
 }
 
 /// The groups of routes, each with its part of the document.
-const GROUPS: [fn() -> OpenApiRouter<Api>; 4] = [status::routes, application::routes, device::routes, admin::routes];
+fn groups() -> impl Iterator<Item = OpenApiRouter<Api>> {
+    let groups: [fn() -> OpenApiRouter<Api>; 3] = [status::routes, application::routes, device::routes];
+    groups.into_iter().chain(admin::GROUPS).map(|group| group())
+}
 
 /// The OpenAPI document, as pretty JSON.
 ///
@@ -61,7 +64,7 @@ const GROUPS: [fn() -> OpenApiRouter<Api>; 4] = [status::routes, application::ro
 /// When the document has no JSON form.
 pub fn openapi() -> serde_json::Result<String> {
     let parts = OpenApiRouter::with_openapi(Document::openapi());
-    let mut document = GROUPS.into_iter().fold(parts, |parts, group| parts.merge(group())).into_openapi();
+    let mut document = groups().fold(parts, OpenApiRouter::merge).into_openapi();
     document::complete(&mut document);
     document.to_pretty_json().map(|json| json + "\n")
 }
@@ -81,7 +84,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// All routes, and the pages of the console, with what surrounds them.
 pub fn router(api: Api, pages: Router) -> Router {
     // Each group's part of the document goes before the next one comes.
-    let router = GROUPS.into_iter().fold(Router::new(), |router, group| router.merge(group()));
+    let router = groups().fold(Router::new(), |router, group| router.merge(group));
     router
         .route("/openapi.json", get(document))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address"))
