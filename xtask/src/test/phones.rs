@@ -42,12 +42,13 @@ impl Phone {
     }
 
     /// What the compiler of ring's C is told. It is clang, which knows every processor, with the headers of musl, and with
-    /// the one of Apple's that ring reads; a Mac has what iOS takes.
+    /// the one of Apple's that ring reads; a Mac has what iOS takes. Its objects go into an archive that nobody links.
     fn settings(self, workspace: &Workspace) -> Result<Vec<(&'static str, String)>> {
         let musl = format!("-isystem {}", musl().display());
         Ok(match self {
             Self::Android => vec![
                 ("CC_aarch64_linux_android", "clang".into()),
+                ("AR_aarch64_linux_android", "ar".into()),
                 ("CFLAGS_aarch64_linux_android", format!("--target=aarch64-linux-android30 {musl}")),
             ],
             Self::Ios if cfg!(target_os = "macos") => Vec::new(),
@@ -58,6 +59,7 @@ impl Phone {
                 let flags = format!("--target=arm64-apple-ios16 -isystem {} {musl}", headers.display());
                 vec![
                     ("CC_aarch64_apple_ios", "clang".into()),
+                    ("AR_aarch64_apple_ios", "ar".into()),
                     ("CFLAGS_aarch64_apple_ios", flags),
                     // Else a program of Xcode's is asked for both.
                     ("SDKROOT", "/usr".into()),
