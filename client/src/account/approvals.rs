@@ -65,8 +65,7 @@ impl Account {
         let wait = Wait::nearest(wait);
         let reply = match self.fetch(known.clone(), wait).await {
             // It may be the access token alone that counts no more, since the server was set up anew; or the time, since a
-            // clock was set.
-            // Or the server wants to know first whether this device has heard of its new key.
+            // clock was set; or the server wants to know first whether this device has heard of its new key.
             Err(Error::ActivationRefused | Error::ServerKeyChanged) => {
                 self.forget_access();
                 self.contact().await?;

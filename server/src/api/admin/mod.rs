@@ -21,18 +21,18 @@ use super::Api;
 pub(super) const GROUPS: [fn() -> OpenApiRouter<Api>; 6] = [
     || {
         OpenApiRouter::new()
+            .routes(routes!(users::list, users::add))
+            .routes(routes!(users::show, users::edit, users::delete))
+            .routes(routes!(users::act))
+            .routes(routes!(users::import))
+    },
+    || {
+        OpenApiRouter::new()
             .routes(routes!(tokens::list, tokens::add))
             .routes(routes!(tokens::show, tokens::label, tokens::delete))
             .routes(routes!(tokens::act))
             .routes(routes!(tokens::import))
             .routes(routes!(tokens::add_temporary))
-    },
-    || {
-        OpenApiRouter::new()
-            .routes(routes!(users::list, users::add))
-            .routes(routes!(users::show, users::edit, users::delete))
-            .routes(routes!(users::act))
-            .routes(routes!(users::import))
     },
     || {
         OpenApiRouter::new()

@@ -47,7 +47,7 @@ pub(super) struct ManyTokens {
 /// What to do.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Act {
+pub(super) struct ActOnToken {
     action: TokenAction,
     /// For `activate` and `reactivate`: the ways to activate; those of the policy when left out.
     #[serde(default)]
@@ -169,14 +169,14 @@ pub(super) async fn label(
 /// Does something with a token. What its state does not allow is refused, and what it does allow is said.
 #[utoipa::path(
     post, path = "/v1/admin/tokens/{serial}/actions", tag = "admin", params(("serial" = String, Path)),
-    request_body = Act, security(("key" = [])),
+    request_body = ActOnToken, security(("key" = [])),
     responses((status = 200, body = OneToken), (status = 404, body = Problem), (status = 409, body = Problem))
 )]
 pub(super) async fn act(
     State(api): State<Api>,
     Administrator(actor): Administrator,
     Path(serial): Path<Text<64>>,
-    Json(act): Json<Act>,
+    Json(act): Json<ActOnToken>,
 ) -> Result<axum::Json<OneToken>, Problem> {
     match act.action {
         TokenAction::Activate | TokenAction::Reactivate => {

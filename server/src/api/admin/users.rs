@@ -39,7 +39,7 @@ pub(super) struct Page {
 /// What to do.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Act {
+pub(super) struct ActOnUser {
     action: UserAction,
 }
 
@@ -132,14 +132,14 @@ pub(super) async fn import(
 /// Enables, disables or unlocks a user.
 #[utoipa::path(
     post, path = "/v1/admin/users/{name}/actions", tag = "admin", params(("name" = String, Path)),
-    request_body = Act, security(("key" = [])),
+    request_body = ActOnUser, security(("key" = [])),
     responses((status = 200, body = OneUser), (status = 404, body = Problem), (status = 409, body = Problem))
 )]
 pub(super) async fn act(
     State(api): State<Api>,
     Administrator(actor): Administrator,
     Path(name): Path<Name>,
-    Json(act): Json<Act>,
+    Json(act): Json<ActOnUser>,
 ) -> Result<axum::Json<OneUser>, Problem> {
     let user = api.service.act_on_user(actor, name, act.action).await?;
     Ok(axum::Json(OneUser { user }))
