@@ -129,7 +129,7 @@ pub enum ServiceError {
         name: String,
     },
     /// It is there already.
-    #[error("{name} is the name of another {kind}")]
+    #[error("another {kind} is named {name} already")]
     Exists {
         /// What it is.
         kind: &'static str,
