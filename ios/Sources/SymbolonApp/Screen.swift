@@ -125,13 +125,14 @@ public struct OpenAccount {
             entry: entry, session: session, code: code, registration: registration, offersBiometrics: offersBiometrics)
     }
 
-    /// By how many minutes this phone's clock is wrong, where the person should know.
+    /// By how many minutes, to the nearest, this phone's clock is wrong, where the person should know.
     public var wrongMinutes: Int? {
-        let minutes = Int(abs(entry.status.clockOffset) / 60_000)
-        return minutes >= Self.clockIsWrong ? minutes : nil
+        let offset = Int(abs(entry.status.clockOffset))
+        return offset > Self.clockIsWrong ? (offset + 30_000) / 60_000 : nil
     }
 
-    private static let clockIsWrong = 2
+    /// In milliseconds: what the library's events take for wrong, too.
+    private static let clockIsWrong = 120_000
 }
 
 /// Something that is asked.

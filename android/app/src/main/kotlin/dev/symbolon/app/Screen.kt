@@ -20,8 +20,8 @@ import dev.symbolon.ffi.SymbolonException
 import java.time.Duration
 import kotlin.math.abs
 
-/** From so many minutes on the person is told that their clock is wrong. */
-private const val CLOCK_IS_WRONG = 2
+/** From so much on the person is told that their clock is wrong: what the library's events say, too. */
+private val CLOCK_IS_WRONG = Duration.ofMinutes(2)
 
 /** What is on the screen, and all that it needs. */
 sealed interface Screen {
@@ -39,8 +39,8 @@ sealed interface Screen {
         val asked: List<Approval>,
         val problem: SymbolonException?,
     ) {
-        /** By how many minutes the phone's clock is wrong, where it is worth a word. */
-        val clockIsOff: Int? = Duration.ofMillis(abs(status.clockOffset)).toMinutes().toInt().takeIf { it >= CLOCK_IS_WRONG }
+        /** By how many minutes, to the nearest, the phone's clock is wrong, where it is worth a word. */
+        val clockIsOff: Int? = Duration.ofMillis(abs(status.clockOffset)).takeIf { it > CLOCK_IS_WRONG }?.plusSeconds(30)?.toMinutes()?.toInt()
     }
 
     /** The ways to a new account. */
