@@ -34,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace, only: &[String], tokens: u32, json: Opt
 
 /// The library that an app loads.
 fn library(workspace: &Workspace) -> Result<PathBuf> {
-    workspace::run(&mut workspace.cargo(["build", FOR_PHONES, "--quiet", "--package=symbolon-ffi", "--lib"]))?;
+    workspace::run(&mut workspace.library_for_phones("cdylib"))?;
     let name = format!("{}symbolon_ffi{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     Ok(workspace.target.join("phone").join(name))
 }

@@ -46,7 +46,7 @@ pub(crate) struct Target {
     pub(crate) test: bool,
 }
 
-/// What has cargo build the library as an app loads it, into a folder `phone`.
+/// What has cargo build as for phones, into a folder `phone`.
 pub(crate) const FOR_PHONES: &str = "--profile=phone";
 
 /// How much the compiler does.
@@ -88,6 +88,12 @@ impl Workspace {
         let mut command = cargo();
         command.current_dir(&self.root).args(arguments);
         command
+    }
+
+    /// A build of `symbolon-ffi` as an app loads it: a `cdylib`, or a `staticlib`. As one kind alone it is optimised as one
+    /// with all that it depends on; cargo leaves that out for a crate of several kinds.
+    pub(crate) fn library_for_phones(&self, kind: &str) -> Command {
+        self.cargo(["rustc", FOR_PHONES, "--package=symbolon-ffi", "--lib", "--crate-type", kind])
     }
 
     /// Where a program of the workspace is once it is built.

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 
 use crate::style::Style;
-use crate::workspace::{self, FOR_PHONES, Workspace};
+use crate::workspace::{self, Workspace};
 
 /// Phones, and the simulator on a Mac of today.
 const TARGETS: [&str; 2] = ["aarch64-apple-ios", "aarch64-apple-ios-sim"];
@@ -39,8 +39,8 @@ pub(crate) fn make(workspace: &Workspace) -> Result<ExitCode> {
     let mut create = Command::new("xcodebuild");
     create.arg("-create-xcframework");
     for target in TARGETS {
-        let mut build = workspace.cargo(["build", FOR_PHONES, "--package=symbolon-ffi", "--lib", "--target", target]);
-        workspace::run(build.env("IPHONEOS_DEPLOYMENT_TARGET", OLDEST))?;
+        let mut build = workspace.library_for_phones("staticlib");
+        workspace::run(build.args(["--target", target]).env("IPHONEOS_DEPLOYMENT_TARGET", OLDEST))?;
         let library = workspace.target.join(target).join("phone/libsymbolon_ffi.a");
         create.arg("-library").arg(library).arg("-headers").arg(&headers);
     }

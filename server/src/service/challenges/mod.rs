@@ -575,7 +575,6 @@ fn insert(
     Ok((view, bells))
 }
 
-/// An end without an answer.
 /// Ends the approvals of all users that wait for their answer, as if their time were over. Answers how many they were, and
 /// with what is to be rung.
 pub(super) fn end_approvals(
@@ -592,6 +591,7 @@ pub(super) fn end_approvals(
     Ok((waiting.len() as u64, bells))
 }
 
+/// An end without an answer.
 fn ended(status: ChallengeStatus, now: Timestamp) -> ChallengeEnd {
     ChallengeEnd { status, ended_at: now, token: None, factors: Vec::new(), receipt: None }
 }

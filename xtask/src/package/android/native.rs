@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::MIN_API;
 use crate::style::Style;
-use crate::workspace::{self, FOR_PHONES, Workspace};
+use crate::workspace::{self, Workspace};
 
 /// What the library is called.
 pub(super) const FILE: &str = "libsymbolon_ffi.so";
@@ -66,8 +66,9 @@ fn build_for(workspace: &Workspace, tools: &Path, processor: &Processor, folder:
     let clang = tools.join(format!("{}{MIN_API}-clang", processor.clang));
     let target = processor.rust;
     let (upper, lower) = (target.to_uppercase().replace('-', "_"), target.replace('-', "_"));
-    let mut build = workspace.cargo(["build", FOR_PHONES, "--package=symbolon-ffi", "--lib", "--target", target]);
+    let mut build = workspace.library_for_phones("cdylib");
     build
+        .args(["--target", target])
         .env(format!("CARGO_TARGET_{upper}_LINKER"), &clang)
         // Processors with pages of 16 KiB load it too.
         .env(format!("CARGO_TARGET_{upper}_RUSTFLAGS"), "-C link-arg=-Wl,-z,max-page-size=16384")
