@@ -11,8 +11,7 @@ use axum::routing::get;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::TokioTimer;
 use serde::Serialize;
 use symbolon_core::activation::ServerAddress;
 use tokio::signal::unix::{SignalKind, signal};
@@ -125,8 +124,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let handle = Handle::new();
     tokio::spawn(stop_when(told_to_stop().map_err(Failure::internal)?, handle.clone(), Arc::clone(&service.bells)));
-    let mut metrics_server = axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?;
-    speak_http(&mut metrics_server);
+    let metrics_server = speak_http(axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?);
     tokio::spawn(
         metrics_server.handle(handle.clone()).serve(metrics_routes(metrics, service.clone()).into_make_service()),
     );
@@ -142,8 +140,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     };
     let ready = serde_json::to_string(&ready).map_err(Failure::internal)?;
     if insecure_http {
-        let mut server = axum_server::from_tcp(listener).map_err(Failure::internal)?;
-        speak_http(&mut server);
+        let server = speak_http(axum_server::from_tcp(listener).map_err(Failure::internal)?);
         output.text(&ready)?;
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     } else {
@@ -161,8 +158,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
             }
             (None, None) => return Err(Failure::internal("there is neither a certificate nor an authority")),
         };
-        let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?;
-        speak_http(&mut server);
+        let server = speak_http(axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?);
         output.text(&ready)?;
         server.handle(handle).serve(app).await.map_err(Failure::internal)?;
     }
@@ -208,10 +204,13 @@ const HEAD: Duration = Duration::from_secs(30);
 
 /// HTTP/1.1 and nothing else, with or without TLS. A caller that never ends its request does not hold its connection for
 /// ever.
-fn speak_http<A: axum_server::Address, Acceptor>(server: &mut axum_server::Server<A, Acceptor>) {
-    let builder = server.http_builder();
-    *builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+fn speak_http<A: axum_server::Address, Acceptor>(
+    server: axum_server::Server<A, Acceptor>,
+) -> axum_server::Server<A, Acceptor> {
+    // Said to the server itself: else it would look at what each caller speaks, for which each connection pays with 8 kB.
+    let mut server = server.http1_only();
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    server
 }
 
 /// What phones are told: the configured address, or the one that the server listens on.

@@ -45,7 +45,7 @@ pub(crate) fn serve() -> Result<()> {
     runtime.block_on(async {
         let router = Router::new().route("/nothing", post(answer));
         let handle = axum_server::Handle::new();
-        let server = axum_server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).handle(handle.clone());
+        let server = axum_server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).http1_only().handle(handle.clone());
         let server = tokio::spawn(server.serve(router.into_make_service()));
         println!("{}", handle.listening().await.context("listening")?);
         server.await??;

@@ -88,25 +88,24 @@ impl Service {
     pub async fn pending_requests(&self, asked: &RequestsRequest) -> Result<RequestsReply, ActivationError> {
         let token = self.accessed(&asked.access_token)?.id;
         let fitting = || {
-            let requests = self.store.read(|snapshot| snapshot.pending_requests(token, self.clock.now()))?;
-            let mut size = 0;
-            let fitting = requests.into_iter().map(|request| request.request).take_while(|request| {
-                size += request.len();
-                size <= ANSWER
-            });
-            Ok::<Vec<String>, ActivationError>(fitting.collect())
+            self.store.read(|snapshot| {
+                let requests = snapshot.pending_requests(token, self.clock.now())?;
+                let mut size = 0;
+                let fitting = requests.into_iter().map(|request| request.request).take_while(|request| {
+                    size += request.len();
+                    size <= ANSWER
+                });
+                let policy_version = Some(policies::version(snapshot)?);
+                Ok::<_, ServiceError>(RequestsReply { requests: fitting.collect(), policy_version })
+            })
         };
-        let is_news = |requests: &Vec<String>| match &asked.known {
-            Some(known) => digest(requests.iter().map(String::as_str)) != *known,
-            None => !requests.is_empty(),
+        let is_news = |reply: &RequestsReply| match &asked.known {
+            Some(known) => digest(reply.requests.iter().map(String::as_str)) != *known,
+            None => !reply.requests.is_empty(),
         };
-        let look = || fitting().map(|requests| Some(requests).filter(is_news));
-        let requests = match self.bells.wait(Bell::Token(token), asked.wait.duration(), look).await? {
-            Some(news) => news,
-            None => fitting()?,
-        };
-        let policy_version = self.store.read(|snapshot| policies::version(snapshot))?;
-        Ok(RequestsReply { requests, policy_version: Some(policy_version) })
+        let look = || fitting().map(|reply| Some(reply).filter(is_news));
+        let news = self.bells.wait(Bell::Token(token), asked.wait.duration(), look).await?;
+        Ok(news.map_or_else(fitting, Ok)?)
     }
 
     /// Takes a phone's decision. The same decision sent again gets the same result.
