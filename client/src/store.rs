@@ -217,6 +217,9 @@ pub(crate) struct AccountFiles {
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often an account's folder is emptied again because something came into it meanwhile.
+const REMOVAL_TRIES: u32 = 1000;
+
 impl AccountFiles {
     /// Waits until no other process uses the account.
     pub(crate) async fn lock(&self) -> Result<Lock, Error> {
@@ -303,13 +306,20 @@ impl AccountFiles {
         Ok(())
     }
 
-    /// Removes the account with all of its files, the vault first.
+    /// Removes the account with all of its files, the vault first. What is asked in passing may still note something down
+    /// meanwhile, such as the server's time; that goes too.
     pub(crate) fn remove(&self) -> Result<(), Error> {
         self.erase_vault()?;
-        for name in self.files.list(&self.directory).map_err(storage(&self.directory))? {
-            self.files.remove(&self.path(&name)).map_err(storage(&self.directory))?;
+        let mut tries = REMOVAL_TRIES;
+        loop {
+            for name in self.files.list(&self.directory).map_err(storage(&self.directory))? {
+                self.files.remove(&self.path(&name)).map_err(storage(&self.directory))?;
+            }
+            match self.files.remove_directory(&self.directory) {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => tries -= 1,
+                removed => return removed.map_err(storage(&self.directory)),
+            }
         }
-        self.files.remove_directory(&self.directory).map_err(storage(&self.directory))
     }
 
     /// The vault's path, for messages about it.
@@ -408,6 +418,8 @@ fn storage(path: &Path) -> impl Fn(io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::files::SimulatedDisk;
 
@@ -433,5 +445,30 @@ mod tests {
         assert!(matches!(account.lock().await.unwrap_err(), Error::Busy));
         drop(lock);
         assert!(account.lock().await.is_ok());
+    }
+
+    #[test]
+    fn an_account_goes_while_something_is_noted_down() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let account = store.account("1234567890".parse().unwrap(), None);
+        let ended = AtomicBool::new(false);
+        let removed = std::thread::scope(|threads| {
+            // Somebody without the lock, as a contact in passing is.
+            threads.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    drop(account.write_clock(&ClockState::default()));
+                }
+            });
+            let removed = (0..200).try_for_each(|_| {
+                store.files.create_directory(&account.directory).map_err(storage(&account.directory))?;
+                account.write_vault(b"sealed")?;
+                account.remove()
+            });
+            ended.store(true, Ordering::Relaxed);
+            removed
+        });
+        removed.unwrap();
+        assert!(store.accounts().unwrap().is_empty());
     }
 }
