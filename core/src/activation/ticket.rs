@@ -11,7 +11,10 @@ use super::{ActivationPassword, PasswordError};
 use crate::serial::{SerialNumber, SerialNumberError};
 use crate::signed::KeyHash;
 
-/// Where a server is: `https://host[:port]`, or `http://` for a loopback address literal only.
+/// No server's address is longer, in bytes.
+const LONGEST: usize = 300;
+
+/// Where a server is: `https://host[:port]` of at most 300 bytes, or `http://` for a loopback address literal only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ServerAddress(Url);
@@ -70,12 +73,14 @@ impl FromStr for ServerAddress {
     /// Reads an address; one without a scheme, as people type it, is taken for `https://`.
     fn from_str(text: &str) -> Result<Self, ServerAddressError> {
         let text = text.trim();
-        if text.len() > 300 {
+        if text.len() > LONGEST {
             return Err(ServerAddressError::Form);
         }
         let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("https://{text}")) };
         let url = url.map_err(|_| ServerAddressError::Form)?;
-        let bare = url.username().is_empty()
+        // Written out it may be longer: by its scheme, and by what stands for the letters of its host.
+        let bare = url.as_str().trim_end_matches('/').len() <= LONGEST
+            && url.username().is_empty()
             && url.password().is_none()
             && url.path() == "/"
             && url.query().is_none()
@@ -292,6 +297,20 @@ mod tests {
             password: ActivationPassword::generate(&mut OsRng, 16),
             identity: Some([1; 32].into()),
             tls: tls.then(|| [2; 32].into()),
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_taken_can_be_read_again() {
+        let host = format!("{}.example", ["a".repeat(40).as_str(); 6].join("."));
+        let room = LONGEST - "https://".len() - host.len();
+        for more in room - 2..=room + 2 {
+            let typed = format!("{}{host}", "b".repeat(more));
+            let read = typed.parse::<ServerAddress>();
+            assert_eq!(read.is_ok(), more <= room, "{typed}");
+            if let Ok(address) = read {
+                assert_eq!(address.to_string().parse(), Ok(address));
+            }
         }
     }
 
