@@ -307,7 +307,7 @@ pub(crate) enum Receipt {
         file: PathBuf,
 
         /// The SHA-256 of the server's identity key in base64url, as `k` in an activation link
-        #[arg(long, value_name = "KEY")]
+        #[arg(long, value_name = "KEY", allow_hyphen_values = true)] // base64url may begin with one
         identity: Option<KeyHash>,
     },
 }

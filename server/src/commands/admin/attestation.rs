@@ -64,7 +64,7 @@ pub(super) struct Verify {
     oldest_patch_level: OldestPatchLevel,
 
     /// iOS: the key id that the app named, in base64.
-    #[arg(long, value_name = "BASE64")]
+    #[arg(long, value_name = "BASE64", allow_hyphen_values = true)] // base64url may begin with one
     key_id: Option<String>,
     /// iOS: a file with the client data, as they were before they were hashed.
     #[arg(long, value_name = "FILE", required_if_eq("platform", "ios"))]

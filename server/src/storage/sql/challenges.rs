@@ -22,7 +22,7 @@ pub(super) const UNFINISHED: &[&str] =
 const DAMAGED: StorageError = StorageError::Damaged("challenge");
 
 /// So many old rows of each kind are dropped at a time, so that nobody waits long for it.
-const SWEPT: u32 = 500;
+const SWEPT: u32 = 100;
 
 macro_rules! select {
     ($rest:literal) => {
