@@ -22,6 +22,8 @@ import org.robolectric.annotation.Config
 import org.robolectric.shadow.api.Shadow
 import org.robolectric.shadows.ShadowBiometricManager
 import org.robolectric.shadows.ShadowBuild
+import kotlin.math.cos
+import kotlin.math.sin
 
 /** On Android's framework, with the real library and a real server. */
 @RunWith(RobolectricTestRunner::class)
@@ -107,9 +109,18 @@ abstract class PhoneTest {
         }
     }
 
+    /** A hand is not still: the code lies otherwise in each picture, and the app looks at one after the other. */
     private fun read(isDark: (Int, Int) -> Boolean): String {
-        val grey = ByteArray(SIZE * SIZE) { if (isDark(it % SIZE, it / SIZE)) 20 else -20 }
-        return checkNotNull(Scanner.read(grey, SIZE, SIZE, SIZE)) { "the camera does not see it" }
+        val seen = (0..12).firstNotNullOfOrNull { Scanner.read(turned(Math.toRadians(3.0 * it), isDark), SIZE, SIZE, SIZE) }
+        return checkNotNull(seen) { "the camera does not see it" }
+    }
+
+    private fun turned(angle: Double, isDark: (Int, Int) -> Boolean) = ByteArray(SIZE * SIZE) {
+        val (x, y) = it % SIZE - SIZE / 2 to it / SIZE - SIZE / 2
+        // Farther away, so that its corners stay in the picture.
+        val column = ((x * cos(angle) + y * sin(angle)) * 1.3).toInt() + SIZE / 2
+        val row = ((y * cos(angle) - x * sin(angle)) * 1.3).toInt() + SIZE / 2
+        if (column in 0 until SIZE && row in 0 until SIZE && isDark(column, row)) 20 else -20
     }
 
     protected companion object {
