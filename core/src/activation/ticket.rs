@@ -31,6 +31,11 @@ pub enum ServerAddressError {
 }
 
 impl ServerAddress {
+    /// As it is written: without the slash that a URL ends with.
+    fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
     /// Whether requests to it are encrypted.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -78,9 +83,7 @@ impl FromStr for ServerAddress {
         }
         let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("https://{text}")) };
         let url = url.map_err(|_| ServerAddressError::Form)?;
-        // Written out it may be longer: by its scheme, and by what stands for the letters of its host.
-        let bare = url.as_str().trim_end_matches('/').len() <= LONGEST
-            && url.username().is_empty()
+        let bare = url.username().is_empty()
             && url.password().is_none()
             && url.path() == "/"
             && url.query().is_none()
@@ -88,6 +91,8 @@ impl FromStr for ServerAddress {
         let address = Self(url);
         match address.0.scheme() {
             _ if !bare || !address.0.has_host() => Err(ServerAddressError::Form),
+            // Longer than it was typed: by its scheme, and by what stands for the letters of its host.
+            _ if address.as_str().len() > LONGEST => Err(ServerAddressError::Form),
             "https" => Ok(address),
             "http" if address.is_loopback() => Ok(address),
             "http" => Err(ServerAddressError::Insecure),
@@ -98,7 +103,7 @@ impl FromStr for ServerAddress {
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
+        f.write_str(self.as_str())
     }
 }
 
