@@ -1,19 +1,17 @@
 //! `serve`: the server itself.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use clap::Args;
-use hyper_util::rt::TokioTimer;
 use serde::Serialize;
 use symbolon_core::activation::ServerAddress;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::installation::{hold, open};
@@ -22,11 +20,12 @@ use crate::api::{self, Api, Guards};
 use crate::checkpoints;
 use crate::config::{Config, LogFormat, TlsFiles};
 use crate::console::{self, Console};
+use crate::listener::{self, Stop, Tls};
 use crate::metrics::Metrics;
 use crate::notify::Sender;
 use crate::openid::OpenId;
 use crate::revocations;
-use crate::service::bells::{Bell, Bells};
+use crate::service::bells::Bell;
 use crate::service::installation::{self, Announced, AuthorityRow};
 use crate::service::push::{self, PushServices};
 use crate::service::{ServerIdentity, Service, ServiceError};
@@ -88,9 +87,9 @@ fn take_all_files() {
 async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(), Failure> {
     let mut service = open(&config).await?;
     let _held = hold(&config)?;
-    let listener = listen(config.listen)?;
+    let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(Failure::internal)?;
-    let metrics_listener = listen(config.metrics_listen)?;
+    let metrics_listener = listen(config.metrics_listen).await?;
     let metrics_address = metrics_listener.local_addr().map_err(Failure::internal)?;
 
     let scheme = if insecure_http { "http" } else { "https" };
@@ -121,13 +120,10 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let openid = OpenId::new(&config).map_err(Failure::usage)?;
     let pages = console::router(Console::new(service.clone(), Arc::clone(&guards)).with_openid(openid));
     let app = api::router(Api::new(service.clone(), guards, metrics.clone()), pages);
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let handle = Handle::new();
-    tokio::spawn(stop_when(told_to_stop().map_err(Failure::internal)?, handle.clone(), Arc::clone(&service.bells)));
-    let metrics_server = speak_http(axum_server::from_tcp(metrics_listener).map_err(Failure::internal)?);
-    tokio::spawn(
-        metrics_server.handle(handle.clone()).serve(metrics_routes(metrics, service.clone()).into_make_service()),
-    );
+    let told = told_to_stop().map_err(Failure::internal)?;
+    let stop = Stop::new();
+    let metrics = metrics_routes(metrics, service.clone());
+    tokio::spawn(listener::serve(metrics_listener, None, metrics, stop.hearer()));
     let sending = tokio::spawn(sender.run());
 
     tokio::spawn(checkpoints::keep(service.clone(), config.audit.clone()));
@@ -139,29 +135,28 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
         metrics: format!("http://{metrics_address}/metrics"),
     };
     let ready = serde_json::to_string(&ready).map_err(Failure::internal)?;
-    if insecure_http {
-        let server = speak_http(axum_server::from_tcp(listener).map_err(Failure::internal)?);
-        output.text(&ready)?;
-        server.handle(handle).serve(app).await.map_err(Failure::internal)?;
-    } else {
-        let tls = match (&config.tls, &authority) {
-            (Some(files), _) => {
-                let tls = RustlsConfig::from_config(tls::from_files(files)?);
-                tokio::spawn(renew(tls.clone(), files.clone()));
-                tls
-            }
-            (None, Some(authority)) => {
-                let tls = RustlsConfig::from_config(tls::under_own_authority(authority, names(&config, address))?);
-                let shown = lay_out(&service, &config)?;
-                tokio::spawn(follow(tls.clone(), service.clone(), config.clone(), address, shown));
-                tls
-            }
-            (None, None) => return Err(Failure::internal("there is neither a certificate nor an authority")),
-        };
-        let server = speak_http(axum_server::from_tcp_rustls(listener, tls).map_err(Failure::internal)?);
-        output.text(&ready)?;
-        server.handle(handle).serve(app).await.map_err(Failure::internal)?;
-    }
+    let tls = match (&config.tls, &authority) {
+        _ if insecure_http => None,
+        (Some(files), _) => {
+            let tls = Tls::new(tls::from_files(files)?);
+            tokio::spawn(renew(tls.clone(), files.clone()));
+            Some(tls)
+        }
+        (None, Some(authority)) => {
+            let tls = Tls::new(tls::under_own_authority(authority, names(&config, address))?);
+            let shown = lay_out(&service, &config)?;
+            tokio::spawn(follow(tls.clone(), service.clone(), config.clone(), address, shown));
+            Some(tls)
+        }
+        (None, None) => return Err(Failure::internal("there is neither a certificate nor an authority")),
+    };
+    output.text(&ready)?;
+    tokio::spawn(listener::serve(listener, tls, app, stop.hearer()));
+    told.await;
+    tracing::info!("stopping");
+    // Who waits for a change waits no longer.
+    service.bells.close();
+    stop.tell(GRACE).await;
     // What was being sent is written down; a panic was logged where it happened.
     drop(sending.await);
     tracing::info!("stopped");
@@ -192,25 +187,8 @@ async fn welcome_the_first(service: &Service) -> Result<(), Failure> {
     Ok(())
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener =
-        TcpListener::bind(address).map_err(|error| Failure::internal(format!("can't listen on {address}: {error}")))?;
-    listener.set_nonblocking(true).map_err(Failure::internal)?;
-    Ok(listener)
-}
-
-/// The head of a request, or the next request of a connection, comes within this time.
-const HEAD: Duration = Duration::from_secs(30);
-
-/// HTTP/1.1 and nothing else, with or without TLS. A caller that never ends its request does not hold its connection for
-/// ever.
-fn speak_http<A: axum_server::Address, Acceptor>(
-    server: axum_server::Server<A, Acceptor>,
-) -> axum_server::Server<A, Acceptor> {
-    // Said to the server itself: else it would look at what each caller speaks, for which each connection pays with 8 kB.
-    let mut server = server.http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
-    server
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| Failure::internal(format!("can't listen on {address}: {error}")))
 }
 
 /// What phones are told: the configured address, or the one that the server listens on.
@@ -270,7 +248,7 @@ const RENEWED_AFTER: Duration = Duration::from_secs(86_400);
 const LOOKED_AFTER: Duration = Duration::from_secs(1);
 
 /// Takes the certificate from the files again each day, since they may have changed.
-async fn renew(tls: RustlsConfig, files: TlsFiles) {
+async fn renew(tls: Tls, files: TlsFiles) {
     loop {
         tokio::time::sleep(RENEWED_AFTER).await;
         take(&tls, tls::from_files(&files));
@@ -278,7 +256,7 @@ async fn renew(tls: RustlsConfig, files: TlsFiles) {
 }
 
 /// Takes a fresh certificate under the server's own authority each day, and as soon as that is another one.
-async fn follow(tls: RustlsConfig, service: Service, config: Config, address: SocketAddr, mut shown: Shown) {
+async fn follow(tls: Tls, service: Service, config: Config, address: SocketAddr, mut shown: Shown) {
     let mut renewed = Instant::now();
     loop {
         let changed = || Shown::look(&service).map(|now| (now != shown).then_some(()));
@@ -307,9 +285,9 @@ async fn follow(tls: RustlsConfig, service: Service, config: Config, address: So
     }
 }
 
-fn take(tls: &RustlsConfig, renewed: anyhow::Result<Arc<rustls::ServerConfig>>) {
+fn take(tls: &Tls, renewed: anyhow::Result<Arc<rustls::ServerConfig>>) {
     match renewed {
-        Ok(renewed) => tls.reload_from_config(renewed),
+        Ok(renewed) => tls.replace(renewed),
         Err(error) => tracing::error!(%error, "the certificate could not be renewed; the old one stays"),
     }
 }
@@ -353,14 +331,6 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-/// Ends the server: no new connections; requests under way are finished, and who waits for a change waits no longer.
-async fn stop_when(told: impl Future<Output = ()>, handle: Handle<SocketAddr>, bells: Arc<Bells>) {
-    told.await;
-    tracing::info!("stopping");
-    bells.close();
-    handle.graceful_shutdown(Some(GRACE));
 }
 
 fn start_log(config: &Config) -> Result<(), Failure> {

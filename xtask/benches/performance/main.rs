@@ -45,6 +45,9 @@ const NOTHING: &str = "http_do_nothing_c32";
 /// So many tokens are many.
 const MANY: usize = 1_000_000;
 
+/// As many as take PostgreSQL some seconds one by one.
+const FEW: usize = 10_000;
+
 /// What PostgreSQL allows: the reference for verifications on it.
 const UPDATE: &str = "pgbench_one_row_update";
 
@@ -131,10 +134,10 @@ fn measure(command_line: &CommandLine) -> Result<()> {
         let program = command_line.start.as_deref().context("--start names the program that starts a soft token")?;
         library::measure_start(&mut report, program, folder.path())?;
     }
-    if ["verify_postgres", UPDATE, "verify_sqlite_1m"].iter().any(|group| report.wants(group)) {
+    if ["verify_postgres", "import_postgres", UPDATE, "verify_sqlite_1m"].iter().any(|group| report.wants(group)) {
         let program = command_line.server.as_deref().context("--server names the server's program")?;
-        let mut postgres = if report.wants("verify_postgres") || report.wants(UPDATE) {
-            measure_postgres(&mut report, program, &folder.path().join("node"), command_line.tokens)?
+        let mut postgres = if ["verify_postgres", "import_postgres", UPDATE].iter().any(|group| report.wants(group)) {
+            measure_postgres(&mut report, program, folder.path(), command_line.tokens)?
         } else {
             None
         };
@@ -174,7 +177,10 @@ fn measure_server(report: &mut Report, program: &Path, folder: PathBuf, tokens: 
     let database = server::Database::new(program, folder);
     // The first start makes the keys and the tables; what is measured later is an ordinary start.
     database.start()?.stop()?;
-    let members = Members::import(&database, tokens, "import", report)?;
+    let (members, per_second) = Members::import(&database, tokens)?;
+    if report.wants("import") {
+        report.add("import", per_second, "1/s");
+    }
 
     if report.wants("startup") {
         report.progress("start of the server on this database");
@@ -206,10 +212,17 @@ fn measure_postgres(
         println!("PostgreSQL is not installed: what is measured on it is left out");
         return Ok(None);
     };
-    report.progress(&format!("{tokens} tokens are imported into PostgreSQL"));
-    let database = server::Database::on(program, folder.to_owned(), postgres.database("bench")?);
+    if report.wants("import_postgres") {
+        report.progress(&format!("{FEW} tokens are imported into PostgreSQL"));
+        let database = server::Database::on(program, folder.join("filled"), postgres.database("import")?);
+        database.start()?.stop()?;
+        report.add("import_postgres", Members::import(&database, FEW)?.1, "1/s");
+    }
+    report.progress(&format!("{tokens} tokens move to PostgreSQL"));
+    let database = server::Database::new(program, folder.join("node"));
     database.start()?.stop()?;
-    let members = Members::import(&database, tokens, "import_postgres", report)?;
+    let (members, _) = Members::import(&database, tokens)?;
+    let database = database.move_to(postgres.database("bench")?)?;
     postgres.analyze("bench")?;
     let server = database.start()?;
     let requests = members.requests(&database.add_application("bench")?);
@@ -241,7 +254,10 @@ fn measure_many(
     report.progress(&format!("{MANY} tokens are imported"));
     let database = server::Database::new(program, folder);
     database.start()?.stop()?;
-    let members = Members::import(&database, MANY, "import_1m", report)?;
+    let (members, per_second) = Members::import(&database, MANY)?;
+    if report.wants("import_1m") {
+        report.add("import_1m", per_second, "1/s");
+    }
     let requests = members.requests(&database.add_application("bench")?);
     if report.wants("verify_sqlite_1m_c32") {
         report.progress(&format!("verification of right codes of {MANY} tokens, 32 clients"));

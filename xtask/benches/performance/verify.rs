@@ -11,7 +11,6 @@ use symbolon_core::keys::sha256;
 use symbolon_core::otp::{Digits, Hash, OtpKey, Period, TimeStep};
 
 use crate::load;
-use crate::report::Report;
 use crate::server::Database;
 
 /// How far into the future codes are taken from: within the window of ten steps, with one to spare.
@@ -35,8 +34,8 @@ struct Member {
 }
 
 impl Members {
-    /// Makes `count` users with a token each, as an organisation would that moves in.
-    pub(crate) fn import(database: &Database, count: usize, result: &str, report: &mut Report) -> Result<Self> {
+    /// Makes `count` users with a token each, as an organisation would that moves in; and how many a second.
+    pub(crate) fn import(database: &Database, count: usize) -> Result<(Self, f64)> {
         let mut members = Vec::with_capacity(count);
         let mut taken = Duration::ZERO;
         for first in (0..count).step_by(AT_ONCE) {
@@ -48,16 +47,13 @@ impl Members {
                 let key = OtpKey::prepare(Hash::Sha256, &secret);
                 members.push(Member { key, last: TimeStep::from_number(0), wrong: 0 });
             }
-            let file = database.file(&format!("{result}.csv"));
+            let file = database.file("tokens.csv");
             std::fs::write(&file, table).context("writing the table of tokens")?;
             let begun = Instant::now();
             database.admin(["token", "import", "--format", "csv", &file.to_string_lossy()])?;
             taken += begun.elapsed();
         }
-        if report.wants(result) {
-            report.add(result, count as f64 / taken.as_secs_f64(), "1/s");
-        }
-        Ok(Self(members))
+        Ok((Self(members), count as f64 / taken.as_secs_f64()))
     }
 
     /// Requests of an application with codes of these users.

@@ -1,10 +1,12 @@
 //! What a phone is asked, and what it answers.
 
-use axum::extract::State;
-use symbolon_core::access::{AccessReply, AccessRequest, AnswerReply, AnswerRequest, RequestsReply, RequestsRequest};
+use axum::extract::{Extension, State};
+use axum::response::{IntoResponse as _, Response};
+use symbolon_core::access::{AccessReply, AccessRequest, AnswerReply, AnswerRequest, RequestsRequest};
 
 use crate::api::extract::{Address, Json};
 use crate::api::{Api, Problem};
+use crate::listener::Parking;
 use crate::service::challenges::ChallengeKind;
 
 /// Exchanges a signed assertion (RFC 7523) for an access token.
@@ -41,10 +43,12 @@ pub(super) async fn access(
 pub(super) async fn requests(
     State(api): State<Api>,
     Address(address): Address,
+    Extension(parking): Extension<Parking>,
     Json(request): Json<RequestsRequest>,
-) -> Result<axum::Json<RequestsReply>, Problem> {
+) -> Result<Response, Problem> {
     api.guards.device.admit(&address)?;
-    Ok(axum::Json(api.service.pending_requests(&request).await?))
+    let reply = async move { api.service.pending_requests(&request).await.map(axum::Json).map_err(Problem::from) };
+    Ok(parking.answer(async { reply.await.into_response() }).await)
 }
 
 /// Takes the person's decision, signed by the device. The same decision sent again gets the same answer.

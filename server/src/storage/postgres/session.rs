@@ -22,12 +22,14 @@ use crate::storage::sql::{Bound, Column, Connection, Each, InColumns, Question};
 const LONGEST: Duration = Duration::from_secs(12);
 
 /// What every connection is told first. A transaction that its node forgets, or whose node has gone, ends by itself, so
-/// that nobody waits for it for ever; nothing is acknowledged before it is durable, whatever the server's default; and no
-/// statement is worth a process of its own or a compiler.
+/// that nobody waits for it for ever; nothing is acknowledged before it is durable, whatever the server's default. No
+/// statement is worth a process of its own or a compiler, and each keeps its plan whatever values it is given: else
+/// those that take arrays are planned anew at every use.
 const SETTINGS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '10s';
     SET idle_in_transaction_session_timeout = '10s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('max_parallel_workers_per_gather', 'jit')";
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('max_parallel_workers_per_gather', 'jit');
+    SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'";
 
 type Sent = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 

@@ -60,11 +60,15 @@ fn begin(address: &Address, session: Option<Session>) -> Result<Session, Storage
     let known = session.inspect(Session::breathe).filter(Session::is_sound);
     let session = known.map_or_else(|| Session::connect(address), Ok)?;
     session.forget_failure();
+    open_transaction(&session)?;
+    Ok(session)
+}
+
+fn open_transaction(session: &Session) -> Result<(), StorageError> {
     // Each statement sees what was committed before it, whatever the database's default.
     session.send("BEGIN ISOLATION LEVEL READ COMMITTED");
     session.foresee(LOCK)?;
-    session.foresee(audit::HEAD)?;
-    Ok(session)
+    session.foresee(audit::HEAD)
 }
 
 /// Whoever has this row has the database to itself.
@@ -84,7 +88,8 @@ fn check_lock(session: &Session) -> Result<(), StorageError> {
     }
 }
 
-/// Runs `first` and whatever else has queued up in one database transaction, each in a savepoint of its own.
+/// Runs `first` and whatever else has queued up in one database transaction. Whatever runs after something that is kept
+/// has a savepoint of its own.
 fn share_commit(
     session: &Session,
     first: Job,
@@ -93,43 +98,61 @@ fn share_commit(
 ) -> Result<(), StorageError> {
     let began = Instant::now();
     let open = Open::new(session);
-    let mut next = Some(first);
+    let (mut next, mut locked, mut holds) = (Some(first), false, false);
     while let Some(job) = next {
-        session.send("SAVEPOINT one");
+        if holds {
+            session.send("SAVEPOINT one");
+        }
         // A panic in one transaction must not end the writer; whoever asked for it is told that it failed.
         let finished = catch_unwind(AssertUnwindSafe(|| job(Ok(&open))));
         let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
         let goes_on = ran.len() + 1 < SHARED && began.elapsed() < TURN && !jobs.is_empty();
         // What a transaction wrote that has the commit to itself succeeds or fails with the commit.
-        let alone = ran.is_empty() && !goes_on;
-        let written = if keep && !alone { release(session) } else { Ok(()) };
+        let alone = !holds && !goes_on;
+        let written = if keep && !alone { check_written(session) } else { Ok(()) };
         let kept = keep && written.is_ok();
-        let is_first = ran.is_empty();
         ran.extend(finished.map(|finished| (finished.acknowledge, written)));
-        if is_first {
+        if !locked {
             check_lock(session)?;
+            locked = true;
         }
-        if !kept {
-            drop(session.settle());
-            session.run("ROLLBACK TO one; RELEASE one")?;
-            session.forget_failure();
+        match (kept, holds) {
+            (true, true) => session.send("RELEASE one"),
+            (true, false) => holds = true,
+            (false, true) => roll_back(session, "ROLLBACK TO one; RELEASE one")?,
+            (false, false) => {
+                roll_back(session, "ROLLBACK")?;
+                if goes_on {
+                    open_transaction(session)?;
+                    locked = false;
+                }
+            }
         }
         open.settle(kept);
         next = if goes_on { jobs.try_recv().ok() } else { None };
     }
+    if !holds {
+        // Unless one was begun for somebody who then was not there.
+        return if locked { Ok(()) } else { roll_back(session, "ROLLBACK") };
+    }
     open.write_counts()?;
-    // In a transaction that has failed this would be a roll-back that looks like success; but then a release has failed,
-    // or what was written since fails here.
+    // In a transaction that has failed this would be a roll-back that looks like success; but then something has failed
+    // before, or what was written since fails here.
     session.run("COMMIT")
+}
+
+fn roll_back(session: &Session, how: &'static str) -> Result<(), StorageError> {
+    drop(session.settle());
+    session.run(how)?;
+    session.forget_failure();
+    Ok(())
 }
 
 /// Waits until what the transaction wrote has succeeded. It may have gone on after a statement that failed; then none of
 /// it is kept.
-fn release(session: &Session) -> Result<(), StorageError> {
+fn check_written(session: &Session) -> Result<(), StorageError> {
     if !session.is_settled() {
         session.settle()?;
     }
-    session.failure()?;
-    session.send("RELEASE one");
-    Ok(())
+    session.failure()
 }

@@ -4,25 +4,13 @@ use symbolon_core::policy::PolicyPatch;
 use symbolon_core::text::Name;
 
 use super::row::Columns;
-use super::{Open, Row, params};
+use super::{Open, params};
 use crate::storage::{Policies, StorageError, StoredPolicy, WritePolicies};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
-fn read_patch(patch: &str) -> Result<PolicyPatch> {
+pub(super) fn read_patch(patch: &str) -> Result<PolicyPatch> {
     serde_json::from_str(patch).map_err(|_| StorageError::Damaged("policy"))
-}
-
-/// What was changed for everyone, and for the groups of these users.
-pub(super) const BY_NAMES: &str = "SELECT group_name, patch FROM policy WHERE group_name = ''
-     OR group_name IN (SELECT group_name FROM \"user\" WHERE name = ANY ($1::TEXT[]))";
-
-/// Reads a row of [`BY_NAMES`].
-pub(super) fn read_of_group(row: &Row<'_>) -> Result<(Option<Name>, PolicyPatch)> {
-    let mut columns = Columns::of(row);
-    let group = Some(columns.text()?).filter(|group| !group.is_empty());
-    let group = group.map(|group| group.parse().map_err(|_| StorageError::Damaged("text"))).transpose()?;
-    Ok((group, read_patch(columns.text()?)?))
 }
 
 impl Policies for Open<'_> {

@@ -46,7 +46,7 @@ impl<'r> Columns<'r> {
 
     /// The next column, if it holds something, through the parser of its type.
     pub(super) fn optional<T: FromStr>(&mut self) -> Result<Option<T>, StorageError> {
-        match self.value()?.as_str_or_null().map_err(|_| StorageError::Damaged("text"))? {
+        match self.text_if_any()? {
             None => Ok(None),
             Some(text) => text.parse().map(Some).map_err(|_| StorageError::Damaged("text")),
         }
@@ -55,6 +55,11 @@ impl<'r> Columns<'r> {
     /// The next column, a text.
     pub(super) fn text(&mut self) -> Result<&'r str, StorageError> {
         self.value()?.as_str().map_err(|_| StorageError::Damaged("text"))
+    }
+
+    /// The next column, a text if it holds something.
+    pub(super) fn text_if_any(&mut self) -> Result<Option<&'r str>, StorageError> {
+        self.value()?.as_str_or_null().map_err(|_| StorageError::Damaged("text"))
     }
 
     /// The next column, a time.

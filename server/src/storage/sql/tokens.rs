@@ -22,20 +22,22 @@ const DAMAGED: StorageError = StorageError::Damaged("token");
 
 macro_rules! select {
     ($rest:literal) => {
-        select!(from "token " $rest)
-    };
-    (from $($rest:literal)+) => {
         concat!(
             "SELECT id, serial, maker_serial, user_id, label, state, origin, period, last_step, drift, drift_at_reset,
              next_event, hash, digits, sealed_keys, spent, failures, locked_until, locks, slow_failures, slow_since,
-             device_key, device, created_at, activated_at, last_used_at, expires_at FROM ",
-            $($rest),+
+             device_key, device, created_at, activated_at, last_used_at, expires_at FROM token ",
+            $rest
         )
     };
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<Token> {
-    let mut columns = Columns::of(row);
+pub(super) use select;
+
+fn read(row: &Row<'_>) -> Result<Token> {
+    read_next(&mut Columns::of(row))
+}
+
+pub(super) fn read_next(columns: &mut Columns<'_>) -> Result<Token> {
     let origin;
     Ok(Token {
         id: TokenId(columns.next()?),
@@ -48,7 +50,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Token> {
             origin = origin_from(columns.text()?)?;
             origin
         },
-        counter: read_counter(&mut columns, origin)?,
+        counter: read_counter(columns, origin)?,
         hash: columns.parsed()?,
         digits: Digits::new(columns.next()?).ok_or(DAMAGED)?,
         keys: columns.next()?,
@@ -64,12 +66,6 @@ pub(super) fn read(row: &Row<'_>) -> Result<Token> {
         expires_at: columns.optional_time()?,
     })
 }
-
-/// The tokens of these users, the oldest first. It leaves a planner that knows nothing of the tables yet no choice but to
-/// look for each user's.
-pub(super) const BY_NAMES: &str = select!(from
-    "(SELECT id AS holder FROM \"user\" WHERE name = ANY ($1::TEXT[]) OFFSET 0) AS asked
-     CROSS JOIN LATERAL (SELECT * FROM token WHERE user_id = holder OFFSET 0) AS token ORDER BY id");
 
 fn read_counter(columns: &mut Columns<'_>, origin: Origin) -> Result<Counter> {
     let period: Option<u16> = columns.next()?;

@@ -20,8 +20,13 @@ macro_rules! select {
     };
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<User> {
-    let mut columns = Columns::of(row);
+pub(super) use select;
+
+fn read(row: &Row<'_>) -> Result<User> {
+    read_next(&mut Columns::of(row))
+}
+
+pub(super) fn read_next(columns: &mut Columns<'_>) -> Result<User> {
     Ok(User {
         id: UserId(columns.next()?),
         name: columns.parsed()?,
@@ -33,9 +38,6 @@ pub(super) fn read(row: &Row<'_>) -> Result<User> {
         lock: columns.lock_state()?,
     })
 }
-
-/// Those of these users who are there.
-pub(super) const BY_NAMES: &str = select!("WHERE name = ANY ($1::TEXT[])");
 
 impl Users for Open<'_> {
     fn user_by_name(&self, name: &Name) -> Result<Option<User>> {
