@@ -52,9 +52,10 @@ pub(super) const LAST: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 impl Parking {
     /// Of a request that speaks this version, with these headers.
     pub(super) fn new(version: Version, headers: &HeaderMap, place: Place) -> Self {
-        let tokens =
-            headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-        let closes = tokens.into_iter().any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"));
+        let named = headers.get_all(header::CONNECTION).iter();
+        let closes = named
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"));
         let again: &[u8] = match version {
             Version::HTTP_11 if closes => LAST,
             Version::HTTP_11 => b"GET / HTTP/1.1\r\n\r\n",
@@ -67,8 +68,7 @@ impl Parking {
     /// to its connection. The request's body must have been read to its end.
     pub(crate) async fn answer(self, work: impl Future<Output = Response> + Send + 'static) -> Response {
         let mut work: Work = Box::pin(work);
-        let first = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
-        if let Poll::Ready(response) = first {
+        if let Poll::Ready(response) = futures_util::poll!(&mut work) {
             return response;
         }
         self.place.put(Parked { work, headers: HeaderMap::new(), again: self.again });

@@ -30,6 +30,11 @@ async fn wait(State(waiting): State<Waiting>, Extension(parking): Extension<Park
 
 /// A caller's end of a line to a server, by which what it waits for is told, and by which the server is told to stop.
 fn call() -> (DuplexStream, oneshot::Sender<&'static str>, Stop) {
+    call_over(64 * 1024)
+}
+
+/// The same over a line that holds so many bytes on their way.
+fn call_over(bytes: usize) -> (DuplexStream, oneshot::Sender<&'static str>, Stop) {
     let (tell, told) = oneshot::channel();
     let router = Router::new()
         .route("/wait", post(wait))
@@ -39,7 +44,7 @@ fn call() -> (DuplexStream, oneshot::Sender<&'static str>, Stop) {
             response.headers_mut().insert("x-layer", HeaderValue::from_static("kept"));
             response
         }));
-    let (caller, server) = tokio::io::duplex(64 * 1024);
+    let (caller, server) = tokio::io::duplex(bytes);
     let stop = Stop::new();
     tokio::spawn(converse(server, SocketAddr::from(([192, 0, 2, 1], 7)), router, stop.hearer()));
     (caller, tell, stop)
@@ -91,6 +96,17 @@ async fn what_is_known_at_once_is_answered_at_once() {
     caller.write_all(&[WAIT, QUICK].concat()).await.unwrap();
     read_until(&mut caller, "news").await;
     read_until(&mut caller, "quick").await;
+}
+
+#[tokio::test]
+async fn what_was_answered_before_arrives_whole() {
+    let (mut caller, tell, _stop) = call_over(100);
+    caller.write_all(&[QUICK, WAIT].concat()).await.unwrap();
+    settle().await;
+    tell.send("news").unwrap();
+    let before = read_until(&mut caller, "\r\n\r\nquick").await;
+    assert_eq!(before.matches("HTTP/1.1").count(), 1, "{before}");
+    read_until(&mut caller, "\r\n\r\nnews").await;
 }
 
 #[tokio::test]
