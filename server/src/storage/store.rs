@@ -15,6 +15,14 @@ pub trait Backend: Send + Sync + 'static {
     /// [`StorageError`] when no state can be had; what `work` meets is its own affair.
     fn read(&self, work: &mut dyn FnMut(&dyn Snapshot)) -> Result<(), StorageError>;
 
+    /// The same where each question may be answered from the state of its own moment, if that is cheaper.
+    ///
+    /// # Errors
+    /// As for [`Backend::read`].
+    fn look(&self, work: &mut dyn FnMut(&dyn Snapshot)) -> Result<(), StorageError> {
+        self.read(work)
+    }
+
     /// Queues `job` for the writer.
     ///
     /// # Errors
@@ -99,10 +107,18 @@ impl Store {
     where
         E: From<StorageError>,
     {
-        let mut work = Some(work);
-        let mut result = None;
-        self.0.read(&mut |snapshot| result = work.take().map(|work| work(snapshot)))?;
-        result.unwrap_or_else(|| Err(StorageError::Failed("the read did not run".into()).into()))
+        run(|work| self.0.read(work), work)
+    }
+
+    /// Reads what may come from several states, on the caller's thread.
+    ///
+    /// # Errors
+    /// What `work` answers, or the store's own.
+    pub(super) fn look<T, E>(&self, work: impl FnOnce(&dyn Snapshot) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<StorageError>,
+    {
+        run(|work| self.0.look(work), work)
     }
 
     /// Reads much, on a thread where that holds up nobody.
@@ -160,4 +176,17 @@ impl Store {
         self.0.submit(job)?;
         receiver.await.unwrap_or_else(|_| Err(StorageError::Failed("the writer has ended".into()).into()))
     }
+}
+
+type Reading<'r> = dyn FnMut(&dyn Snapshot) + 'r;
+
+/// Has `read` run `work` once; answers what that answered.
+fn run<T, E: From<StorageError>>(
+    read: impl FnOnce(&mut Reading<'_>) -> Result<(), StorageError>,
+    work: impl FnOnce(&dyn Snapshot) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut work = Some(work);
+    let mut result = None;
+    read(&mut |snapshot| result = work.take().map(|work| work(snapshot)))?;
+    result.unwrap_or_else(|| Err(StorageError::Failed("the read did not run".into()).into()))
 }

@@ -106,7 +106,8 @@ impl Store {
         heard(answered).await
     }
 
-    /// Reads the answer to `question` together with all that come while the questions before it are answered.
+    /// Reads the answer to `question` together with all that come while the questions before it are answered. What `work`
+    /// asks may be answered from several states.
     ///
     /// # Errors
     /// What `work` answers, or the store's own.
@@ -128,7 +129,7 @@ impl Store {
             tokio::task::spawn_blocking(move || {
                 while let Some((questions, askers)) = waiting.take_more() {
                     // A panic must not end it, since nobody else is called.
-                    let read = || store.read(|snapshot| work(snapshot, questions));
+                    let read = || store.look(|snapshot| work(snapshot, questions));
                     let answers = catch_unwind(AssertUnwindSafe(read));
                     let panicked = |_| Err(StorageError::Failed("a read panicked".into()).into());
                     answer(askers, answers.unwrap_or_else(panicked));

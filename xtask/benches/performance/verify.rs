@@ -19,6 +19,10 @@ const AHEAD: i64 = 9;
 /// So many tokens are imported from one file, which has its bounds.
 const AT_ONCE: usize = 250_000;
 
+/// Users take turns at this distance, since those who sign in at the same time are no neighbours in the database. A prime,
+/// so that each has a turn.
+const APART: usize = 7919;
+
 /// How many failures in a row a user may have in this run: the policy locks at five.
 const WRONG: u8 = 3;
 
@@ -107,7 +111,7 @@ impl load::Requests for Requests {
     fn write(&mut self, request: &mut Vec<u8>) -> Result<()> {
         let now = TimeStep::at(Timestamp::now(), Period::STANDARD);
         let index = self.next;
-        self.next = (index + 1) % self.members.len();
+        self.next = (index + APART) % self.members.len();
         let member = self.members.get_mut(index).context("there are no users")?;
         let code = if self.right { member.right_code(now) } else { member.wrong_code(now) }?;
         request.extend_from_slice(&self.head);

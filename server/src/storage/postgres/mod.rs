@@ -56,6 +56,10 @@ impl Backend for Postgres {
         blocking(|| self.readers.read(work))
     }
 
+    fn look(&self, work: &mut dyn FnMut(&dyn Snapshot)) -> Result<(), StorageError> {
+        blocking(|| self.readers.look(work))
+    }
+
     fn submit(&self, job: Job) -> Result<(), StorageError> {
         self.writer.submit(job)
     }

@@ -1,4 +1,4 @@
-//! Reads: a bounded pool of connections, each read in a transaction that sees one state.
+//! Reads: a bounded pool of connections, each read in a transaction that sees one state, where that matters.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,12 +37,26 @@ impl Readers {
 
     /// Runs `work` on one state. It blocks the thread for as long as the database takes.
     pub(super) fn read(&self, work: &mut dyn FnMut(&dyn Snapshot)) -> Result<(), StorageError> {
+        self.with_session(|session| {
+            // It travels with the first question.
+            session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+            work(&Open::new(session));
+            // Nobody waits for the end of what has only read.
+            session.send("COMMIT");
+            session.breathe();
+        })
+    }
+
+    /// The same, but each question is answered from the state of its own moment.
+    pub(super) fn look(&self, work: &mut dyn FnMut(&dyn Snapshot)) -> Result<(), StorageError> {
+        self.with_session(|session| work(&Open::new(session)))
+    }
+
+    fn with_session(&self, work: impl FnOnce(&Session)) -> Result<(), StorageError> {
         let place = self.place()?;
-        let session = self.begin()?;
-        work(&Open::new(&session));
-        // A connection that does not come this far is not used again. Nobody waits for the end of what has only read.
-        session.send("COMMIT");
-        session.breathe();
+        let session = self.session()?;
+        work(&session);
+        // A connection that does not come this far is not used again.
         session.forget_failure();
         if session.is_sound() {
             self.pool().idle.push(session);
@@ -75,18 +89,16 @@ impl Readers {
         Ok(Place(self))
     }
 
-    /// Opens a transaction, on a new connection where the old ones have gone. It travels with the first question.
-    fn begin(&self) -> Result<Session, StorageError> {
-        let session = loop {
+    /// A connection from the pool, or a new one where the old ones have gone.
+    fn session(&self) -> Result<Session, StorageError> {
+        loop {
             let pooled = self.pool().idle.pop();
-            let Some(session) = pooled else { break Session::connect(&self.address)? };
+            let Some(session) = pooled else { return Session::connect(&self.address) };
             session.breathe();
             if session.is_sound() {
-                break session;
+                return Ok(session);
             }
-        };
-        session.send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        Ok(session)
+        }
     }
 }
 

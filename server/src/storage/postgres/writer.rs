@@ -88,15 +88,16 @@ fn check_lock(session: &Session) -> Result<(), StorageError> {
     }
 }
 
-/// Runs `first` and whatever else has queued up in one database transaction. Whatever runs after something that is kept
-/// has a savepoint of its own.
+/// Runs `first` and whatever else has queued up by now in one database transaction. Whoever comes meanwhile shares the next
+/// one: each of them would keep those that are here waiting for PostgreSQL twice. Whatever runs after something that is
+/// kept has a savepoint of its own.
 fn share_commit(
     session: &Session,
     first: Job,
     jobs: &mut mpsc::Receiver<Job>,
     ran: &mut Ran,
 ) -> Result<(), StorageError> {
-    let began = Instant::now();
+    let (began, together) = (Instant::now(), SHARED.min(1 + jobs.len()));
     let open = Open::new(session);
     let (mut next, mut locked, mut holds) = (Some(first), false, false);
     while let Some(job) = next {
@@ -106,7 +107,7 @@ fn share_commit(
         // A panic in one transaction must not end the writer; whoever asked for it is told that it failed.
         let finished = catch_unwind(AssertUnwindSafe(|| job(Ok(&open))));
         let keep = finished.as_ref().is_ok_and(|finished| finished.keep);
-        let goes_on = ran.len() + 1 < SHARED && began.elapsed() < TURN && !jobs.is_empty();
+        let goes_on = ran.len() + 1 < together && began.elapsed() < TURN;
         // What a transaction wrote that has the commit to itself succeeds or fails with the commit.
         let alone = !holds && !goes_on;
         let written = if keep && !alone { check_written(session) } else { Ok(()) };
