@@ -95,16 +95,7 @@ impl Entry {
     /// # Errors
     /// [`ServiceError::ClockBehind`] when `now` lies before the latest entry: nothing may be decided then.
     pub fn append(self, transaction: &dyn Transaction, actor: &Actor, now: Timestamp) -> Result<(), ServiceError> {
-        check_clock(transaction, now)?;
-        self.append_at(transaction, actor, now)
-    }
-
-    fn append_at(self, transaction: &dyn Transaction, actor: &Actor, now: Timestamp) -> Result<(), ServiceError> {
-        let (action, application) = (self.action, self.application);
-        self.count(transaction, now)?;
-        let entry = self.chained(transaction.audit_head()?.as_ref(), actor, now)?;
-        transaction.append_entry(&entry)?;
-        webhooks::post(transaction, action, entry.sequence, application, now)
+        append_all(transaction, vec![(self, actor, now)])
     }
 
     /// Counts the entry for the dashboard, if it is of those that are counted.
@@ -133,14 +124,19 @@ impl Entry {
     }
 }
 
-/// Writes entries at the end of the chain, in their order. The clock was checked for each.
+/// Writes entries at the end of the chain, in their order.
 ///
 /// # Errors
-/// The store's.
-pub fn append_all<'a>(
-    transaction: &dyn Transaction,
-    entries: impl Iterator<Item = (Entry, &'a Actor, Timestamp)>,
-) -> Result<(), ServiceError> {
+/// As for [`Entry::append`].
+pub fn append_all(transaction: &dyn Transaction, entries: Vec<Told<'_>>) -> Result<(), ServiceError> {
+    entries.iter().try_for_each(|(_, _, now)| check_clock(transaction, *now))?;
+    append_unchecked(transaction, entries)
+}
+
+/// An entry, who did it, and when.
+type Told<'a> = (Entry, &'a Actor, Timestamp);
+
+fn append_unchecked(transaction: &dyn Transaction, entries: Vec<Told<'_>>) -> Result<(), ServiceError> {
     let mut head = transaction.audit_head()?;
     let (mut stored, mut told) = (Vec::new(), Vec::new());
     for (entry, actor, now) in entries {
@@ -419,7 +415,7 @@ impl Service {
                     Some(head) => entry.detail("latest_entry", head.time.to_string()),
                     None => entry,
                 };
-                entry.append_at(transaction, &actor, now)?;
+                append_unchecked(transaction, vec![(entry, &actor, now)])?;
                 Ok(now)
             })
             .await

@@ -6,8 +6,8 @@ use symbolon_core::text::Name;
 
 use super::audit::Entry;
 use super::tokens::{NewToken, TokenWithTicket};
-use super::{Actor, Service, ServiceError, policies, tokens};
-use crate::storage::{Email, Language, LockState, Snapshot, Transaction, User, UserId};
+use super::{Actor, Service, ServiceError, audit, policies, tokens};
+use crate::storage::{Email, Language, LockState, Snapshot, StorageError, Transaction, User, UserId};
 
 /// What is needed to add a user.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
@@ -185,7 +185,18 @@ pub(super) fn add(
     if transaction.user_by_name(&new.name)?.is_some() {
         return Err(ServiceError::Exists { kind: "user", name: new.name.into() });
     }
-    let mut user = User {
+    let added = insert(transaction, actor, now, vec![new])?;
+    added.into_iter().next().ok_or_else(|| StorageError::Failed("nobody was added".into()).into())
+}
+
+/// Adds users whose names nobody has.
+pub(super) fn insert(
+    transaction: &dyn Transaction,
+    actor: &Actor,
+    now: Timestamp,
+    new: Vec<NewUser>,
+) -> Result<Vec<User>, ServiceError> {
+    let user = |new: NewUser| User {
         id: UserId(0),
         name: new.name,
         email: new.email,
@@ -195,9 +206,12 @@ pub(super) fn add(
         created_at: now,
         lock: LockState::default(),
     };
-    user.id = transaction.insert_user(&user)?;
-    Entry::new("user.added").user(&user.name).append(transaction, actor, now)?;
-    Ok(user)
+    let mut users: Vec<_> = new.into_iter().map(user).collect();
+    let ids = transaction.insert_users(&users)?;
+    users.iter_mut().zip(ids).for_each(|(user, id)| user.id = id);
+    let entry = |user: &User| (Entry::new("user.added").user(&user.name), actor, now);
+    audit::append_all(transaction, users.iter().map(entry).collect())?;
+    Ok(users)
 }
 
 impl Service {

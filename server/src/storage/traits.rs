@@ -18,6 +18,11 @@ use super::{
 
 type Result<T> = std::result::Result<T, StorageError>;
 
+/// What was answered for the only one that was asked about.
+fn only<T>(answers: Vec<T>) -> Result<T> {
+    answers.into_iter().next().ok_or_else(|| StorageError::Failed("no answer".into()))
+}
+
 /// A trait that is all of some traits, and that whatever has them all has.
 macro_rules! all_of {
     ($(#[$doc:meta])* $name:ident: $($part:ident),+) => {
@@ -38,6 +43,8 @@ pub trait Meta {
 pub trait Users {
     /// The user with this name.
     fn user_by_name(&self, name: &Name) -> Result<Option<User>>;
+    /// The users with these names, each in its place.
+    fn users_by_names(&self, names: &[&Name]) -> Result<Vec<Option<User>>>;
     /// The user of this row.
     fn user(&self, id: UserId) -> Result<Option<User>>;
     /// The users with this address, whatever the case.
@@ -55,6 +62,10 @@ pub trait Tokens {
     fn token_by_serial(&self, serial: SerialNumber) -> Result<Option<Token>>;
     /// The token with this serial number of its maker.
     fn token_by_maker_serial(&self, serial: &str) -> Result<Option<Token>>;
+    /// Whether there are tokens with these serial numbers, each in its place.
+    fn are_serials(&self, serials: &[SerialNumber]) -> Result<Vec<bool>>;
+    /// The same for serial numbers of their makers.
+    fn are_maker_serials(&self, serials: &[&str]) -> Result<Vec<bool>>;
     /// The token of this row.
     fn token(&self, id: TokenId) -> Result<Option<Token>>;
     /// All tokens of a user, oldest first.
@@ -167,8 +178,12 @@ pub trait WriteMeta {
 
 /// Users, written.
 pub trait WriteUsers {
-    /// Adds a user; `id` is given anew and answered.
-    fn insert_user(&self, user: &User) -> Result<UserId>;
+    /// Adds users; each `id` is given anew and answered in its place.
+    fn insert_users(&self, users: &[User]) -> Result<Vec<UserId>>;
+    /// The same for one.
+    fn insert_user(&self, user: &User) -> Result<UserId> {
+        only(self.insert_users(std::slice::from_ref(user))?)
+    }
     /// Writes all fields of a user.
     fn update_user(&self, user: &User) -> Result<()>;
     /// Writes a user's failures.
@@ -179,8 +194,12 @@ pub trait WriteUsers {
 
 /// Tokens, written.
 pub trait WriteTokens {
-    /// Adds a token; `id` is given anew and answered.
-    fn insert_token(&self, token: &Token) -> Result<TokenId>;
+    /// Adds tokens; each `id` is given anew and answered in its place.
+    fn insert_tokens(&self, tokens: &[Token]) -> Result<Vec<TokenId>>;
+    /// The same for one.
+    fn insert_token(&self, token: &Token) -> Result<TokenId> {
+        only(self.insert_tokens(std::slice::from_ref(token))?)
+    }
     /// Writes all fields of a token.
     fn update_token(&self, token: &Token) -> Result<()>;
     /// Writes a token's failures and what was told of it.

@@ -11,7 +11,7 @@ use symbolon_server::storage::{
 
 use crate::installation::patch;
 use crate::samples::{
-    add_application, add_holder, add_token, add_user, api_key, at, device, handshake, lock, step, token,
+    add_application, add_holder, add_token, add_user, api_key, at, device, handshake, lock, step, token, user,
 };
 use crate::{Database, try_write, write};
 
@@ -65,6 +65,48 @@ pub(crate) fn tokens_keep_every_field(database: &Database) {
     assert_eq!(stored(&store, &time), changed);
     write(&store, move |transaction| transaction.delete_token(time.id));
     assert_eq!(store.read(|snapshot| snapshot.tokens_of(user.id)).unwrap().len(), 1);
+}
+
+pub(crate) fn many_are_added_and_looked_for_at_once(database: &Database) {
+    let store = database.open();
+    let users: Vec<_> = ["ann", "bob", "cid"].map(user).into();
+    let ids = write(&store, move |transaction| transaction.insert_users(&users));
+    let names: Vec<Name> = ["cid", "nobody", "ann"].map(|name| name.parse().unwrap()).into();
+    let found = store.read(|snapshot| snapshot.users_by_names(&names.iter().collect::<Vec<_>>())).unwrap();
+    let found: Vec<_> = found.into_iter().map(|user| user.map(|user| user.id)).collect();
+    assert_eq!(found, [Some(ids[2]), None, Some(ids[0])], "each in its place");
+
+    let holders = store.read(|snapshot| snapshot.users(None, None, 99)).unwrap();
+    let made = |user: &User, serial: u64| Token {
+        maker_serial: Some(format!("M-{serial}").parse().unwrap()),
+        lock: lock(),
+        spent: vec![step(4)],
+        device: Some(device()),
+        ..token(user, serial)
+    };
+    let tokens: Vec<_> = (1..=2000).map(|serial| made(&holders[serial as usize % 3], serial)).collect();
+    let inserted = tokens.clone();
+    let ids = write(&store, move |transaction| transaction.insert_tokens(&inserted));
+    for (id, token) in ids.into_iter().zip(tokens) {
+        assert_eq!(stored(&store, &Token { id, ..token.clone() }), Token { id, ..token });
+    }
+    store
+        .read(|snapshot| {
+            let serials = [2000, 2001, 1].map(|serial| SerialNumber::from_number(serial).unwrap());
+            assert_eq!(snapshot.are_serials(&serials)?, [true, false, true]);
+            assert_eq!(
+                snapshot.are_maker_serials(&["m-1", "M-1", "M-2001", "M-2000", "M-1"])?,
+                [false, true, false, true, true]
+            );
+            assert_eq!((snapshot.are_serials(&[])?, snapshot.users_by_names(&[])?), (vec![], vec![]));
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
+    // All or none.
+    let again: Vec<_> = [5000, 1, 5001].map(|serial| made(&holders[0], serial)).into();
+    assert_eq!(try_write(&store, move |transaction| transaction.insert_tokens(&again)), Err(StorageError::Exists));
+    let free = [5000, 5001].map(|serial| SerialNumber::from_number(serial).unwrap());
+    assert_eq!(store.read(|snapshot| snapshot.are_serials(&free)).unwrap(), [false, false]);
 }
 
 pub(crate) fn serial_numbers_are_given_once(database: &Database) {

@@ -101,6 +101,33 @@ async fn a_dry_run_names_bad_lines_and_an_import_with_one_imports_nothing() {
 }
 
 #[tokio::test]
+async fn a_long_file_is_one_import_and_a_serial_number_is_in_it_once() {
+    let server = Server::start();
+    let caller = server.caller("verify");
+    // Far more than are added at once; everyone has several.
+    let name = |number: usize| format!("user-{}", number % 700);
+    let tokens: Vec<_> =
+        (0..2500).map(|number| Imported::totp(&name(number), &format!("T-{number}"), "sha1", 6, 30)).collect();
+    let file = Imported::csv(&tokens);
+    for (twice, line) in [("T-3", 2502), ("T-2499", 2502)] {
+        let again = Imported::totp("eve", twice, "sha1", 6, 30);
+        let outcome = server.import(format!("{file}{}", again.line()).as_bytes(), &[]);
+        assert_eq!(outcome.exit, Some(2), "{}", outcome.output);
+        let expected = json!([{"line": line, "message": format!("serial: there is a token {twice} already")}]);
+        assert_eq!(outcome.document["errors"], expected);
+        assert_eq!(server.number("SELECT count(*) FROM token") + server.number("SELECT count(*) FROM user"), 0);
+    }
+    let report = server.import(file.as_bytes(), &[]).done();
+    assert_eq!(report, json!({"dry_run": false, "tokens": 2500, "users": 700, "errors": [], "warnings": []}));
+    for token in [&tokens[0], &tokens[999], &tokens[1000], &tokens[2499]] {
+        assert!(accepted(&caller.verify(&token.user, &token.code_at(0)).await), "{}", token.serial);
+    }
+    let entries = server.number("SELECT count(*) FROM audit WHERE entry LIKE '%\"token.imported\"%'");
+    assert_eq!(entries, 2500);
+    let _ = server.admin(&["audit", "verify"]);
+}
+
+#[tokio::test]
 async fn files_that_are_no_csv_of_tokens_are_refused() {
     let server = Server::start();
     for bytes in [

@@ -9,6 +9,7 @@ mod otpauth;
 mod pskc;
 mod users;
 
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
@@ -20,15 +21,17 @@ use zeroize::Zeroizing;
 
 use super::audit::Entry;
 use super::keyring::{Place, StoredKeys};
-use super::users::NewUser;
-use super::users::add as add_user;
-use super::{Actor, Service, ServiceError, tokens};
-use crate::storage::{Counter, LockState, Origin, StorageError, Token, TokenId, TokenState, Transaction};
+use super::users::{NewUser, insert as insert_users};
+use super::{Actor, Service, ServiceError, audit, tokens};
+use crate::storage::{Counter, LockState, Origin, StorageError, Token, TokenId, TokenState, Transaction, UserId};
 
 pub use users::{UserImportReport, examine as examine_users};
 
 /// No file is longer, in bytes: room for a hundred thousand tokens and more.
 pub const LONGEST: usize = 64 * 1024 * 1024;
+
+/// So many rows are looked up and added at once, which counts on a database that is far.
+const AT_ONCE: usize = 1000;
 
 /// At most so many bad lines are named.
 const NAMED: usize = 100;
@@ -201,31 +204,45 @@ impl Service {
     ) -> Result<ImportReport, ServiceError> {
         let mut report = ImportReport::default();
         let Reading { parsed, mut errors, warnings } = reading;
-        for row in parsed {
-            if transaction.token_by_maker_serial(row.serial.as_str())?.is_some() {
-                let message = format!("serial: there is a token {} already", row.serial);
-                errors.push(LineError { line: row.line, message });
-                continue;
+        let mut parsed = parsed.into_iter();
+        loop {
+            let rows: Vec<_> = parsed.by_ref().take(AT_ONCE).collect();
+            if rows.is_empty() {
+                break;
             }
-            let user = match transaction.user_by_name(&row.user)? {
-                Some(user) => user,
-                None => {
-                    report.users += 1;
-                    add_user(
-                        transaction,
-                        actor,
-                        now,
-                        NewUser { name: row.user, email: None, group: None, language: None },
-                    )?
-                }
-            };
-            let serial = tokens::free_serial(transaction)?;
+            let (rows, known) = without_known(transaction, rows)?;
+            errors.extend(known);
+            let (users, added) = holders(transaction, actor, &rows, now)?;
+            report.users += added;
+            report.tokens += self.add_imported(transaction, actor, rows, &users, now)?;
+        }
+        report.errors = named(errors);
+        report.warnings = named(warnings);
+        Ok(report)
+    }
+
+    /// Adds the tokens of these rows; answers how many.
+    fn add_imported(
+        &self,
+        transaction: &dyn Transaction,
+        actor: &Actor,
+        rows: Vec<Parsed>,
+        users: &HashMap<Name, UserId>,
+        now: Timestamp,
+    ) -> Result<usize, ServiceError> {
+        let mut serials = tokens::free_serials(transaction, rows.len())?;
+        let (mut tokens, mut entries) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for row in rows {
+            let serial = serials.pop().map_or_else(|| tokens::free_serial(transaction), Ok)?;
+            let user = users.get(&row.user).ok_or(StorageError::Damaged("user"))?;
+            let entry = Entry::new("token.imported").user(&row.user).token(serial);
+            entries.push((entry.detail("maker_serial", row.serial.as_str()), actor, now));
             let keys = StoredKeys::imported(&row.secret);
-            transaction.insert_token(&Token {
+            tokens.push(Token {
                 id: TokenId(0),
                 serial,
-                maker_serial: Some(row.serial.clone()),
-                user: user.id,
+                maker_serial: Some(row.serial),
+                user: *user,
                 label: row.label,
                 state: if row.disabled { TokenState::Disabled } else { TokenState::Active },
                 origin: Origin::Imported,
@@ -240,18 +257,54 @@ impl Service {
                 activated_at: Some(now),
                 last_used_at: None,
                 expires_at: None,
-            })?;
-            Entry::new("token.imported")
-                .user(&user.name)
-                .token(serial)
-                .detail("maker_serial", row.serial.as_str())
-                .append(transaction, actor, now)?;
-            report.tokens += 1;
+            });
         }
-        report.errors = named(errors);
-        report.warnings = named(warnings);
-        Ok(report)
+        transaction.insert_tokens(&tokens)?;
+        audit::append_all(transaction, entries)?;
+        Ok(tokens.len())
     }
+}
+
+/// Rows whose maker's serial number no token has, nor a row before; and what is wrong with the others.
+fn without_known(
+    transaction: &dyn Transaction,
+    rows: Vec<Parsed>,
+) -> Result<(Vec<Parsed>, Vec<LineError>), ServiceError> {
+    let serials: Vec<_> = rows.iter().map(|row| row.serial.as_str()).collect();
+    let known = transaction.are_maker_serials(&serials)?;
+    let mut seen = HashSet::with_capacity(rows.len());
+    let (mut fresh, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
+    for (row, known) in rows.into_iter().zip(known) {
+        if known || !seen.insert(row.serial.clone()) {
+            let message = format!("serial: there is a token {} already", row.serial);
+            errors.push(LineError { line: row.line, message });
+        } else {
+            fresh.push(row);
+        }
+    }
+    Ok((fresh, errors))
+}
+
+/// Whose tokens these are: those who are not here are added, and counted.
+fn holders(
+    transaction: &dyn Transaction,
+    actor: &Actor,
+    rows: &[Parsed],
+    now: Timestamp,
+) -> Result<(HashMap<Name, UserId>, usize), ServiceError> {
+    let mut named = HashSet::with_capacity(rows.len());
+    let names: Vec<_> = rows.iter().map(|row| &row.user).filter(|name| named.insert(*name)).collect();
+    let found = transaction.users_by_names(&names)?;
+    let (mut new, mut users) = (Vec::new(), Vec::with_capacity(names.len()));
+    for (name, found) in names.into_iter().zip(found) {
+        match found {
+            Some(user) => users.push(user),
+            None => new.push(NewUser { name: name.clone(), email: None, group: None, language: None }),
+        }
+    }
+    let added = insert_users(transaction, actor, now, new)?;
+    let count = added.len();
+    Ok((users.into_iter().chain(added).map(|user| (user.name, user.id)).collect(), count))
 }
 
 /// The first of them, by line.

@@ -4,6 +4,8 @@ mod temporary;
 mod unlock;
 mod view;
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use symbolon_core::otp::window::{TimeState, find_consecutive, find_consecutive_events};
@@ -159,13 +161,25 @@ pub struct TokenWithTicket {
 /// A token's serial number that no other has.
 pub(super) fn free_serial(transaction: &dyn Transaction) -> Result<SerialNumber, ServiceError> {
     loop {
-        let serial = SerialNumber::generate(&mut rand_core::OsRng);
-        let taken = |text: String| transaction.token_by_maker_serial(&text).map(|token| token.is_some());
-        // Both kinds of serial number find a token, so neither may name two.
-        if transaction.token_by_serial(serial)?.is_none() && !taken(serial.to_string())? && !taken(serial.digits())? {
-            return Ok(serial);
+        if let Some(serial) = free_serials(transaction, 1)?.first() {
+            return Ok(*serial);
         }
     }
+}
+
+/// Up to `count` serial numbers that no token has: most often all of them.
+pub(super) fn free_serials(transaction: &dyn Transaction, count: usize) -> Result<Vec<SerialNumber>, ServiceError> {
+    let mut drawn = HashSet::with_capacity(count);
+    let drawn: Vec<_> = (0..count)
+        .map(|_| SerialNumber::generate(&mut rand_core::OsRng))
+        .filter(|serial| drawn.insert(*serial))
+        .collect();
+    let texts: Vec<_> = drawn.iter().flat_map(|serial| [serial.to_string(), serial.digits()]).collect();
+    // Both kinds of serial number find a token, so neither may name two.
+    let ours = transaction.are_serials(&drawn)?;
+    let makers = transaction.are_maker_serials(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let taken = ours.iter().zip(makers.as_chunks::<2>().0).map(|(ours, makers)| *ours || makers.contains(&true));
+    Ok(drawn.into_iter().zip(taken).filter(|(_, taken)| !taken).map(|(serial, _)| serial).collect())
 }
 
 /// Adds a token for `user`, if the policy lets the user have another.

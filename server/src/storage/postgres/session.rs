@@ -16,7 +16,7 @@ use tokio_postgres::{Client, Row, Statement};
 use super::address::{Address, error_of};
 use super::value::{Param, Translated, translate};
 use crate::storage::StorageError;
-use crate::storage::sql::{Bound, Column, Connection, Each, InColumns, Question};
+use crate::storage::sql::{self, Bound, Column, Connection, Each, InColumns, Question, Value, placed};
 
 /// No statement takes longer. PostgreSQL itself gives up a little earlier, and says so.
 const LONGEST: Duration = Duration::from_secs(12);
@@ -241,6 +241,23 @@ impl Connection for Session {
         let params = prepared.translated.order(params)?;
         let rows = self.wait(self.client.query(&prepared.statement, &references(&params)))?;
         rows.iter().try_for_each(|row| each(row))
+    }
+
+    fn query_each(
+        &self,
+        sql: &str,
+        rows: &[Vec<Value>],
+        each: &mut dyn FnMut(usize, &sql::Row<'_>) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let prepared = self.prepared(sql)?;
+        let rows: Vec<_> = rows.iter().map(|row| placed(row)).collect();
+        let params = rows.iter().map(|row| prepared.translated.order(Bound::Placed(row)));
+        let params: Vec<_> = params.collect::<Result<_, _>>()?;
+        let asked =
+            params.iter().map(|params| async { self.client.query(&prepared.statement, &references(params)).await });
+        let answers = self.wait(futures_util::future::try_join_all(asked))?;
+        let mut answered = answers.iter().enumerate();
+        answered.try_for_each(|(place, rows)| rows.iter().try_for_each(|row| each(place, row)))
     }
 
     fn in_columns(&self) -> Option<&dyn InColumns> {

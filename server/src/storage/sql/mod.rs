@@ -26,7 +26,7 @@ mod webhooks;
 
 use std::cell::Cell;
 
-pub(super) use rusqlite::types::{ToSql, ValueRef};
+pub(super) use rusqlite::types::{ToSql, Value, ValueRef};
 pub(super) use rusqlite::{named_params, params};
 
 use super::{AuditHead, StorageError};
@@ -68,10 +68,28 @@ pub(super) trait Connection {
     /// Asks, and reads the answer row by row.
     fn query(&self, sql: &str, params: Bound<'_>, each: Each<'_>) -> Result<()>;
 
+    /// Asks the same with each of `rows` as parameters; `each` is told the place of the one that its row answers. On a
+    /// database that is far all are on their way at once.
+    fn query_each(
+        &self,
+        sql: &str,
+        rows: &[Vec<Value>],
+        each: &mut dyn FnMut(usize, &Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        rows.iter()
+            .enumerate()
+            .try_for_each(|(place, row)| self.query(sql, Bound::Placed(&placed(row)), &mut |row| each(place, row)))
+    }
+
     /// The same with whole columns as parameters, where one statement about many rows is cheaper than many.
     fn in_columns(&self) -> Option<&dyn InColumns> {
         None
     }
+}
+
+/// Values as the parameters of a statement.
+pub(super) fn placed(row: &[Value]) -> Vec<&dyn ToSql> {
+    row.iter().map(|value| value as &dyn ToSql).collect()
 }
 
 /// Statements about many rows, with `$1`, `$2` … as arrays.
@@ -153,8 +171,30 @@ impl<'c> Open<'c> {
 
     /// Adds a row with a statement that ends with `RETURNING id`; answers that number.
     fn insert(&self, sql: &str, params: impl Params) -> Result<i64> {
-        let id = self.one(sql, params, |row| row::Columns::of(row).next())?;
-        id.ok_or_else(|| StorageError::Failed("nothing was inserted".into()))
+        inserted(self.one(sql, params, |row| row::Columns::of(row).next())?)
+    }
+
+    /// The same for many rows.
+    fn insert_each(&self, sql: &str, rows: &[Vec<Value>]) -> Result<Vec<i64>> {
+        let ids = self.one_each(sql, rows, |row| row::Columns::of(row).next())?;
+        ids.into_iter().map(inserted).collect()
+    }
+
+    /// The only row for each of `rows`, if there is one.
+    fn one_each<T>(
+        &self,
+        sql: &str,
+        rows: &[Vec<Value>],
+        read: impl Fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Option<T>>> {
+        let mut found: Vec<Option<T>> = rows.iter().map(|_| None).collect();
+        self.connection.query_each(sql, rows, &mut |place, row| {
+            if let Some(found) = found.get_mut(place) {
+                *found = Some(read(row)?);
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// The only row, if there is one.
@@ -182,4 +222,8 @@ impl<'c> Open<'c> {
         })?;
         Ok(found)
     }
+}
+
+fn inserted(id: Option<i64>) -> Result<i64> {
+    id.ok_or_else(|| StorageError::Failed("nothing was inserted".into()))
 }

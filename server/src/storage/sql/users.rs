@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use symbolon_core::text::Name;
 
 use super::row::{Columns, lock_column, millis};
-use super::{Open, Row, named_params, params};
+use super::{Open, Row, Value, named_params, params};
 use crate::storage::{Email, Language, LockState, StorageError, User, UserId, Users, WriteUsers};
 
 type Result<T> = std::result::Result<T, StorageError>;
@@ -42,6 +42,11 @@ pub(super) fn read_next(columns: &mut Columns<'_>) -> Result<User> {
 impl Users for Open<'_> {
     fn user_by_name(&self, name: &Name) -> Result<Option<User>> {
         self.one(select!("WHERE name = ?"), [name.as_str()], read)
+    }
+
+    fn users_by_names(&self, names: &[&Name]) -> Result<Vec<Option<User>>> {
+        let rows: Vec<_> = names.iter().map(|name| vec![Value::from(name.as_str().to_owned())]).collect();
+        self.one_each(select!("WHERE name = ?"), &rows, read)
     }
 
     fn user(&self, id: UserId) -> Result<Option<User>> {
@@ -118,21 +123,25 @@ fn beginnings(user: &User) -> BTreeSet<String> {
 }
 
 impl WriteUsers for Open<'_> {
-    fn insert_user(&self, user: &User) -> Result<UserId> {
-        let id = self.insert(
+    fn insert_users(&self, users: &[User]) -> Result<Vec<UserId>> {
+        let row = |user: &User| {
+            vec![
+                user.name.as_str().to_owned().into(),
+                user.email.as_ref().map(|email| email.as_str().to_owned()).into(),
+                user.group.as_ref().map(|group| group.as_str().to_owned()).into(),
+                user.language.map(|language| language.tag().to_owned()).into(),
+                user.enabled.into(),
+                millis(user.created_at).into(),
+            ]
+        };
+        let ids = self.insert_each(
             "INSERT INTO \"user\" (name, email, group_name, language, enabled, created_at)
              VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-            params![
-                user.name.as_str(),
-                user.email.as_ref().map(Email::as_str),
-                user.group.as_ref().map(Name::as_str),
-                user.language.map(Language::tag),
-                user.enabled,
-                millis(user.created_at)
-            ],
+            &users.iter().map(row).collect::<Vec<_>>(),
         )?;
-        self.insert_beginnings(UserId(id), user)?;
-        Ok(UserId(id))
+        let ids: Vec<_> = ids.into_iter().map(UserId).collect();
+        ids.iter().zip(users).try_for_each(|(id, user)| self.insert_beginnings(*id, user))?;
+        Ok(ids)
     }
 
     fn update_user(&self, user: &User) -> Result<()> {
