@@ -1,25 +1,13 @@
-//! The vectors of approvals, receipts, typed challenges, QRs and moves, and of what a phone says of biometrics and of where it
-//! is woken: `core/vectors/approvals-v1.json`, `moving-v1.json` and `phones-v1.json`. As in `vectors.rs`, each is made anew from fixed inputs, compared with the file that is checked in, and
-//! checked by hand with the bare algorithms and `docs/protocol.md` at its side.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test that fails may panic"
-)]
+//! Approvals, receipts, typed challenges, QRs and moves, and what a phone says of biometrics and of where it is woken.
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
 use rand_core::{CryptoRng, RngCore};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use symbolon_core::access::{Assertion, digest};
 use symbolon_core::approval::offline::OfflineRequest;
 use symbolon_core::approval::{
@@ -38,25 +26,7 @@ use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::SigningKey;
 
-/// Compares what was made with the file, or writes the file where that is asked for.
-fn check(name: &str, made: &Value) {
-    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name);
-    if std::env::var_os("SYMBOLON_WRITE_VECTORS").is_some() {
-        std::fs::write(&path, serde_json::to_string_pretty(made).unwrap() + "\n").unwrap();
-        eprintln!("{} is written", path.display());
-        return;
-    }
-    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    assert_eq!(kept, *made, "the protocol has changed, or what {name} is made from");
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
-}
-
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    HEXLOWER.encode(bytes.as_ref())
-}
+use crate::by_hand::{check, extract as mac, frame, hex, sha256};
 
 fn base64(bytes: &[u8]) -> String {
     BASE64URL_NOPAD.encode(bytes)
@@ -64,15 +34,6 @@ fn base64(bytes: &[u8]) -> String {
 
 fn decoded(text: &Value) -> Vec<u8> {
     BASE64URL_NOPAD.decode(text.as_str().unwrap().as_bytes()).unwrap()
-}
-
-/// A frame by hand: each field after its length.
-fn frame(fields: &[&[u8]]) -> Vec<u8> {
-    fields.iter().flat_map(|field| [&u32::try_from(field.len()).unwrap().to_be_bytes(), *field].concat()).collect()
-}
-
-fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
-    <Hmac<Sha256> as Mac>::new_from_slice(key).unwrap().chain_update(message).finalize().into_bytes().to_vec()
 }
 
 /// A secret of the vectors: the SHA-256 of its name.
