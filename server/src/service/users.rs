@@ -1,5 +1,7 @@
 //! Users: the people whom the server knows.
 
+use std::collections::hash_map::{self, HashMap};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use symbolon_core::text::Name;
@@ -175,8 +177,8 @@ fn view(snapshot: &dyn Snapshot, user: User, now: Timestamp) -> Result<UserView,
     })
 }
 
-/// Adds a user in a transaction that does more.
-pub(super) fn add(
+/// Adds a user, if nobody has the name.
+fn add(
     transaction: &dyn Transaction,
     actor: &Actor,
     now: Timestamp,
@@ -231,21 +233,31 @@ impl Service {
             .await
     }
 
-    /// The same for one of many new users: nobody is there to be shown a ticket, so without an address the token waits for
-    /// one.
+    /// The same for many new users: nobody is there to be shown a ticket, so without an address the token waits for one.
     pub(super) fn assign_unseen(
         &self,
         transaction: &dyn Transaction,
-        user: &User,
+        users: &[User],
         now: Timestamp,
     ) -> Result<(), ServiceError> {
-        if user.email.is_some() && self.mail.is_some() {
-            return self.assign(transaction, user, now).map(drop);
-        }
-        if policies::effective(transaction, user.group.as_ref())?.automatic_assignment {
-            let token = tokens::add(transaction, user, None, now)?;
-            let entry = Entry::new("token.added").user(&user.name).token(token.serial);
-            entry.append(transaction, &Actor::Server, now)?;
+        let mut policies = HashMap::new();
+        for user in users {
+            let policy = match policies.entry(&user.group) {
+                hash_map::Entry::Occupied(known) => known.into_mut(),
+                hash_map::Entry::Vacant(unknown) => {
+                    unknown.insert(policies::effective(transaction, user.group.as_ref())?)
+                }
+            };
+            if !policy.automatic_assignment {
+                continue;
+            }
+            if user.email.is_some() && self.mail.is_some() {
+                self.hand_out(transaction, &Actor::Server, user, NewToken::default(), now)?;
+            } else {
+                let token = tokens::add(transaction, user, None, now)?;
+                let entry = Entry::new("token.added").user(&user.name).token(token.serial);
+                entry.append(transaction, &Actor::Server, now)?;
+            }
         }
         Ok(())
     }

@@ -204,12 +204,7 @@ impl Service {
     ) -> Result<ImportReport, ServiceError> {
         let mut report = ImportReport::default();
         let Reading { parsed, mut errors, warnings } = reading;
-        let mut parsed = parsed.into_iter();
-        loop {
-            let rows: Vec<_> = parsed.by_ref().take(AT_ONCE).collect();
-            if rows.is_empty() {
-                break;
-            }
+        for rows in in_parts(parsed) {
             let (rows, known) = without_known(transaction, rows)?;
             errors.extend(known);
             let (users, added) = holders(transaction, actor, &rows, now)?;
@@ -263,6 +258,12 @@ impl Service {
         audit::append_all(transaction, entries)?;
         Ok(tokens.len())
     }
+}
+
+/// Rows in parts that are looked up and added at once.
+fn in_parts<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || Some(rows.by_ref().take(AT_ONCE).collect::<Vec<_>>()).filter(|part| !part.is_empty()))
 }
 
 /// Rows whose maker's serial number no token has, nor a row before; and what is wrong with the others.

@@ -1,14 +1,16 @@
 //! Users as comma-separated values: `name,email,group,language`, under a heading. All of a file or nothing.
 
+use std::collections::HashSet;
+
 use csv::{ReaderBuilder, StringRecord, Trim};
 use serde::{Deserialize, Serialize};
 use symbolon_core::text::Name;
 
-use super::{LONGEST, LineError, Undone, named};
+use super::{LONGEST, LineError, Undone, in_parts, named};
 use crate::service::audit::Entry;
 use crate::service::users::{self, NewUser};
 use crate::service::{Actor, Service, ServiceError};
-use crate::storage::StorageError;
+use crate::storage::{StorageError, Transaction};
 
 /// What came of an import of users, or would.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -58,17 +60,12 @@ impl Service {
             .store
             .write(move |transaction| {
                 let mut users = 0;
-                for (line, row) in rows {
-                    match users::add(transaction, &actor, now, row) {
-                        Ok(user) => {
-                            service.assign_unseen(transaction, &user, now)?;
-                            users += 1;
-                        }
-                        Err(error @ ServiceError::Exists { .. }) => {
-                            errors.push(LineError { line, message: format!("name: {error}") });
-                        }
-                        Err(error) => return Err(error.into()),
-                    }
+                for rows in in_parts(rows) {
+                    let (new, known) = without_known(transaction, rows)?;
+                    errors.extend(known);
+                    let added = users::insert(transaction, &actor, now, new)?;
+                    service.assign_unseen(transaction, &added, now)?;
+                    users += added.len();
                 }
                 let report = UserImportReport { dry_run, users, errors: named(errors) };
                 if dry_run || !report.errors.is_empty() {
@@ -83,6 +80,25 @@ impl Service {
             Err(Undone::Failed(error)) => Err(error),
         }
     }
+}
+
+/// Users whose name nobody has, nor a line before; and what is wrong with the others.
+fn without_known(
+    transaction: &dyn Transaction,
+    rows: Vec<(u64, NewUser)>,
+) -> Result<(Vec<NewUser>, Vec<LineError>), ServiceError> {
+    let known = transaction.users_by_names(&rows.iter().map(|(_, user)| &user.name).collect::<Vec<_>>())?;
+    let mut seen = HashSet::with_capacity(rows.len());
+    let (mut new, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
+    for ((line, user), known) in rows.into_iter().zip(known) {
+        if known.is_some() || !seen.insert(user.name.clone()) {
+            let error = ServiceError::Exists { kind: "user", name: user.name.into() };
+            errors.push(LineError { line, message: format!("name: {error}") });
+        } else {
+            new.push(user);
+        }
+    }
+    Ok((new, errors))
 }
 
 /// What a file of users holds by itself, whoever is here.
