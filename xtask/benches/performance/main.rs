@@ -236,6 +236,12 @@ fn measure_postgres(
             postgres.burst()?;
         }
     }
+    if report.wants("verify_postgres_spread_c32") {
+        report.progress("the same of users who are no neighbours, 32 clients");
+        requests.lock().unwrap_or_else(PoisonError::into_inner).spread();
+        outcomes.push(("verify_postgres_spread_c32".into(), load::run(server.address, 32, &requests)?));
+        postgres.burst()?;
+    }
     report.add(UPDATE, postgres.per_second()?, "1/s");
     for (name, outcome) in outcomes {
         report.add_load(&name, &outcome, Some(UPDATE));
@@ -301,6 +307,12 @@ fn measure_verification(
             outcomes.push((name, load::run(server.address, clients, &requests)?));
             disk.burst()?;
         }
+    }
+    if report.wants("verify_sqlite_spread_c32") {
+        report.progress("the same of users who are no neighbours, 32 clients");
+        requests.lock().unwrap_or_else(PoisonError::into_inner).spread();
+        outcomes.push(("verify_sqlite_spread_c32".into(), load::run(server.address, 32, &requests)?));
+        disk.burst()?;
     }
     // The reference comes first, though it is known last.
     report.add(COMMIT, disk.per_second()?, "1/s");

@@ -19,8 +19,7 @@ const AHEAD: i64 = 9;
 /// So many tokens are imported from one file, which has its bounds.
 const AT_ONCE: usize = 250_000;
 
-/// Users take turns at this distance, since those who sign in at the same time are no neighbours in the database. A prime,
-/// so that each has a turn.
+/// How far apart users are who take turns as strangers do. A prime, so that each has a turn.
 const APART: usize = 7919;
 
 /// How many failures in a row a user may have in this run: the policy locks at five.
@@ -67,7 +66,7 @@ impl Members {
             "POST /v1/verify HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {application_key}\r\n\
              Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         );
-        Arc::new(Mutex::new(Requests { head: head.into_bytes(), members: self.0, next: 0, right: true }))
+        Arc::new(Mutex::new(Requests { head: head.into_bytes(), members: self.0, next: 0, apart: 1, right: true }))
     }
 }
 
@@ -85,8 +84,16 @@ pub(crate) struct Requests {
     head: Vec<u8>,
     members: Vec<Member>,
     next: usize,
+    apart: usize,
     /// Whether the codes are right.
     pub(crate) right: bool,
+}
+
+impl Requests {
+    /// From now on no two of those who ask at the same time are neighbours in the database.
+    pub(crate) fn spread(&mut self) {
+        self.apart = APART;
+    }
 }
 
 impl Member {
@@ -111,7 +118,7 @@ impl load::Requests for Requests {
     fn write(&mut self, request: &mut Vec<u8>) -> Result<()> {
         let now = TimeStep::at(Timestamp::now(), Period::STANDARD);
         let index = self.next;
-        self.next = (index + APART) % self.members.len();
+        self.next = (index + self.apart) % self.members.len();
         let member = self.members.get_mut(index).context("there are no users")?;
         let code = if self.right { member.right_code(now) } else { member.wrong_code(now) }?;
         request.extend_from_slice(&self.head);
