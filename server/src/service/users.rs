@@ -178,12 +178,7 @@ fn view(snapshot: &dyn Snapshot, user: User, now: Timestamp) -> Result<UserView,
 }
 
 /// Adds a user, if nobody has the name.
-fn add(
-    transaction: &dyn Transaction,
-    actor: &Actor,
-    now: Timestamp,
-    new: NewUser,
-) -> Result<User, ServiceError> {
+fn add(transaction: &dyn Transaction, actor: &Actor, now: Timestamp, new: NewUser) -> Result<User, ServiceError> {
     if transaction.user_by_name(&new.name)?.is_some() {
         return Err(ServiceError::Exists { kind: "user", name: new.name.into() });
     }

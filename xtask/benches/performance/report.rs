@@ -80,8 +80,8 @@ impl Report {
 
     /// The results as a table in Markdown.
     pub(crate) fn table(&self) -> String {
-        let mut table = format!("| {:<26} | {:>10} | {:<4} | {:<42} |\n", "result", "value", "unit", "");
-        let _ = writeln!(table, "| {:-<26} | {:->9}: | {:-<4} | {:-<42} |", "", "", "", "");
+        let mut table = format!("| {:<30} | {:>10} | {:<4} | {:<42} |\n", "result", "value", "unit", "");
+        let _ = writeln!(table, "| {:-<30} | {:->9}: | {:-<4} | {:-<42} |", "", "", "", "");
         for result in &self.results {
             let _ = writeln!(table, "| {} |", row(result));
         }
@@ -106,7 +106,7 @@ impl Report {
 fn row(result: &Measured) -> String {
     let ratio = result.ratio.zip(result.against.as_ref());
     let ratio = ratio.map_or_else(String::new, |(ratio, against)| format!("{ratio} × {against}"));
-    format!("{:<26} | {:>10} | {:<4} | {ratio:<42}", result.name, result.value, result.unit)
+    format!("{:<30} | {:>10} | {:<4} | {ratio:<42}", result.name, result.value, result.unit)
 }
 
 /// Three digits that count, or all those before the point: more would pretend to be repeatable.
