@@ -4,7 +4,6 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jiff::Timestamp;
 use rand_core::RngCore;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use symbolon_core::activation::online::phone::{self, Started};
 use symbolon_core::activation::online::server::{self, Opening, Record, ServerKeys, Setup, answer, confirmed_code};
 use symbolon_core::activation::online::{ConfirmReply, DeviceDescription, FinishRequest, Registration, StartReply};
@@ -17,7 +16,7 @@ use symbolon_core::policy::{Policy, PolicyVersion};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::SigningKey;
 
-use crate::by_hand::{Stream, check, expand, extract, frame, hex, noon, open, secret};
+use crate::by_hand::{Stream, check, expand, extract, frame, hex, noon, open, secret, sha256};
 
 /// OPAQUE as the specification configures it, for the phone that is written by hand here.
 struct Suite;
@@ -46,9 +45,9 @@ fn prove_by_hand(vector: &Value) -> ByHand {
     let serial = text("/ticket/serial").replace('-', "");
     let (ke1, ke2) = (url("/message_1/ke1"), url("/message_2/ke2"));
     let identity_key = url("/message_2/identity_key");
-    let identity: [u8; 32] = Sha256::digest(&identity_key).into();
+    let identity = sha256(&identity_key);
     let time: Timestamp = text("/message_2/time").parse().unwrap();
-    let context: [u8; 32] = Sha256::digest(frame(&[
+    let context = sha256(&frame(&[
         b"symbolon/1/context",
         &url("/message_1/versions"),
         serial.as_bytes(),
@@ -58,8 +57,7 @@ fn prove_by_hand(vector: &Value) -> ByHand {
         &url("/message_2/ciphertext"),
         &identity_key,
         &u64::try_from(time.as_millisecond()).unwrap().to_be_bytes(),
-    ]))
-    .into();
+    ]));
 
     // The phone's state in OPAQUE: its blind, KE1, and the secret and nonce of its key exchange.
     let state = [
@@ -83,7 +81,7 @@ fn prove_by_hand(vector: &Value) -> ByHand {
     let seed = ml_kem::Seed::try_from(bytes("/phone/ml_kem_seed").as_slice()).unwrap();
     let (secret_key, _) = ml_kem::MlKem768::from_seed(&seed);
     let shared = ml_kem::kem::Decapsulate::decapsulate_slice(&secret_key, &url("/message_2/ciphertext")).unwrap();
-    let transcript: [u8; 32] = Sha256::digest(frame(&[b"symbolon/1/transcript", &context, &ke1, &ke2, &ke3])).into();
+    let transcript = sha256(&frame(&[b"symbolon/1/transcript", &context, &ke1, &ke2, &ke3]));
     let opaque_session_key = finished.session_key.to_vec();
     let kem_shared_secret = shared.to_vec();
     let prk = extract(&transcript, &[opaque_session_key.as_slice(), &kem_shared_secret].concat());

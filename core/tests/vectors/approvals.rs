@@ -1,7 +1,5 @@
 //! Approvals, receipts, typed challenges, QRs and moves, and what a phone says of biometrics and of where it is woken.
 
-use aes_gcm::Aes256Gcm;
-use aes_gcm::aead::{Aead, KeyInit, Payload};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use jiff::Timestamp;
 use p256::ecdsa::signature::Verifier;
@@ -26,7 +24,7 @@ use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::SigningKey;
 
-use crate::by_hand::{check, extract as mac, frame, hex, sha256};
+use crate::by_hand::{check, extract as mac, frame, hex, open, sha256};
 
 fn base64(bytes: &[u8]) -> String {
     BASE64URL_NOPAD.encode(bytes)
@@ -457,9 +455,7 @@ fn follow_phones(vector: &Value) {
     let prk = mac(&[0; 32], &later);
     let sealing = mac(&prk, &[b"symbolon/1/factor/sent".as_slice(), &[1]].concat());
     let place = frame(&[b"symbolon/1/biometrics", b"1234567890"]);
-    let cipher = Aes256Gcm::new_from_slice(&sealing).unwrap();
-    let plain = cipher.decrypt(sealed[..12].into(), Payload { msg: &sealed[12..], aad: &place }).unwrap();
-    assert_eq!(plain, finger);
+    assert_eq!(open(&sealing, &sealed[..12], &place, &sealed[12..]), finger);
     let off = by_hand(&vector["biometrics_off"], &device, "symbolon-biometrics+jws");
     for (update, key, opened, factor) in
         [(&on, sealed.as_slice(), b"pin".as_slice(), pin), (&off, &[], b"biometric", finger)]

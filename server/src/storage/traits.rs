@@ -303,10 +303,12 @@ pub trait WritePolicies {
 
 /// The audit, written.
 pub trait WriteAudit {
-    /// Appends an entry.
-    fn append_entry(&self, entry: &StoredEntry) -> Result<()>;
     /// Appends entries, in their order.
     fn append_entries(&self, entries: &[StoredEntry]) -> Result<()>;
+    /// The same for one.
+    fn append_entry(&self, entry: &StoredEntry) -> Result<()> {
+        self.append_entries(std::slice::from_ref(entry))
+    }
 }
 
 /// What a database that comes from a backup must know of itself, written.

@@ -99,8 +99,8 @@ conform! { sqlite, postgres: {
     people: users_are_found_and_keep_every_field, users_are_listed_by_name_and_searched,
         groups_are_told_with_the_number_of_their_users, a_name_is_given_once,
         with_a_user_go_the_tokens_and_all_that_is_theirs;
-    tokens: tokens_keep_every_field, many_are_added_and_looked_for_at_once, serial_numbers_are_given_once, a_step_is_taken_once_and_never_an_earlier_one,
-        an_event_is_taken_once_and_those_before_it_with_it,
+    tokens: tokens_keep_every_field, many_are_added_and_looked_for_at_once, serial_numbers_are_given_once,
+        a_step_is_taken_once_and_never_an_earlier_one, an_event_is_taken_once_and_those_before_it_with_it,
         a_temporary_code_is_taken_once_in_any_order_and_in_time, nothing_is_taken_when_a_decision_came_between,
         many_codes_are_taken_together_each_by_its_own_merits, what_verifications_begin_with_is_found_for_many,
         a_lock_is_written_without_the_rest, a_ticket_takes_the_place_of_the_one_before,

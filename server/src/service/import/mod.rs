@@ -10,6 +10,7 @@ mod pskc;
 mod users;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash as Hashed;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
@@ -205,7 +206,13 @@ impl Service {
         let mut report = ImportReport::default();
         let Reading { parsed, mut errors, warnings } = reading;
         for rows in in_parts(parsed) {
-            let (rows, known) = without_known(transaction, rows)?;
+            let serials: Vec<_> = rows.iter().map(|row| row.serial.as_str()).collect();
+            let known = transaction.are_maker_serials(&serials)?;
+            let refused = |row: Parsed| LineError {
+                line: row.line,
+                message: format!("serial: there is a token {} already", row.serial),
+            };
+            let (rows, known) = without_known(rows, known, |row| row.serial.clone(), refused);
             errors.extend(known);
             let (users, added) = holders(transaction, actor, &rows, now)?;
             report.users += added;
@@ -266,24 +273,23 @@ fn in_parts<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     std::iter::from_fn(move || Some(rows.by_ref().take(AT_ONCE).collect::<Vec<_>>()).filter(|part| !part.is_empty()))
 }
 
-/// Rows whose maker's serial number no token has, nor a row before; and what is wrong with the others.
-fn without_known(
-    transaction: &dyn Transaction,
-    rows: Vec<Parsed>,
-) -> Result<(Vec<Parsed>, Vec<LineError>), ServiceError> {
-    let serials: Vec<_> = rows.iter().map(|row| row.serial.as_str()).collect();
-    let known = transaction.are_maker_serials(&serials)?;
+/// Rows whose key is not known, nor that of a row before; and what is wrong with the others.
+fn without_known<R, K: Eq + Hashed>(
+    rows: Vec<R>,
+    known: impl IntoIterator<Item = bool>,
+    key: impl Fn(&R) -> K,
+    refused: impl Fn(R) -> LineError,
+) -> (Vec<R>, Vec<LineError>) {
     let mut seen = HashSet::with_capacity(rows.len());
     let (mut fresh, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
     for (row, known) in rows.into_iter().zip(known) {
-        if known || !seen.insert(row.serial.clone()) {
-            let message = format!("serial: there is a token {} already", row.serial);
-            errors.push(LineError { line: row.line, message });
+        if known || !seen.insert(key(&row)) {
+            errors.push(refused(row));
         } else {
             fresh.push(row);
         }
     }
-    Ok((fresh, errors))
+    (fresh, errors)
 }
 
 /// Whose tokens these are: those who are not here are added, and counted.

@@ -1,16 +1,14 @@
 //! Users as comma-separated values: `name,email,group,language`, under a heading. All of a file or nothing.
 
-use std::collections::HashSet;
-
 use csv::{ReaderBuilder, StringRecord, Trim};
 use serde::{Deserialize, Serialize};
 use symbolon_core::text::Name;
 
-use super::{LONGEST, LineError, Undone, in_parts, named};
+use super::{LONGEST, LineError, Undone, in_parts, named, without_known};
 use crate::service::audit::Entry;
 use crate::service::users::{self, NewUser};
 use crate::service::{Actor, Service, ServiceError};
-use crate::storage::{StorageError, Transaction};
+use crate::storage::StorageError;
 
 /// What came of an import of users, or would.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -61,8 +59,15 @@ impl Service {
             .write(move |transaction| {
                 let mut users = 0;
                 for rows in in_parts(rows) {
-                    let (new, known) = without_known(transaction, rows)?;
+                    let names: Vec<_> = rows.iter().map(|(_, user)| &user.name).collect();
+                    let known: Vec<_> = transaction.users_by_names(&names)?.iter().map(Option::is_some).collect();
+                    let refused = |(line, user): (u64, NewUser)| {
+                        let error = ServiceError::Exists { kind: "user", name: user.name.into() };
+                        LineError { line, message: format!("name: {error}") }
+                    };
+                    let (new, known) = without_known(rows, known, |(_, user)| user.name.clone(), refused);
                     errors.extend(known);
+                    let new = new.into_iter().map(|(_, user)| user).collect();
                     let added = users::insert(transaction, &actor, now, new)?;
                     service.assign_unseen(transaction, &added, now)?;
                     users += added.len();
@@ -80,25 +85,6 @@ impl Service {
             Err(Undone::Failed(error)) => Err(error),
         }
     }
-}
-
-/// Users whose name nobody has, nor a line before; and what is wrong with the others.
-fn without_known(
-    transaction: &dyn Transaction,
-    rows: Vec<(u64, NewUser)>,
-) -> Result<(Vec<NewUser>, Vec<LineError>), ServiceError> {
-    let known = transaction.users_by_names(&rows.iter().map(|(_, user)| &user.name).collect::<Vec<_>>())?;
-    let mut seen = HashSet::with_capacity(rows.len());
-    let (mut new, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
-    for ((line, user), known) in rows.into_iter().zip(known) {
-        if known.is_some() || !seen.insert(user.name.clone()) {
-            let error = ServiceError::Exists { kind: "user", name: user.name.into() };
-            errors.push(LineError { line, message: format!("name: {error}") });
-        } else {
-            new.push(user);
-        }
-    }
-    Ok((new, errors))
 }
 
 /// What a file of users holds by itself, whoever is here.

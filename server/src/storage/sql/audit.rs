@@ -59,29 +59,26 @@ impl Audit for Open<'_> {
 }
 
 impl WriteAudit for Open<'_> {
-    fn append_entry(&self, entry: &StoredEntry) -> Result<()> {
-        self.write(
-            "INSERT INTO audit (sequence, time, entry, hash) VALUES (?, ?, ?, ?)",
-            params![entry.sequence, millis(entry.time), entry.entry, entry.hash],
-        )?;
-        self.head.set(Some(Some(AuditHead { sequence: entry.sequence, time: entry.time, hash: entry.hash })));
-        Ok(())
-    }
-
     fn append_entries(&self, entries: &[StoredEntry]) -> Result<()> {
-        let (Some(columns), Some(last)) = (self.connection.in_columns(), entries.last()) else {
-            return entries.iter().try_for_each(|entry| self.append_entry(entry));
-        };
-        columns.write(
-            "INSERT INTO audit (sequence, time, entry, hash)
-             SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::TEXT[], $4::BYTEA[])",
-            vec![
-                Column::Numbers(entries.iter().map(|entry| Some(entry.sequence.cast_signed())).collect()),
-                Column::Numbers(entries.iter().map(|entry| Some(millis(entry.time))).collect()),
-                Column::Texts(entries.iter().map(|entry| Some(entry.entry.as_str())).collect()),
-                Column::Bytes(entries.iter().map(|entry| Some(entry.hash.as_slice())).collect()),
-            ],
-        )?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        match self.connection.in_columns() {
+            Some(columns) => columns.write(
+                "INSERT INTO audit (sequence, time, entry, hash)
+                 SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::TEXT[], $4::BYTEA[])",
+                vec![
+                    Column::Numbers(entries.iter().map(|entry| Some(entry.sequence.cast_signed())).collect()),
+                    Column::Numbers(entries.iter().map(|entry| Some(millis(entry.time))).collect()),
+                    Column::Texts(entries.iter().map(|entry| Some(entry.entry.as_str())).collect()),
+                    Column::Bytes(entries.iter().map(|entry| Some(entry.hash.as_slice())).collect()),
+                ],
+            )?,
+            None => entries.iter().try_for_each(|entry| {
+                self.write(
+                    "INSERT INTO audit (sequence, time, entry, hash) VALUES (?, ?, ?, ?)",
+                    params![entry.sequence, millis(entry.time), entry.entry, entry.hash],
+                )
+            })?,
+        }
         self.head.set(Some(Some(AuditHead { sequence: last.sequence, time: last.time, hash: last.hash })));
         Ok(())
     }
