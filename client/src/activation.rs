@@ -264,6 +264,7 @@ impl NewKeys {
         };
         let parts = self.soft_token.parts();
         let files = parts.store.account(serial, identity);
+        files.create()?;
         let lock = files.lock().await?;
         // An earlier activation that the server did not confirm: had it been, this one would not have come so far.
         let _earlier = match files.keys()? {

@@ -221,10 +221,14 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 const REMOVAL_TRIES: u32 = 1000;
 
 impl AccountFiles {
-    /// Waits until no other process uses the account.
+    /// Makes the folder, for what is not yet there.
+    pub(crate) fn create(&self) -> Result<(), Error> {
+        self.files.create_directory(&self.directory).map_err(storage(&self.directory))
+    }
+
+    /// Waits until nobody else, in this process or another, uses the account.
     pub(crate) async fn lock(&self) -> Result<Lock, Error> {
         let path = self.path("lock");
-        self.files.create_directory(&self.directory).map_err(storage(&self.directory))?;
         for _ in 0..LOCK_TRIES {
             match self.files.try_lock(&path).map_err(storage(&path))? {
                 Some(lock) => return Ok(lock),
@@ -272,6 +276,12 @@ impl AccountFiles {
     pub(crate) fn write_clock(&self, state: &ClockState) -> Result<(), Error> {
         let bytes = serde_json::to_vec(state).map_err(|_| Error::Protocol("the clock has no JSON form"))?;
         self.write("clock", &bytes)
+    }
+
+    /// Changes what is known of the server's clock and policy: what that is by now, since others ask it, too.
+    pub(crate) async fn change_clock(&self, change: impl FnOnce(ClockState) -> ClockState) -> Result<(), Error> {
+        let _lock = self.lock().await?;
+        self.write_clock(&change(self.clock()?))
     }
 
     /// The sealed history; empty where there is none.
@@ -400,6 +410,16 @@ impl ClockState {
         }
     }
 
+    /// What is known after an answer to a question that was asked when a policy of version `known` was. Of another policy
+    /// that was heard of since then, the newer one counts: answers need not come in the order of their questions.
+    pub(crate) fn hear(self, answer: Self, known: Option<PolicyVersion>) -> Self {
+        if self.policy_version != known && self.policy_version > answer.policy_version {
+            Self { policy_version: self.policy_version, policy: self.policy, ..answer }
+        } else {
+            answer
+        }
+    }
+
     /// The policy that the server had, where it is newer than one of this version.
     pub(crate) fn policy_after(self, version: PolicyVersion) -> Option<(PolicyVersion, PhonePolicy)> {
         self.policy_version.filter(|heard| *heard > version).zip(self.policy)
@@ -441,6 +461,7 @@ mod tests {
         let store = Store::with_files(Arc::new(SimulatedDisk::new()), "/home").unwrap();
         let account = store.account("1234567890".parse().unwrap(), Some(&[0xab; 32].into()));
         assert!(account.directory.ends_with("12345-67890-abababababababab"));
+        account.create().unwrap();
         let lock = account.lock().await.unwrap();
         assert!(matches!(account.lock().await.unwrap_err(), Error::Busy));
         drop(lock);

@@ -306,6 +306,29 @@ async fn a_contact_once_a_day_brings_time_and_policy() {
     assert_eq!(soft_token.account(None).unwrap().status().unwrap().pin_tries_left, Some(3));
 }
 
+/// Two programs on one device may ask at the same time: the answer that comes last need not be the newer one.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_late_takes_no_newer_policy_away() {
+    let (server, _, soft_token) = activated().await;
+    let account = soft_token.account(None).unwrap();
+    for newest in 2..4 {
+        server.state().fates.push_back(Fate::Late);
+        let late = account.contact();
+        let newer = async {
+            server.state().policy = policy(&[("pin_tries", &newest.to_string())]);
+            server.state().policy_version = PolicyVersion::new(newest);
+            account.contact().await.unwrap();
+        };
+        tokio::join!(biased; late, newer).0.unwrap();
+        assert_eq!(account.reread().unwrap().status().unwrap().pin_tries_left, Some(u32::try_from(newest).unwrap()));
+    }
+    // What a server says that was restored counts again, as long as no vault knows better.
+    server.state().policy = policy(&[]);
+    server.state().policy_version = PolicyVersion::new(2);
+    let account = account.contact().await.unwrap();
+    assert_eq!(account.status().unwrap().pin_tries_left, Some(5));
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_does_not_keep_codes_away() {
     let (server, _, soft_token) = activated().await;

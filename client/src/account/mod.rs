@@ -239,10 +239,7 @@ impl Account {
     async fn pass_gate_by(&self, policy: &PhonePolicy) -> Result<(), Error> {
         let Err(refused) = self.admit(policy) else { return Ok(()) };
         match self.send_question(Patience::IN_PASSING).await {
-            Ok((answer, _, clock)) if self.header.policy_version.admits(answer.policy_version) => {
-                self.files.write_clock(&clock)?;
-                self.admit(&answer.policy)
-            }
+            Ok((answer, _)) if self.header.policy_version.admits(answer.policy_version) => self.admit(&answer.policy),
             Ok(_) => Err(refused),
             Err(error) => {
                 tracing::info!(%error, "the server was not asked whether it still allows no unsecure device");

@@ -25,8 +25,9 @@ impl Account {
         if reply.serial == header.serial { Ok(()) } else { Err(Error::Protocol("it confirmed another token")) }
     }
 
-    /// Asks for the time and the policy; answers them with what is known then of the server and its clock.
-    pub(super) async fn send_question(&self, patience: Patience) -> Result<(Answer, Online, ClockState), Error> {
+    /// Asks for the time and the policy, and writes down what is known then of the server's clock and its policy; answers
+    /// with what the server is known by then.
+    pub(super) async fn send_question(&self, patience: Patience) -> Result<(Answer, Online), Error> {
         let (header, online) = (self.header(), self.online()?);
         let environment = &self.soft_token.parts().environment;
         let mut nonce = [0; 16];
@@ -35,6 +36,7 @@ impl Account {
         let question = Question { aud: online.identity.hash(), serial: header.serial, nonce: nonce.into(), keys };
         let request = ContactRequest { serial: header.serial, question: self.sign_object(&question).await? };
 
+        let known = self.clock()?.policy_version;
         let asked = environment.now();
         let reply: ContactReply = self.ask("/v1/device/contact", &request, patience).await?;
         let answered = environment.now();
@@ -44,9 +46,10 @@ impl Account {
         }
         // The server looked at its clock about half-way.
         let here = asked.checked_add(answered.duration_since(asked) / 2).unwrap_or(answered);
-        let clock = ClockState::after_contact(answer.time, here, answer.policy_version, answer.policy.clone());
+        let heard = ClockState::after_contact(answer.time, here, answer.policy_version, answer.policy.clone());
+        self.files.change_clock(|clock| clock.hear(heard, known)).await?;
         let online = online.after_contact(signer, answer.keys.as_ref());
-        Ok((answer, online, clock))
+        Ok((answer, online))
     }
 
     /// Asks the server for its time and policy, which takes the device's key and no PIN; answers with the account as it is
@@ -55,8 +58,7 @@ impl Account {
     /// # Errors
     /// Those of the network; [`Error::NotActive`]; [`Error::Offline`] for one that was activated without a network.
     pub async fn contact(&self) -> Result<Self, Error> {
-        let (_, _, clock) = self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
-        self.files.write_clock(&clock)?;
+        self.send_question(Patience::ACTIVATION).await.map_err(|error| self.as_active(error))?;
         self.reread()
     }
 

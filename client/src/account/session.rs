@@ -209,10 +209,8 @@ impl Session {
     }
 
     async fn contact_with(&mut self, patience: Patience) -> Result<(), Error> {
-        let before = self.account.clock()?;
         match self.account.send_question(patience).await.map_err(|error| self.account.as_active(error)) {
-            Ok((answer, online, clock)) => {
-                self.account.files.write_clock(&clock)?;
+            Ok((answer, online)) => {
                 let heard = self.account.online()?.keys_version();
                 self.learn(answer, online).await?;
                 if self.account.online()?.keys_version() > heard {
@@ -224,8 +222,9 @@ impl Session {
                 self.check_policy()
             }
             Err(error) => {
-                let failed = ClockState { last_try: Some(self.now()), last_failure: Some(error.to_string()), ..before };
-                self.account.files.write_clock(&failed)?;
+                let (last_try, last_failure) = (Some(self.now()), Some(error.to_string()));
+                let failed = |clock| ClockState { last_try, last_failure, ..clock };
+                self.account.files.change_clock(failed).await?;
                 Err(error)
             }
         }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rand_core::OsRng;
@@ -60,6 +61,8 @@ pub(crate) enum Fate {
     Lost,
     /// It arrives, and its answer does not.
     AnswerLost,
+    /// It arrives, and its answer after five seconds.
+    Late,
 }
 
 /// A server with one token.
@@ -318,6 +321,11 @@ impl Network for TestServer {
                 Fate::AnswerLost => {
                     self.handle(message.path, message.body);
                     Err(unreachable)
+                }
+                Fate::Late => {
+                    let answer = self.handle(message.path, message.body);
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    Ok(answer)
                 }
                 Fate::Delivered => Ok(self.handle(message.path, message.body)),
             }
