@@ -100,7 +100,7 @@ pub(crate) enum Command {
     /// Sign details, such as an amount and an account, with a code
     Sign {
         /// The values, in the order of the page
-        #[arg(value_name = "VALUE", required = true, num_args = 1..=10)]
+        #[arg(value_name = "VALUE", required = true, num_args = 1..=10, allow_negative_numbers = true)]
         values: Vec<String>,
 
         #[command(flatten)]

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::Element;
-use fantoccini::error::NewSessionError;
 pub use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Nothing is waited for longer, on however slow a machine.
@@ -81,10 +81,7 @@ fn axe() -> PathBuf {
 impl Browser {
     /// Starts a browser for the pages of the server at `url`.
     pub async fn start(url: &str, look: Look) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new("chromedriver");
-        command.arg(format!("--port={port}")).kill_on_drop(true).stdin(Stdio::null());
-        let driver = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let (driver, port) = Self::driver().await;
         let profile = tempfile::Builder::new().prefix("symbolon-browser-").tempdir().unwrap();
         let mut arguments: Vec<String> = [
             "--headless",
@@ -115,21 +112,34 @@ impl Browser {
             },
         });
         let capabilities = capabilities.as_object().unwrap();
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let started = builder.capabilities(capabilities.clone()).connect(&format!("http://127.0.0.1:{port}")).await;
+        let client = started.unwrap_or_else(|error| panic!("the browser did not start: {error}"));
+        let browser = Self { client, url: url.to_owned(), _driver: driver, _profile: profile };
+        browser.look(look).await;
+        browser
+    }
+
+    /// Starts a driver; answers with the port on which it listens.
+    async fn driver() -> (Child, u16) {
         let until = Instant::now() + PATIENCE;
         loop {
-            let mut builder = ClientBuilder::new(HttpConnector::new());
-            match builder.capabilities(capabilities.clone()).connect(&format!("http://127.0.0.1:{port}")).await {
-                Ok(client) => {
-                    let browser = Self { client, url: url.to_owned(), _driver: driver, _profile: profile };
-                    browser.look(look).await;
-                    return browser;
+            let mut command = Command::new("chromedriver");
+            command
+                .arg("--port=0")
+                .kill_on_drop(true)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
+            let mut driver = command.spawn().unwrap();
+            let mut lines = BufReader::new(driver.stdout.as_mut().unwrap()).lines();
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some((_, port)) = line.split_once("started successfully on port ") {
+                    return (driver, port.trim_end_matches('.').parse().unwrap());
                 }
-                // The driver does not listen yet.
-                Err(NewSessionError::FailedC(_)) if Instant::now() < until => {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                Err(error) => panic!("the browser did not start: {error}"),
             }
+            // It takes any port for IPv6, and ends when somebody else has the same one for IPv4.
+            assert!(Instant::now() < until, "the driver of the browser does not start");
         }
     }
 
@@ -193,11 +203,23 @@ impl Browser {
         self.click_on(self.wait_for(Locator::XPath(&xpath), words).await).await;
     }
 
+    /// Clicks, and where a link is followed or a form sent by that, waits for the page that it leads to: a click may be
+    /// over before its request has left the browser.
     async fn click_on(&self, element: Element) {
-        // What is off the screen is brought to its middle, where nothing that stays in place covers it.
-        let script = "arguments[0].scrollIntoView({block: 'center'})";
+        // What is off the screen is brought to its middle, where nothing that stays in place covers it. The mark goes with
+        // the page.
+        let script = "arguments[0].scrollIntoView({block: 'center'});
+            for (const [kind, which] of [['click', 'a[href]:not([href^=\"#\"])'], ['submit', 'form']])
+                addEventListener(kind, event => {
+                    if (!event.defaultPrevented && event.target.closest(which)) window.isLeft = true;
+                }, {once: true})";
         self.client.execute(script, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
         element.click().await.unwrap();
+        let until = Instant::now() + PATIENCE;
+        while self.script("return window.isLeft === true").await == true {
+            assert!(Instant::now() < until, "nothing has come after {}", self.path().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Chooses a file in a field.

@@ -26,6 +26,7 @@ mod middleman;
 mod otp;
 mod pages;
 mod phone;
+mod port;
 mod postgres;
 mod programs;
 mod provider;

@@ -1,12 +1,13 @@
 //! A PostgreSQL of the tests' own: made in a folder, run by a user who is not root, gone at the end.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::port::free_port;
 
 /// Who runs it where the tests are run by root, whom PostgreSQL refuses.
 const NOBODY: &str = "nobody";
@@ -27,8 +28,7 @@ impl Postgres {
     pub fn start() -> Option<Self> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("symbolon-postgres-").tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let postgres = Self { folder, programs, port };
+        let postgres = Self { folder, programs, port: free_port() };
         if is_root() {
             assert!(Command::new("chown").arg(NOBODY).arg(postgres.folder.path()).status().unwrap().success());
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::port::free_port;
 use crate::{Caller, Installation, Phone, Token, Wire};
 
 /// No start and no stop takes longer, on however slow a machine.
@@ -79,7 +80,8 @@ impl Server {
     /// Starts another server on an installation, on a port of its own.
     #[must_use]
     pub fn on(installation: &Arc<Installation>) -> Self {
-        Self::launch(installation, "127.0.0.1:0").unwrap_or_else(|log| panic!("the server did not get ready:\n{log}"))
+        let started = Self::launch(installation, &format!("127.0.0.1:{}", free_port()));
+        started.unwrap_or_else(|log| panic!("the server did not get ready:\n{log}"))
     }
 
     /// The installation, for another server on it.

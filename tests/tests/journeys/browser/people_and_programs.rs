@@ -80,7 +80,7 @@ async fn administrators_are_added_changed_signed_out_and_removed() {
         browser.press(words).await;
     };
     act("Sign out ben", "Sign out everywhere").await;
-    browser.says("Administrators").await;
+    browser.says("Add an administrator").await;
     assert!(ben.get("/console").await.leads_to().starts_with("/console/sign-in?why=ended"));
     assert_eq!(ben.sign_in("ben", Pages::PASSWORD, "").await.leads_to(), "/console");
     act("New link for ben", "Make the link").await;
