@@ -180,7 +180,7 @@ impl FromRequestParts<Api> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let Address(address) = Address::from_request_parts(parts, api).await?;
-        api.guards.bad_keys.admit(&address)?;
+        api.guards.bad_keys.admit(address)?;
         let key_hash = bearer(parts).map(applications::hash).ok_or_else(|| unauthorized(api, &address))?;
         Ok(Self { address, key_hash })
     }
@@ -199,7 +199,7 @@ impl Asking {
 }
 
 fn unauthorized(api: &Api, address: &IpAddr) -> Problem {
-    api.guards.bad_keys.failed(address);
+    api.guards.bad_keys.failed(*address);
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "An API key is needed: Authorization: Bearer KEY")
 }
 

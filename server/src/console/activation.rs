@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use symbolon_core::text::Text;
 
 use super::fields::Sent;
+use super::guess::Guess;
 use super::language::Reads;
 use super::layout::{Failure, Frame, html, page};
 use super::{Console, assets};
-use crate::api::Address;
 
 #[derive(Template)]
 #[template(path = "activate.html")]
@@ -43,19 +43,17 @@ pub(super) async fn form(State(console): State<Console>, Reads(language): Reads)
 /// Asks for a new mail in the place of a ticket that has expired. What is answered tells nothing of who exists.
 pub(super) async fn again(
     State(console): State<Console>,
-    Address(address): Address,
+    _guess: Guess,
     Reads(language): Reads,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
-    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
-    console.guards.sign_ins.failed(&address);
     let Ok(serial) = fields.text("serial").parse::<Text<64>>() else {
         let frame = Frame::of_owners(&console, language, "failure-bad-title");
         let text = frame.say("activate-wrong-serial");
         return Ok(html(StatusCode::BAD_REQUEST, &Told { frame, text, back: "/activate" }));
     };
     let digits: String = serial.as_str().chars().filter(char::is_ascii_digit).collect();
-    if console.guards.mails.admit(&digits).is_ok() {
+    if console.guards.mails.admit(digits).is_ok() {
         console.service.renew_ticket(serial).await?;
     }
     let frame = Frame::of_owners(&console, language, "activate-sent-title");

@@ -20,12 +20,12 @@ use zeroize::Zeroizing;
 
 use super::activation::Told;
 use super::fields::{Fields, Sent};
+use super::guess::Guess;
 use super::language::{Reads, wanted_by};
 use super::layout::{Confirmation, Failure, Frame, html, page, sentence};
 use super::routes::see;
 use super::sessions::{cookie, set_named_cookie};
 use super::{Console, qr};
-use crate::api::Address;
 use crate::service::challenges::ChallengeView;
 use crate::service::sessions::Pass;
 use crate::service::tokens::{State as TokenState, TokenView, TokenWithTicket};
@@ -232,15 +232,13 @@ impl AskPage {
 /// Asks for a link. The answer is the same whoever is named.
 pub(super) async fn ask(
     State(console): State<Console>,
-    Address(address): Address,
+    _guess: Guess,
     Reads(language): Reads,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
-    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
-    console.guards.sign_ins.failed(&address);
     let browser = Pass::generate();
     if let Ok(name) = fields.text("name").parse::<Name>()
-        && console.guards.mails.admit(&name.to_string()).is_ok()
+        && console.guards.mails.admit(name.to_string()).is_ok()
     {
         console.service.ask_for_visit(name, &browser).await?;
     }
@@ -259,12 +257,11 @@ pub(super) async fn link(State(console): State<Console>, Reads(language): Reads)
 /// Uses a mailed link.
 pub(super) async fn use_link(
     State(console): State<Console>,
-    Address(address): Address,
+    guess: Guess,
     Reads(language): Reads,
     headers: HeaderMap,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
-    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
     let browser = cookie(&headers, BROWSER);
     let outcome = match fields.text("link").rsplit('#').next().unwrap_or_default().parse::<Pass>() {
         Ok(link) => console.service.begin_visit(&link, browser.as_ref()).await,
@@ -272,13 +269,13 @@ pub(super) async fn use_link(
     };
     match outcome {
         Ok(pass) => {
+            guess.was_right();
             let mut response = see("/me");
             set_named_cookie(&mut response, VISIT, &pass.text(), "");
             Ok(response)
         }
         Err(VisitError::Service(error)) => Err(error.into()),
         Err(error) => {
-            console.guards.sign_ins.failed(&address);
             let frame = Frame::of_owners(&console, language, "me-link-title");
             let told = if matches!(error, VisitError::Browser) { "me-link-browser" } else { "me-link-used" };
             let error = Some(frame.say(told));
@@ -296,29 +293,24 @@ pub(super) async fn sign_out(me: Me) -> Result<Response, Failure> {
 }
 
 /// Confirms by a token's code.
-pub(super) async fn confirm(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
-    let guards = &me.console.guards;
-    guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+pub(super) async fn confirm(me: Me, guess: Guess, Sent(fields): Sent) -> Result<Response, Failure> {
     let counted = match fields.text("code").parse::<Code>() {
         Ok(code) => me.console.service.confirm_visit(&me.pass, &me.visitor, code).await?,
         Err(_) => false,
     };
     if counted {
+        guess.was_right();
         return Ok(see("/me"));
     }
-    guards.sign_ins.failed(&address);
     me.wrong("wrong-code").await
 }
 
 /// Asks the user's phones to confirm.
-pub(super) async fn ask_approval(me: Me, Address(address): Address, headers: HeaderMap) -> Result<Response, Failure> {
-    let guards = &me.console.guards;
-    guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
-    guards.sign_ins.failed(&address);
+pub(super) async fn ask_approval(me: Me, guess: Guess, headers: HeaderMap) -> Result<Response, Failure> {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let context = Context {
         application: None,
-        address: address.to_string().parse().ok(),
+        address: guess.address.to_string().parse().ok(),
         place: None,
         user_agent: agent.chars().take(300).collect::<String>().parse().ok(),
     };
@@ -349,21 +341,18 @@ pub(super) async fn approved(me: Me) -> Result<Response, Failure> {
 }
 
 /// Shows the unlock code for a forgotten PIN, this once.
-pub(super) async fn unlock(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
-    me.console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+pub(super) async fn unlock(me: Me, guess: Guess, Sent(fields): Sent) -> Result<Response, Failure> {
     let serial = serial(&fields)?;
     let Ok(challenge) = fields.text("lock_challenge").parse::<Text<64>>() else {
         return me.wrong("me-pin-what").await;
     };
     match me.console.service.unlock_own_pin(&me.visitor, serial.clone(), challenge).await {
         Ok(code) => {
+            guess.was_right();
             let code = Zeroizing::new(code.grouped().to_string());
             Ok(page(&UnlockPage { frame: me.frame_of("me-unlock-title", &serial), code }))
         }
-        refused => {
-            me.console.guards.sign_ins.failed(&address);
-            me.done(refused, "refused-unlock").await
-        }
+        refused => me.done(refused, "refused-unlock").await,
     }
 }
 
@@ -406,23 +395,21 @@ pub(super) async fn label(me: Me, Sent(fields): Sent) -> Result<Response, Failur
 }
 
 /// Re-synchronises a token.
-pub(super) async fn reset(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
-    me.console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+pub(super) async fn reset(me: Me, guess: Guess, Sent(fields): Sent) -> Result<Response, Failure> {
     let serial = serial(&fields)?;
     me.console.service.own_token(&me.visitor, &serial)?;
     let (Ok(first), Ok(second)) = (fields.text("first").parse::<Code>(), fields.text("second").parse::<Code>()) else {
         return me.wrong("wrong-codes").await;
     };
     let outcome = me.console.service.reset_token(me.actor(), serial, (first, second)).await;
-    if outcome.is_err() {
-        me.console.guards.sign_ins.failed(&address);
+    if outcome.is_ok() {
+        guess.was_right();
     }
     me.done(outcome, "refused-reset").await
 }
 
 /// Completes an activation without a network, by what the phone shows.
-pub(super) async fn complete(me: Me, Address(address): Address, Sent(fields): Sent) -> Result<Response, Failure> {
-    me.console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
+pub(super) async fn complete(me: Me, guess: Guess, Sent(fields): Sent) -> Result<Response, Failure> {
     let serial = serial(&fields)?;
     me.console.service.own_token(&me.visitor, &serial)?;
     let registration = fields.text("registration").parse::<RegistrationCode>();
@@ -430,8 +417,8 @@ pub(super) async fn complete(me: Me, Address(address): Address, Sent(fields): Se
         return me.wrong("wrong-registration").await;
     };
     let outcome = me.console.service.complete_token(me.actor(), serial, registration, code).await;
-    if outcome.is_err() {
-        me.console.guards.sign_ins.failed(&address);
+    if outcome.is_ok() {
+        guess.was_right();
     }
     me.done(outcome, "refused-complete").await
 }

@@ -10,6 +10,7 @@ mod audit;
 mod dashboard;
 mod deliveries;
 mod fields;
+mod guess;
 mod language;
 mod layout;
 mod me;

@@ -8,11 +8,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::Console;
+use super::guess::Guess;
 use super::language::Reads;
 use super::layout::{Failure, Frame, page};
 use super::me::{VISIT, sign_in_page};
 use super::sessions::{cookie_text, set_lax_cookie, set_named_cookie};
-use crate::api::Address;
 use crate::openid::{OpenIdError, Returned};
 use crate::service::openid::LONGEST;
 use crate::service::visits::VisitError;
@@ -30,12 +30,10 @@ struct OnwardPage {
 /// Sends the browser to the provider.
 pub(super) async fn begin(
     State(console): State<Console>,
-    Address(address): Address,
+    // Beginning costs questions to the provider, so it is limited as guesses are.
+    _guess: Guess,
     Reads(language): Reads,
 ) -> Result<Response, Failure> {
-    // Beginning costs questions to the provider, so it is limited as guesses are.
-    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
-    console.guards.sign_ins.failed(&address);
     let (Some(openid), Some(own)) = (&console.openid, &console.service.identity.address) else {
         return Err(Failure::missing("way to sign in"));
     };
@@ -53,18 +51,17 @@ pub(super) async fn begin(
 /// Takes the browser back. Whatever comes of it, this attempt has ended.
 pub(super) async fn back(
     State(console): State<Console>,
-    Address(address): Address,
+    guess: Guess,
     Reads(language): Reads,
     Query(returned): Query<Returned>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
     let mut response = match sign_in(&console, language, returned, &headers).await {
-        Ok(response) => response,
-        Err(failure) => {
-            console.guards.sign_ins.failed(&address);
-            failure?
+        Ok(response) => {
+            guess.was_right();
+            response
         }
+        Err(failure) => failure?,
     };
     set_lax_cookie(&mut response, ATTEMPT, "", 0);
     Ok(response)

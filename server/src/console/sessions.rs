@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::fields::{FieldErrors, Sent};
+use super::guess::Guess;
 use super::layout::{Failure, Frame, Section, Visit, html, page};
 use super::routes::see;
-use crate::api::Address;
 use crate::service::passwords::Password;
 use crate::service::sessions::{Pass, SignInError, SignedIn};
 
@@ -132,10 +132,9 @@ pub(super) async fn form(State(console): State<Console>, Query(asked): Query<Ask
 /// Signs in.
 pub(super) async fn sign_in(
     State(console): State<Console>,
-    Address(address): Address,
+    guess: Guess,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
-    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
     let to = Destination::read(fields.text("to")).0;
     let again = |error: String| {
         let frame = Frame::outside(&console, "Sign in");
@@ -155,15 +154,13 @@ pub(super) async fn sign_in(
     };
     match outcome {
         Ok(pass) => {
+            guess.was_right();
             let mut response = see(&to);
             set_cookie(&mut response, &pass.text(), "");
             Ok(response)
         }
         Err(SignInError::Service(error)) => Err(error.into()),
-        Err(error) => {
-            console.guards.sign_ins.failed(&address);
-            Ok(again(error.to_string()))
-        }
+        Err(error) => Ok(again(error.to_string())),
     }
 }
 
@@ -185,10 +182,9 @@ pub(super) async fn welcome(State(console): State<Console>) -> Response {
 /// Uses a one-time link: sets the password and signs in.
 pub(super) async fn use_link(
     State(console): State<Console>,
-    Address(address): Address,
+    guess: Guess,
     Sent(fields): Sent,
 ) -> Result<Response, Failure> {
-    console.guards.sign_ins.admit(&address).map_err(|_| Failure::too_many())?;
     let mut errors = FieldErrors::default();
     // Whoever pastes the whole link means its end.
     let secret = fields.text("link").rsplit('#').next().unwrap_or_default();
@@ -201,15 +197,13 @@ pub(super) async fn use_link(
     if let (Some(link), Some(password), true) = (link, password, errors.is_empty()) {
         match console.service.use_link(&link, password).await {
             Ok(pass) => {
+                guess.was_right();
                 let mut response = see(Destination::START);
                 set_cookie(&mut response, &pass.text(), "");
                 return Ok(response);
             }
             Err(SignInError::Service(error)) => return Err(error.into()),
-            Err(error) => {
-                console.guards.sign_ins.failed(&address);
-                errors.add("link", error);
-            }
+            Err(error) => errors.add("link", error),
         }
     }
     let frame = Frame::outside(&console, "Welcome");

@@ -126,14 +126,16 @@ impl Service {
         registration: RegistrationCode,
         code: Code,
     ) -> Result<TokenView, ServiceError> {
-        let _computing = COMPUTING.acquire().await.map_err(|_| ServiceError::Refused("the server ends".into()))?;
+        let turn = COMPUTING.acquire().await.map_err(|_| ServiceError::Refused("the server ends".into()))?;
         let now = self.clock.now();
         let Waiting { number, halves, window } = self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
             self.waiting(snapshot, &serial, now)
         })?;
-        let judging = tokio::task::spawn_blocking(move || halves.complete(&registration, &code, now, window));
-        let completed = judging.await.map_err(|_| ServiceError::Refused("a computation was stopped".into()))?;
+        // The turn goes with the computation, which goes on when the caller hangs up.
+        let judging = tokio::task::spawn_blocking(move || (halves.complete(&registration, &code, now, window), turn));
+        let (completed, _turn) =
+            judging.await.map_err(|_| ServiceError::Refused("a computation was stopped".into()))?;
         let service = self.clone();
         self.store
             .write(move |transaction| service.decide_completion(transaction, &actor, &serial, number, completed, now))

@@ -61,8 +61,13 @@ fn argon2() -> Argon2<'static> {
 
 async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
     let failed = |error: &dyn std::fmt::Display| ServiceError::Storage(StorageError::Failed(error.to_string()));
-    let _turn = AT_A_TIME.acquire().await.map_err(|error| failed(&error))?;
-    tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))
+    let turn = AT_A_TIME.acquire().await.map_err(|error| failed(&error))?;
+    let stretching = tokio::task::spawn_blocking(move || {
+        // Not the caller's, who may hang up: the memory is in use until this has ended.
+        let _turn = turn;
+        work()
+    });
+    stretching.await.map_err(|error| failed(&error))
 }
 
 /// Stretches a password; answers what is stored of it.

@@ -101,13 +101,13 @@ pub(super) async fn answer(
     Path(id): Path<String>,
     Json(request): Json<AnswerWithCode>,
 ) -> Result<axum::Json<ChallengeView>, Problem> {
-    api.guards.refusals.admit(&application.id)?;
+    api.guards.refusals.admit(application.id)?;
     let code: Code = request.code.parse().map_err(|error| Problem::invalid("code", error))?;
     let view = api.service.answer_challenge(&application, read_id(&id)?, code).await?;
     if view.status == ChallengeStatus::Confirmed {
         api.metrics.challenge(view.kind, view.status.name());
     } else {
-        api.guards.refusals.failed(&application.id);
+        api.guards.refusals.failed(application.id);
     }
     Ok(axum::Json(view))
 }

@@ -18,7 +18,7 @@ use crate::service::rotation::JwkSet;
     )
 )]
 pub(super) async fn keys(State(api): State<Api>, Address(address): Address) -> Result<impl IntoResponse, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     let set = axum::Json(api.service.jwk_set()?);
     Ok(([(header::CONTENT_TYPE, "application/jwk-set+json")], set))
 }

@@ -96,7 +96,7 @@ pub(super) async fn verify(
     };
     let mut asked = api.service.look_up(Some(asking.key_hash), subject).await?;
     let application = asking.admit(&api, asked.application.take(), Scope::Verify)?;
-    api.guards.refusals.admit(&application.id)?;
+    api.guards.refusals.admit(application.id)?;
     let verdict = api.service.verify_asked(Actor::Application(application.name), asked, code).await?;
     Ok(axum::Json(match verdict {
         Verdict::Accepted { token, user, temporary } => {
@@ -106,7 +106,7 @@ pub(super) async fn verify(
         }
         Verdict::Refused { reason, retry_at } => {
             api.metrics.verified(reason.name());
-            api.guards.refusals.failed(&application.id);
+            api.guards.refusals.failed(application.id);
             VerifyReply::Refused { reason, retry_at }
         }
     }))

@@ -28,7 +28,7 @@ pub(super) async fn start(
     Address(address): Address,
     Json(request): Json<StartRequest>,
 ) -> Result<axum::Json<StartReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     let result = api.service.start_activation(request).await;
     counted(&api, "start", result)
 }
@@ -48,7 +48,7 @@ pub(super) async fn finish(
     Address(address): Address,
     Json(request): Json<FinishRequest>,
 ) -> Result<axum::Json<FinishReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     let result = api.service.finish_activation(request).await;
     counted(&api, "finish", result)
 }
@@ -69,7 +69,7 @@ pub(super) async fn confirm(
     Address(address): Address,
     Json(request): Json<ConfirmRequest>,
 ) -> Result<axum::Json<ConfirmReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     let result = api.service.confirm_activation(request).await;
     counted(&api, "confirm", result)
 }

@@ -25,7 +25,7 @@ pub(super) async fn access(
     Address(address): Address,
     Json(request): Json<AccessRequest>,
 ) -> Result<axum::Json<AccessReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.grant_access(&request).await?))
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn requests(
     Extension(parking): Extension<Parking>,
     Json(request): Json<RequestsRequest>,
 ) -> Result<Response, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     let reply = async move { api.service.pending_requests(&request).await.map(axum::Json).map_err(Problem::from) };
     Ok(parking.answer(async { reply.await.into_response() }).await)
 }
@@ -68,7 +68,7 @@ pub(super) async fn answer(
     Address(address): Address,
     Json(request): Json<AnswerRequest>,
 ) -> Result<axum::Json<AnswerReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     let status = api.service.answer_approval(&request).await?;
     api.metrics.challenge(ChallengeKind::Approval, status.name());
     Ok(axum::Json(AnswerReply { status: status.name().to_owned() }))

@@ -22,6 +22,6 @@ pub(super) async fn update(
     Address(address): Address,
     Json(request): Json<BiometricsRequest>,
 ) -> Result<axum::Json<BiometricsReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.update_biometrics(&request).await?))
 }

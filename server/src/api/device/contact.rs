@@ -22,6 +22,6 @@ pub(super) async fn contact(
     Address(address): Address,
     Json(request): Json<ContactRequest>,
 ) -> Result<axum::Json<ContactReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.contact(&request).await?))
 }

@@ -21,7 +21,7 @@ pub(super) async fn offer(
     Address(address): Address,
     Json(request): Json<AskRequest>,
 ) -> Result<axum::Json<OfferReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.offer_move(&request).await?))
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn look(
     Address(address): Address,
     Json(request): Json<LookRequest>,
 ) -> Result<axum::Json<ViewReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.view_move(&request).await?))
 }
 
@@ -60,7 +60,7 @@ pub(super) async fn agree(
     Address(address): Address,
     Json(request): Json<ConsentRequest>,
 ) -> Result<axum::Json<DoneReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.agree_to_move(&request).await?))
 }
 
@@ -79,6 +79,6 @@ pub(super) async fn cancel(
     Address(address): Address,
     Json(request): Json<CancelRequest>,
 ) -> Result<axum::Json<DoneReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.cancel_move(&request).await?))
 }

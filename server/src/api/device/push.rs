@@ -23,7 +23,7 @@ pub(super) async fn update(
     Address(address): Address,
     Json(request): Json<PushRequest>,
 ) -> Result<axum::Json<PushReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     Ok(axum::Json(api.service.update_push_address(&request).await?))
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn key(
     Address(address): Address,
     Json(PushKeyRequest {}): Json<PushKeyRequest>,
 ) -> Result<axum::Json<PushKeyReply>, Problem> {
-    api.guards.device.admit(&address)?;
+    api.guards.device.admit(address)?;
     let key = api.service.push.web_push_key.as_ref();
     Ok(axum::Json(PushKeyReply { web_push_key: key.map(SigningKey::public_key) }))
 }
