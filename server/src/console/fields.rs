@@ -16,22 +16,32 @@ use zeroize::Zeroizing;
 use super::layout::{Failure, sentence};
 use crate::api::read_body;
 
-/// No form is longer, in bytes: the longest brings a file of users.
-const LONGEST: usize = 16 * 1024 * 1024;
+/// How much a form may hold, in bytes. Each pair of names and values takes many times its length while it is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Size {
+    /// What anybody may send: some words.
+    Words = 16 * 1024,
+    /// All settings, with their lists.
+    Lists = 256 * 1024,
+    /// A file of users.
+    File = 16 * 1024 * 1024,
+}
 
 /// What was sent: names and values, in order. A value may be a password or a code, so it is wiped.
 #[derive(Default)]
 pub(super) struct Fields(Vec<(String, Zeroizing<String>)>);
 
 impl Fields {
-    /// Reads a form of either kind that browsers send.
-    pub(super) async fn read(request: &mut Request) -> Result<Self, Failure> {
+    /// Reads a form of this size, of either kind that browsers send. One with a file comes in parts.
+    pub(super) async fn read(request: &mut Request, size: Size) -> Result<Self, Failure> {
         let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
+        let in_parts = content_type.starts_with("multipart/form-data");
+        let longest = if in_parts { size } else { size.min(Size::Lists) } as usize;
         let mut whole = Request::new(std::mem::take(request.body_mut()));
         *whole.headers_mut() = request.headers().clone();
-        let body = Zeroizing::new(read_body(whole, LONGEST).await.map_err(|_| Failure::too_large(LONGEST))?);
-        if content_type.starts_with("multipart/form-data") {
+        let body = Zeroizing::new(read_body(whole, longest).await.map_err(|_| Failure::too_large(longest))?);
+        if in_parts {
             return Self::read_parts(&content_type, &body).await;
         }
         let pairs = form_urlencoded::parse(&body);

@@ -292,7 +292,7 @@ impl Failure {
     }
 
     pub(super) fn too_large(bytes: usize) -> Self {
-        let text = format!("What was sent is larger than {} MiB.", bytes / (1024 * 1024));
+        let text = format!("What was sent is larger than {} KiB.", bytes / 1024);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, text)
     }
 

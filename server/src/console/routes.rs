@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodFilter, on};
 
-use super::fields::Fields;
+use super::fields::{Fields, Size};
 use super::layout::{Failure, Visit};
 use super::sessions::{self, Session};
 use super::{
@@ -93,7 +93,7 @@ impl Pages {
             .get("/console/users/new", HELPERS, users::ask_new)
             .post("/console/users/new", HELPERS, users::add)
             .get("/console/users/import", HELPERS, users::ask_import)
-            .post("/console/users/import", HELPERS, users::import)
+            .post_file("/console/users/import", HELPERS, users::import)
             .get("/console/user", EVERY_ROLE, users::show)
             .get("/console/user/edit", HELPERS, users::ask_edit)
             .post("/console/user/edit", HELPERS, users::edit)
@@ -136,11 +136,16 @@ impl Pages {
     }
 
     fn get<H: Handler<T, Console>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add(Method::GET, path, who, handler)
+        self.add(Method::GET, path, who, Size::Words, handler)
     }
 
     fn post<H: Handler<T, Console>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
-        self.add(Method::POST, path, who, handler)
+        let size = if who == Who::Anyone { Size::Words } else { Size::Lists };
+        self.add(Method::POST, path, who, size, handler)
+    }
+
+    fn post_file<H: Handler<T, Console>, T: 'static>(self, path: &'static str, who: Who, handler: H) -> Self {
+        self.add(Method::POST, path, who, Size::File, handler)
     }
 
     /// The only way to add a page: without saying who may ask for it, there is none.
@@ -149,10 +154,11 @@ impl Pages {
         method: Method,
         path: &'static str,
         who: Who,
+        size: Size,
         handler: H,
     ) -> Self {
         let filter = if method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
-        let guarded = on(filter, handler).layer(from_fn_with_state((self.console.clone(), who), guard));
+        let guarded = on(filter, handler).layer(from_fn_with_state((self.console.clone(), who, size), guard));
         self.router = self.router.route(path, guarded);
         self.table.push(Route { method, path, who });
         self
@@ -168,7 +174,7 @@ impl Pages {
 }
 
 /// Lets in who may come in, and nobody else.
-async fn guard(State((console, who)): State<(Console, Who)>, mut request: Request, next: Next) -> Response {
+async fn guard(State((console, who, size)): State<(Console, Who, Size)>, mut request: Request, next: Next) -> Response {
     let changes = request.method() != Method::GET && request.method() != Method::HEAD;
     if changes && !is_from_here(request.headers()) {
         return Failure::forbidden("This form was sent by another site, so it was not taken.").into_response();
@@ -184,7 +190,7 @@ async fn guard(State((console, who)): State<(Console, Who)>, mut request: Reques
         }
     }
     if changes {
-        let fields = match Fields::read(&mut request).await {
+        let fields = match Fields::read(&mut request, size).await {
             Ok(fields) => fields,
             Err(failure) => return failure.into_response(),
         };

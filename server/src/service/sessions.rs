@@ -97,12 +97,12 @@ pub struct SignedIn {
 /// Why somebody is not let in. The texts are for whoever tries.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// Name, password or code: which one is not told.
-    #[error("Name, password and code do not fit. Once your soft token was asked for, its code is always needed.")]
+    /// Name, password or code, or too many tries: which one is not told, since that would tell which names there are.
+    #[error(
+        "Name, password and code do not fit, or there were too many tries with this name: a new link ends the wait. Once \
+         your soft token was asked for, its code is always needed."
+    )]
     Refused,
-    /// Too many tries.
-    #[error("Too many tries: nobody can sign in with this name for now. A new link ends the wait.")]
-    Locked,
     /// The link was used, has expired, or was replaced by a later one.
     #[error("This link can't be used: it was used before, has expired, or a later one was made. Ask for another.")]
     Link,
@@ -134,7 +134,7 @@ impl Service {
         let right = passwords::is_right(password, stored).await?;
         let Some((administrator, factor)) = known else { return Err(SignInError::Refused) };
         if administrator.lock.lock.holds(now) {
-            return Err(SignInError::Locked);
+            return Err(SignInError::Refused);
         }
         let needs_code = administrator.second_factor || factor.is_some();
         let mut proven = right;
@@ -155,7 +155,7 @@ impl Service {
             let mut current = transaction.administrator(id)?.ok_or(SignInError::Refused)?;
             // Others may have tried at the same time.
             if current.lock.lock.holds(now) {
-                return Err(SignInError::Locked);
+                return Err(SignInError::Refused);
             }
             if !proven || current.password != administrator.password {
                 failed(transaction, &mut current, now)?;
