@@ -135,6 +135,9 @@ struct Decided {
     status: String,
 }
 
+/// With fewer characters of its name, a request is not meant surely enough to be decided.
+const SHORTEST: usize = 4;
+
 /// Sends the person's decision.
 pub(crate) async fn decide(
     soft_token: &SoftToken,
@@ -142,6 +145,11 @@ pub(crate) async fn decide(
     decision: Decision,
     format: Format,
 ) -> Result<(), Failure> {
+    if options.id.len() < SHORTEST {
+        return Err(Failure::input(format!(
+            "give at least {SHORTEST} characters of the request's name, as `symbolon requests` shows it"
+        )));
+    }
     let mut found = Vec::new();
     for account in asked(soft_token, None)? {
         let pending = account.requests(Duration::ZERO).await?;
@@ -173,14 +181,41 @@ async fn answer(
         }
         (_, value) => value,
     };
+    // What can't be on the page is a slip, and would end the request for good.
+    if let (Decision::Confirm, Some(prompt), Some(value)) = (decision, &request.mutual_challenge, &value) {
+        fits(prompt, value)?;
+    }
     let session = unlock(account, secrets, pin_fd).await?;
     let status = session.answer(pending, decision, value).await?;
     let decided = Decided { id: request.id.clone(), serial: request.aud, status };
-    format.result(&decided, |decided| format!("The request is {}.", decided.status.replace('_', " ")));
+    format.result(&decided, |decided| match decided.status.as_str() {
+        "mutual_challenge_failed" => "The value is not the one on the page, so the request has failed.".into(),
+        status => format!("The request is {}.", status.replace('_', " ")),
+    });
     if decision == Decision::Confirm && decided.status != "confirmed" {
         return Err(Failure::refused("it is not confirmed"));
     }
     Ok(())
+}
+
+/// Whether the page may show this value.
+fn fits(prompt: &MutualPrompt, value: &MutualValue) -> Result<(), Failure> {
+    match prompt {
+        MutualPrompt::Pick { choices } if choices.contains(value) => Ok(()),
+        MutualPrompt::Pick { choices } => {
+            let choices: Vec<&str> = choices.iter().map(MutualValue::as_str).collect();
+            Err(Failure::input(format!("the page shows one of these: {}", choices.join("  "))))
+        }
+        MutualPrompt::Enter { length, alphabet } => {
+            let typed = value.as_str();
+            let known = typed.chars().all(|character| alphabet.characters().contains(character));
+            if typed.len() == usize::from(*length) && known {
+                return Ok(());
+            }
+            let of = alphabet.characters();
+            Err(Failure::input(format!("the value on the page has {length} characters out of {of}; nothing was sent")))
+        }
+    }
 }
 
 /// After a network failure, asks again after this time.

@@ -104,6 +104,16 @@ async fn a_desktop_token_shows_what_is_asked_and_answers() {
     let id = asked["id"].as_str().unwrap();
     let missing = desktop.try_run(&["confirm", id, "--pin-fd", "0"], &[PIN]);
     assert_eq!(missing.exit, Some(2), "{}", missing.message);
+    for short in ["", &id[..3]] {
+        for command in ["confirm", "concern", "cancel"] {
+            let unnamed = desktop.try_run(&[command, short, "--pin-fd", "0"], &[PIN]);
+            assert_eq!(unnamed.exit, Some(2), "{command} {short:?}: {}", unnamed.message);
+        }
+    }
+    for slip in ["1", "123", "1A"] {
+        let unfit = desktop.try_run(&["confirm", id, "--mutual-challenge", slip, "--pin-fd", "0"], &[PIN]);
+        assert_eq!(unfit.exit, Some(2), "{slip}: {}", unfit.message);
+    }
     let wrong_pin =
         desktop.try_run(&["confirm", id, "--mutual-challenge", value(&asked), "--pin-fd", "0"], &["975104"]);
     assert_eq!(wrong_pin.exit, Some(1));
