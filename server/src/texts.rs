@@ -77,4 +77,35 @@ mod tests {
         assert_eq!(english, german);
         assert!(english.len() > 20);
     }
+
+    /// Whatever the audit says of a user stands at `/me`, so each of its actions has words there.
+    #[test]
+    fn every_action_that_concerns_a_user_has_words() {
+        /// The first tells of a token alone, the last is no action.
+        const OF_NO_USER: [&str; 2] = ["push_address.dropped", "attestation.judged_under"];
+        let sources = walk(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/service")));
+        let literals = sources.iter().flat_map(|source| source.split('"').skip(1));
+        let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let actions = literals.filter(|literal| {
+            let Some((subject, event)) = literal.split_once('.') else { return false };
+            let of_users =
+                ["activation", "approval", "attestation", "challenge", "code", "push_address", "token", "user"];
+            is_word(event) && (of_users.contains(&subject) || *literal == "administrator.changed")
+        });
+        let actions: std::collections::BTreeSet<&str> = actions.filter(|action| !OF_NO_USER.contains(action)).collect();
+        assert!(actions.len() > 40, "{actions:?}");
+        let texts = Texts::of(Language::English);
+        let missing = actions.iter().filter(|action| !texts.has(&format!("happened-{}", action.replace('.', "-"))));
+        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    fn walk(folder: &std::path::Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| match path.is_dir() {
+                true => walk(&path),
+                false => vec![std::fs::read_to_string(path).unwrap()],
+            })
+            .collect()
+    }
 }
