@@ -188,7 +188,7 @@ fn settings_page(
             text: given.unwrap_or_else(|| setting.text(&policy)),
             under: setting.text(&under),
             is_own: match sent {
-                Some(fields) => fields.text(&own_field(setting)) == "yes",
+                Some(fields) => is_own(setting, fields, &policy, &under),
                 None => setting.given(&own).is_some(),
             },
             error: errors.of(setting.key).map(str::to_owned),
@@ -217,6 +217,13 @@ fn own_field(setting: &Setting) -> String {
     format!("own-{}", setting.key)
 }
 
+/// Whether a form gives a group its own value: where that is ticked, and where what was entered is neither what the group
+/// has nor what everyone has.
+fn is_own(setting: &Setting, fields: &Fields, policy: &Policy, everyone: &Policy) -> bool {
+    let text = value_of(setting, fields);
+    fields.text(&own_field(setting)) == "yes" || (text != setting.text(policy) && text != setting.text(everyone))
+}
+
 /// A value as the form has it: where several words can be chosen, or a list has a line for each entry, with commas.
 fn value_of(setting: &Setting, fields: &Fields) -> String {
     let values: Vec<&str> = match setting.allowed {
@@ -231,12 +238,13 @@ fn value_of(setting: &Setting, fields: &Fields) -> String {
 /// What a form changes: only what differs from what is in force, so that a page is no copy of the defaults.
 fn read_edit(visit: &Visit, group: Option<&Name>, fields: &Fields) -> Result<(PolicyEdit, FieldErrors), Failure> {
     let policy = visit.service.policy(group.cloned())?.policy;
+    let everyone = visit.service.policy(None)?.policy;
     let (own, _) = visit.service.own_policy(group)?;
     let mut edit = PolicyEdit { set: PolicyPatch::default(), unset: Vec::new() };
     let mut errors = FieldErrors::default();
     for setting in SETTINGS {
         let is_set = setting.given(&own).is_some();
-        if group.is_some() && fields.text(&own_field(setting)) != "yes" {
+        if group.is_some() && !is_own(setting, fields, &policy, &everyone) {
             if is_set {
                 edit.unset.push(setting.key.to_owned());
             }

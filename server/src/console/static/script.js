@@ -1,9 +1,9 @@
 // Comfort only: without it every page works.
 "use strict";
 
-// The browser's own way of writing where it speaks the page's language.
+// The reader's own way of writing where it is one of the page's language.
 const page = document.documentElement.lang;
-const locale = navigator.language.startsWith(page) ? undefined : page;
+const locale = navigator.language.startsWith(page) ? navigator.language : page;
 const [copy, copied] = page === "de" ? ["Kopieren", "Kopiert"] : ["Copy", "Copied"];
 
 // Times in the reader's zone; the hover text keeps UTC.
@@ -11,8 +11,20 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const when = new Date(time.dateTime);
   if (!Number.isNaN(when.getTime())) {
     time.title = time.textContent;
-    time.textContent = when.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
+    const timeStyle = "seconds" in time.dataset ? "medium" : "short";
+    time.textContent = when.toLocaleString(locale, { dateStyle: "medium", timeStyle });
   }
+}
+
+// The first field that is wrong.
+document.querySelector("[aria-invalid=true]")?.focus();
+
+// A value that somebody enters for a group is its own.
+for (const control of document.querySelectorAll(".setting .control")) {
+  const own = control.querySelector("[name^=own-]");
+  control.addEventListener("input", (event) => {
+    if (own && event.target !== own) { own.checked = true; }
+  });
 }
 
 // A one-time link's secret, which no server sees; and that of another link, opened in the same place.

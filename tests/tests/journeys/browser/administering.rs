@@ -52,8 +52,8 @@ async fn settings_are_previewed_saved_and_take_effect_and_two_who_edit_at_once_h
 
     // A group's own value, and back to the one for everyone.
     browser.open("/console/settings?group=finance").await;
-    browser.click("input[name=own-lockout_count]").await;
     browser.fill("#lockout_count", "2").await;
+    assert!(browser.has("input[name=own-lockout_count]:checked").await, "what is entered is the group's own");
     browser.press("Look at the changes").await;
     browser.press("Save").await;
     browser.says("1 of its own").await;
@@ -184,6 +184,19 @@ async fn the_console_works_without_scripts_and_says_when_a_session_has_ended() {
     browser.says("UTC").await;
     browser.press("Resume approvals").await;
     browser.says("Applications may ask for approvals again").await;
+    // What is entered for a group counts, ticked or not.
+    browser.open("/console/settings?group=finance").await;
+    browser.fill("#lockout_count", "0").await;
+    browser.press("Look at the changes").await;
+    browser.says("Nothing was saved").await;
+    assert!(browser.has("input[name=own-lockout_count]:checked").await);
+    browser.fill("#lockout_count", "2").await;
+    browser.click("input[name=own-lockout_count]").await;
+    browser.press("Look at the changes").await;
+    browser.says("Save these settings?").await;
+    browser.press("Save").await;
+    browser.says("1 of its own").await;
+    browser.open("/console/user?name=alice").await;
     server.database().execute("UPDATE session SET used_at = used_at - 1801000", []).unwrap();
     browser.press("Resume approvals").await;
     browser.says("Your session has ended").await;
