@@ -22,7 +22,17 @@ struct AdministratorsPage {
     administrators: Vec<AdministratorView>,
     errors: FieldErrors,
     name: String,
+    role: Role,
     user: String,
+}
+
+/// What a role may do, in words.
+pub(super) const fn role_words(role: &Role) -> &'static str {
+    match role {
+        Role::Owner => "owner: everything",
+        Role::HelpDesk => "help-desk: users and tokens",
+        Role::Auditor => "auditor: looks only",
+    }
 }
 
 impl AdministratorView {
@@ -36,11 +46,17 @@ impl AdministratorView {
 }
 
 /// All administrators, and a form for another.
-pub(super) async fn list(visit: Visit) -> Result<Response, Failure> {
+pub(super) async fn list(visit: Visit, Query(named): Query<Named>) -> Result<Response, Failure> {
     let administrators = visit.service.administrators()?;
-    let frame = visit.frame(Section::Administrators, "Administrators");
-    let (name, user) = (String::new(), String::new());
-    Ok(page(&AdministratorsPage { frame, administrators, errors: FieldErrors::default(), name, user }))
+    let notice = match named.done.as_str() {
+        "role" => Some("The role is changed. It holds from the next page that this administrator asks for."),
+        "sign-out" => Some("This administrator is signed out everywhere."),
+        "remove" => Some("The administrator is removed."),
+        _ => None,
+    };
+    let frame = visit.frame(Section::Administrators, "Administrators").notice(notice);
+    let (errors, name, user) = (FieldErrors::default(), String::new(), String::new());
+    Ok(page(&AdministratorsPage { frame, administrators, errors, name, role: Role::HelpDesk, user }))
 }
 
 #[derive(Template)]
@@ -72,7 +88,22 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
     let administrators = visit.service.administrators()?;
     let frame = visit.frame(Section::Administrators, "Administrators");
     let (name, user) = (fields.text("name").to_owned(), fields.text("user").to_owned());
-    Ok(html(StatusCode::BAD_REQUEST, &AdministratorsPage { frame, administrators, errors, name, user }))
+    let role = role.unwrap_or(Role::HelpDesk);
+    Ok(html(StatusCode::BAD_REQUEST, &AdministratorsPage { frame, administrators, errors, name, role, user }))
+}
+
+#[derive(Template)]
+#[template(path = "administrator-role.html")]
+struct RolePage {
+    frame: Frame,
+    name: Name,
+    role: Role,
+    errors: FieldErrors,
+}
+
+fn role_page(visit: &Visit, name: Name, role: Role, errors: FieldErrors) -> RolePage {
+    let frame = visit.frame(Section::Administrators, format!("Change the role of {name}?"));
+    RolePage { frame, name, role, errors }
 }
 
 /// Changes what an administrator may do.
@@ -80,13 +111,25 @@ pub(super) async fn change(visit: Visit, Sent(fields): Sent) -> Result<Response,
     let name = fields.named("name", "administrator")?;
     let role = fields.text("role").parse::<Role>().map_err(|error| Failure::bad(format!("{error}.")))?;
     let change = AdministratorChange { role: Some(role), user: None };
-    visit.service.change_administrator(visit.actor(), name, change).await?;
-    Ok(see("/console/administrators"))
+    match visit.service.change_administrator(visit.actor(), name.clone(), change).await {
+        Ok(_) => Ok(see("/console/administrators?done=role")),
+        Err(error @ ServiceError::Refused(_)) => {
+            let mut errors = FieldErrors::default();
+            errors.add("role", error);
+            Ok(html(StatusCode::CONFLICT, &role_page(&visit, name, role, errors)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What is asked before something is done to an administrator.
 pub(super) async fn confirm(visit: Visit, Query(named): Query<Named>) -> Result<Response, Failure> {
     let name = named.name("administrator")?;
+    if named.action == "role" {
+        let found = visit.service.administrators()?.into_iter().find(|one| one.name == name);
+        let role = found.ok_or_else(|| Failure::missing("administrator"))?.role;
+        return Ok(page(&role_page(&visit, name, role, FieldErrors::default())));
+    }
     let (title, text, button, is_harsh) = match named.action.as_str() {
         "link" => (
             format!("New link for {name}?"),
@@ -129,5 +172,5 @@ pub(super) async fn act(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
         "remove" => visit.service.remove_administrator(visit.actor(), name).await?,
         _ => return Err(Failure::missing("action")),
     }
-    Ok(see("/console/administrators"))
+    Ok(see(&format!("/console/administrators?done={}", fields.text("action"))))
 }

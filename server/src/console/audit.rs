@@ -1,7 +1,5 @@
 //! The audit: looked through, exported, and its chain verified.
 
-use std::fmt::Write as _;
-
 use askama::Template;
 use axum::body::Body;
 use axum::extract::Query;
@@ -109,11 +107,11 @@ pub(super) async fn list(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     Ok(page(&AuditPage { frame, asked, entries: found.entries, next: found.next }))
 }
 
-/// The details of an entry, as one line.
-pub(super) fn details(entry: &AuditEntry) -> String {
-    let mut line = String::new();
+/// The details of an entry, each with its name.
+pub(super) fn details(entry: &AuditEntry) -> Vec<(String, String)> {
+    let mut details = Vec::new();
     if let Some(token) = &entry.token {
-        let _ = write!(line, "token {token}");
+        details.push(("token".to_owned(), token.to_string()));
     }
     for (name, value) in &entry.details {
         let value = match value {
@@ -127,9 +125,9 @@ pub(super) fn details(entry: &AuditEntry) -> String {
             }
             other => other.to_string(),
         };
-        let _ = write!(line, "{}{} {value}", if line.is_empty() { "" } else { " · " }, name.replace('_', " "));
+        details.push((name.replace('_', " "), value));
     }
-    line
+    details
 }
 
 /// A cell that no spreadsheet takes for a formula.

@@ -76,9 +76,8 @@ impl Chart {
             let (value, at) = (line * step, y(line * step));
             let _ = write!(
                 svg,
-                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>",
-                LEFT - 6.0,
-                at + 4.0
+                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text x=\"{:.1}\" y=\"{at:.1}\" text-anchor=\"end\" dominant-baseline=\"middle\">{value}</text>",
+                LEFT - 6.0
             );
         }
         let slot = (WIDTH - LEFT) / count(self.bars.len() as u64).max(1.0);

@@ -110,7 +110,7 @@ pub(super) struct Frame {
     pub(super) home: &'static str,
     pub(super) by: Option<SignedIn>,
     pub(super) form_token: String,
-    pub(super) notice: Option<&'static str>,
+    pub(super) notice: Option<Cow<'static, str>>,
     /// The console's is English.
     pub(super) language: Language,
 }
@@ -158,7 +158,7 @@ impl Frame {
 
     /// Says at the top that something was done.
     pub(super) fn notice(mut self, notice: Option<&'static str>) -> Self {
-        self.notice = notice;
+        self.notice = notice.map(Cow::Borrowed);
         self
     }
 
@@ -198,6 +198,18 @@ impl Frame {
 /// A time on a page: in UTC, and in the reader's zone where a script runs.
 pub(super) struct Moment(pub(super) Timestamp, Language);
 
+/// A time to the second, as the audit keeps it.
+pub(super) struct Second(Timestamp);
+
+impl fmt::Display for Second {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(shown) = jiff::fmt::strtime::format("%-d %b %Y, %H:%M:%S UTC", self.0) else { return Ok(()) };
+        write!(f, "<time datetime=\"{}\" data-seconds>{shown}</time>", self.0)
+    }
+}
+
+impl askama::filters::HtmlSafe for Second {}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = match self.1 {
@@ -214,6 +226,11 @@ impl askama::filters::HtmlSafe for Moment {}
 /// A time on a page, as templates ask for it.
 pub(super) fn moment(time: &Timestamp) -> Moment {
     Moment(*time, Language::English)
+}
+
+/// A time to the second, as templates ask for it.
+pub(super) fn second(time: &Timestamp) -> Second {
+    Second(*time)
 }
 
 /// Makes a page of a template.

@@ -53,8 +53,15 @@ async fn administrators_are_added_changed_signed_out_and_removed() {
         browser.fill("#user", user).await;
         browser.press("Add and show the link").await;
     };
-    add("ben", "nobody").await;
+    browser.open("/console/administrators").await;
+    browser.fill("#name", "ben").await;
+    browser.click("#role option[value=auditor]").await;
+    browser.fill("#user", "nobody").await;
+    browser.press("Add and show the link").await;
     browser.says("There is no user nobody").await;
+    assert_eq!(browser.value("#role").await, "auditor", "what was chosen stays");
+    assert_eq!(browser.script("return document.activeElement.id").await, "user");
+    assert!(browser.script("return document.title").await.as_str().unwrap().starts_with("Error: "));
     assert_eq!(browser.attribute("#user", "aria-describedby").await.as_deref(), Some("error-user user-hint"));
     assert_eq!(browser.attribute("#user", "aria-invalid").await.as_deref(), Some("true"));
     browser.is_sound("an administrator who can't be").await;
@@ -69,9 +76,13 @@ async fn administrators_are_added_changed_signed_out_and_removed() {
     assert_eq!(ben.get("/console/user/token?name=ana").await.status, 404, "the help desk hands out tokens");
 
     browser.open("/console/administrators").await;
-    browser.click("#who option:nth-child(2)").await;
-    browser.click("#new-role option:nth-child(3)").await;
+    browser.press("Change role of ben").await;
+    browser.says("Change the role of ben?").await;
+    assert_eq!(browser.value("#role").await, "help-desk", "the present role is chosen");
+    browser.is_sound("before a role is changed").await;
+    browser.click("#role option[value=auditor]").await;
     browser.press("Change the role").await;
+    browser.says("The role is changed").await;
     browser.says("ben auditor active").await;
     assert_eq!(ben.get("/console/user/token?name=ana").await.status, 403, "an auditor looks only");
     let act = async |link: &str, words: &str| {
@@ -80,7 +91,7 @@ async fn administrators_are_added_changed_signed_out_and_removed() {
         browser.press(words).await;
     };
     act("Sign out ben", "Sign out everywhere").await;
-    browser.says("Add an administrator").await;
+    browser.says("signed out everywhere").await;
     assert!(ben.get("/console").await.leads_to().starts_with("/console/sign-in?why=ended"));
     assert_eq!(ben.sign_in("ben", Pages::PASSWORD, "").await.leads_to(), "/console");
     act("New link for ben", "Make the link").await;
@@ -88,8 +99,13 @@ async fn administrators_are_added_changed_signed_out_and_removed() {
     assert_eq!(Pages::of(server).welcome(&link, "another long password").await.leads_to(), "/console");
     assert_eq!(ben.get("/console").await.status, 303, "the link ends what was before it");
     act("Remove ben", "Remove this administrator").await;
-    browser.says("Add an administrator").await;
+    browser.says("The administrator is removed").await;
     assert!(!browser.text("table").await.contains("ben"));
+    browser.press("Change role of ana").await;
+    browser.click("#role option[value=auditor]").await;
+    browser.press("Change the role").await;
+    assert_eq!(browser.attribute("#role", "aria-describedby").await.as_deref(), Some("error-role"));
+    browser.is_sound("a role that can't be").await;
     act("Remove ana", "Remove this administrator").await;
     browser.says("Not done").await;
     browser.is_sound("the last owner stays").await;
