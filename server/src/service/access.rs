@@ -44,7 +44,7 @@ impl Service {
         let taken = fits
             && self
                 .store
-                .write(move |transaction| transaction.accept_assertion(id, assertion.jti.as_slice(), expires_at))
+                .write(move |transaction| transaction.accept_assertion(id, assertion.jti.as_slice(), expires_at, now))
                 .await?;
         if !taken {
             return Err(ActivationError::Refused);

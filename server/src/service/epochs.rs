@@ -107,6 +107,17 @@ impl Service {
         })
     }
 
+    /// What a token waits for since a backup was restored, if it waits.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`]; the store's.
+    pub fn waits_for(&self, serial: &Text<64>) -> Result<Option<&'static str>, ServiceError> {
+        self.store.read(|snapshot| {
+            let (token, _) = tokens::find(snapshot, serial)?;
+            Ok(snapshot.is_unconfirmed(token.id)?.then(|| needs(&token)))
+        })
+    }
+
     /// Lets tokens approve again: those that are named, or all that wait and need no reset. Answers their serial numbers.
     ///
     /// # Errors
@@ -200,10 +211,18 @@ fn suspend(
             }
         };
         let window = i64::from(policy.max_time_steps.get());
-        // The drift may have moved by a window since the last reset, and a code may have been a window ahead of that.
-        let latest = TimeStep::at(now, *period).moved(state.drift_at_reset + 2 * window);
+        // A reset after the backup may have found the token's clock as far off as policy lets it. A device asks the server for
+        // the time, so its clock is where it was.
+        let drift = match token.device {
+            Some(_) => state.drift_at_reset,
+            None => state.drift_at_reset.max(i64::from(policy.max_reset_time_steps.get())),
+        };
+        // The drift may have moved by a window since that reset, and a code may have been a window ahead of it.
+        let latest = TimeStep::at(now, *period).moved(drift + 2 * window);
         state.last = state.last.max(Some(latest));
         transaction.update_token(&token)?;
+        // Of signatures over details, too.
+        transaction.accept_signature(token.id, latest)?;
     }
     if let Counter::Listed { .. } = token.counter {
         token.expires_at = Some(now);

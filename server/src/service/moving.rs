@@ -61,7 +61,7 @@ impl Service {
         let (_, user) = unchanged(transaction, old, device)?;
         // Twice the life of an ask, since the phone's clock may be ahead by as much.
         let until = now + SignedDuration::from_secs(2 * Ask::LIFETIME);
-        if !transaction.accept_assertion(old.id, ask.nonce.as_slice(), until)? {
+        if !transaction.accept_assertion(old.id, ask.nonce.as_slice(), until, now)? {
             return Err(ActivationError::Refused);
         }
         let policy = policies::effective(transaction, user.group.as_ref())?;

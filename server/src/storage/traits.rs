@@ -277,10 +277,11 @@ pub trait WriteChallenges {
     fn clear_pauses(&self, user: UserId) -> Result<()>;
     /// Keeps an answer for a request that may be repeated.
     fn put_idempotent(&self, idempotent: &Idempotent) -> Result<()>;
-    /// Takes an assertion of a phone; false when it was taken before.
-    fn accept_assertion(&self, token: TokenId, jti: &[u8], expires_at: Timestamp) -> Result<bool>;
-    /// Drops some of the challenges that ended before `ended`, and of what else has expired before `now`.
-    fn sweep_challenges(&self, ended: Timestamp, now: Timestamp) -> Result<()>;
+    /// Takes an assertion of a phone; false when it was taken before. Drops some of those that have expired before `now`.
+    fn accept_assertion(&self, token: TokenId, jti: &[u8], expires_at: Timestamp, now: Timestamp) -> Result<bool>;
+    /// Drops some of the challenges that ended before `ended`, of the origins from which nothing was confirmed or paused
+    /// since `known`, and of the answers that have expired before `now`.
+    fn sweep_challenges(&self, ended: Timestamp, known: Timestamp, now: Timestamp) -> Result<()>;
 }
 
 /// Statements of devices' hardware, written.

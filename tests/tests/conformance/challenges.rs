@@ -188,7 +188,7 @@ pub(crate) fn an_assertion_counts_once(database: &Database) {
     let other = add_token(&store, token(&user, 2));
     let take = |token: &Token, jti: &'static [u8]| {
         let token = token.id;
-        write(&store, move |transaction| transaction.accept_assertion(token, jti, at(60)))
+        write(&store, move |transaction| transaction.accept_assertion(token, jti, at(60), at(1)))
     };
     assert!(take(&phone, b"one"));
     assert!(!take(&phone, b"one"));
@@ -205,11 +205,26 @@ pub(crate) fn old_rows_are_swept(database: &Database) {
     add(&store, &old);
     add(&store, &young);
     let answers = [answer(&application, "old", 1), answer(&application, "young", 99)];
+    let origin = |address: &str, confirmed: Option<i64>, paused: Option<i64>| ApprovalOrigin {
+        user: user.id,
+        application: application.id,
+        address: address.into(),
+        confirmed_at: confirmed.map(at),
+        pauses: 0,
+        paused_until: paused.map(at),
+    };
+    let origins = [
+        origin("old", Some(39), None),
+        origin("cleared", None, None),
+        origin("young", Some(41), None),
+        origin("paused", None, Some(41)),
+    ];
     write(&store, move |transaction| {
         answers.iter().try_for_each(|answer| transaction.put_idempotent(answer))?;
-        transaction.accept_assertion(phone.id, b"old", at(1))?;
-        transaction.accept_assertion(phone.id, b"young", at(99))?;
-        transaction.sweep_challenges(at(350), at(50))
+        origins.iter().try_for_each(|origin| transaction.put_approval_origin(origin))?;
+        transaction.accept_assertion(phone.id, b"old", at(1), at(0))?;
+        transaction.accept_assertion(phone.id, b"young", at(99), at(0))?;
+        transaction.sweep_challenges(at(350), at(40), at(50))
     });
     assert_eq!(stored(&store, &old), None);
     assert_eq!(stored(&store, &young), Some(young));
@@ -217,10 +232,13 @@ pub(crate) fn old_rows_are_swept(database: &Database) {
         .read(|snapshot| {
             assert_eq!(snapshot.idempotent(application.id, "old")?, None);
             assert!(snapshot.idempotent(application.id, "young")?.is_some());
+            let kept = |address| snapshot.approval_origin(user.id, application.id, address);
+            assert_eq!((kept("old")?, kept("cleared")?), (None, None));
+            assert!(kept("young")?.is_some() && kept("paused")?.is_some());
             Ok::<_, StorageError>(())
         })
         .unwrap();
-    let again = |jti: &'static [u8]| write(&store, move |t| t.accept_assertion(phone.id, jti, at(99)));
+    let again = |jti: &'static [u8]| write(&store, move |t| t.accept_assertion(phone.id, jti, at(99), at(50)));
     assert!(again(b"old"));
     assert!(!again(b"young"));
 }

@@ -81,7 +81,7 @@ pub(crate) fn nothing_that_was_under_way_goes_on_in_an_epoch(database: &Database
             challenge: None,
             created_at: at(5),
         })?;
-        assert!(transaction.accept_assertion(waiting.id, b"jti", at(60))?);
+        assert!(transaction.accept_assertion(waiting.id, b"jti", at(60), at(1))?);
         moves.iter().try_for_each(|moving| transaction.put_move(moving))
     });
     write(&store, |transaction| transaction.void_unfinished());

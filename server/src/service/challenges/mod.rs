@@ -523,7 +523,7 @@ fn insert(
     now: Timestamp,
 ) -> Result<(ChallengeView, Vec<Bell>), ServiceError> {
     let Draft { challenge, user, policy, requests, mutual_value, .. } = draft;
-    transaction.sweep_challenges(now - KEPT, now)?;
+    transaction.sweep_challenges(now - KEPT, now - origins::KNOWN, now)?;
     let mut bells = Vec::new();
     let pending = transaction.pending_challenges(user.id, now)?;
     let mut queued: Vec<&Challenge> =

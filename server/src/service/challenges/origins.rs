@@ -11,8 +11,8 @@ const PAUSE: SignedDuration = SignedDuration::from_mins(15);
 /// … and none is longer.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
-/// An address from which the person has confirmed a challenge is known for so long.
-const KNOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// An address from which the person has confirmed a challenge is known for so long, and one whose approvals were paused.
+pub(super) const KNOWN: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What is known of where a challenge comes from.
 pub(super) fn of(snapshot: &dyn Snapshot, challenge: &Challenge) -> Result<ApprovalOrigin, ServiceError> {

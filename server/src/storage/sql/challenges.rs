@@ -267,7 +267,12 @@ impl WriteChallenges for Open<'_> {
         )
     }
 
-    fn accept_assertion(&self, token: TokenId, jti: &[u8], expires_at: Timestamp) -> Result<bool> {
+    fn accept_assertion(&self, token: TokenId, jti: &[u8], expires_at: Timestamp, now: Timestamp) -> Result<bool> {
+        self.write(
+            "DELETE FROM assertion WHERE (token_id, jti) IN
+             (SELECT token_id, jti FROM assertion WHERE expires_at < ? LIMIT ?)",
+            params![millis(now), SWEPT],
+        )?;
         let taken = self.execute(
             "INSERT INTO assertion (token_id, jti, expires_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             params![token.0, jti, millis(expires_at)],
@@ -275,19 +280,20 @@ impl WriteChallenges for Open<'_> {
         Ok(taken == 1)
     }
 
-    fn sweep_challenges(&self, ended: Timestamp, now: Timestamp) -> Result<()> {
+    fn sweep_challenges(&self, ended: Timestamp, known: Timestamp, now: Timestamp) -> Result<()> {
         self.write(
             "DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE expires_at < ? LIMIT ?)",
             params![millis(ended), SWEPT],
         )?;
-        for sql in [
+        self.write(
+            "DELETE FROM origin WHERE (user_id, application_id, address) IN
+             (SELECT user_id, application_id, address FROM origin WHERE COALESCE(paused_until, confirmed_at, 0) < ? LIMIT ?)",
+            params![millis(known), SWEPT],
+        )?;
+        self.write(
             "DELETE FROM idempotency WHERE (application_id, key) IN
              (SELECT application_id, key FROM idempotency WHERE expires_at < ? LIMIT ?)",
-            "DELETE FROM assertion WHERE (token_id, jti) IN
-             (SELECT token_id, jti FROM assertion WHERE expires_at < ? LIMIT ?)",
-        ] {
-            self.write(sql, params![millis(now), SWEPT])?;
-        }
-        Ok(())
+            params![millis(now), SWEPT],
+        )
     }
 }

@@ -133,6 +133,8 @@ CREATE TABLE challenge (
 
 CREATE INDEX challenge_of_user ON challenge (user_id, status);
 CREATE INDEX challenge_by_age ON challenge (expires_at);
+-- A token that is deleted is looked for here.
+CREATE INDEX challenge_of_token ON challenge (token_id) WHERE token_id IS NOT NULL;
 
 -- What one phone is asked: the signed request, and how it answered.
 CREATE TABLE request (
@@ -156,6 +158,8 @@ CREATE TABLE origin (
     paused_until INTEGER,
     PRIMARY KEY (user_id, application_id, address)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX origin_by_age ON origin ((COALESCE(paused_until, confirmed_at, 0)));
 
 -- Answers to requests that may be repeated.
 CREATE TABLE idempotency (
