@@ -7,7 +7,8 @@
 //! What a loss of network, power or process leaves: before the vault is written, a ticket that can be used again, and
 //! keys that the next start deletes; after it, an account that confirms itself when it is next unlocked. The server
 //! takes the confirmation of a handshake as often as it is sent; and where it has forgotten the handshake, but answers
-//! to the device's key, the token is active.
+//! to the device's key, the token is active. Where it refuses both, the account stays for as long as the handshake may
+//! live: another code may be taken, and a ticket begins afresh.
 
 use symbolon_core::activation::online::phone::{Registered, Started};
 use symbolon_core::activation::online::{DeviceDescription, FinishReply, StartReply};
@@ -58,12 +59,16 @@ impl Unconfirmed {
     /// Opens the stored account with the PIN that was set then, and confirms it.
     ///
     /// # Errors
-    /// [`Error::WrongPin`] and [`Error::Locked`]: then it can only be begun afresh. [`Error::Withdrawn`] when the
-    /// server has given it up.
+    /// [`Error::WrongPin`], [`Error::Locked`], and [`Error::Withdrawn`] when the server does not take it: then it is to
+    /// be begun afresh. [`Error::NotConfirmed`] when the server did not answer.
     pub async fn resume(&self, pin: Option<Pin>) -> Result<Account, Error> {
         let mut session = self.account.open(pin).await?;
-        let confirmed = session.confirm_patiently().await;
-        confirmed.map_err(|error| error.while_confirming(self.account.header().serial))?;
+        let serial = self.account.header().serial;
+        session.confirm_patiently().await.map_err(|error| match error {
+            // Why it is refused is not known, but the ticket that is at hand is a way on.
+            Error::ActivationRefused => Error::Withdrawn(serial),
+            error => error.while_confirming(serial),
+        })?;
         Account::reread(&self.account)
     }
 
@@ -343,8 +348,8 @@ impl Proposed {
     /// length; it may be left out where the policy requires none.
     ///
     /// # Errors
-    /// [`Error::NotConfirmed`] when the token is stored and the server did not answer: it confirms itself later. With
-    /// [`Error::Withdrawn`], [`Error::PinNeeded`] and any other, nothing is stored.
+    /// [`Error::NotConfirmed`] when the token is stored and the server has not acknowledged it: it confirms itself later.
+    /// With [`Error::Withdrawn`], [`Error::PinNeeded`] and any other, nothing is stored.
     pub async fn accept(self, pin: Option<ChosenPin>) -> Result<Account, Error> {
         let serial = self.serial();
         let soft_token = self.keys.soft_token.clone();

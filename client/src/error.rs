@@ -32,8 +32,8 @@ pub enum Error {
     /// The server refused with a reason.
     #[error("the server refused: {0}")]
     Refused(String),
-    /// The server withdrew an activation that this device had begun; nothing of it is left.
-    #[error("the server no longer knows the activation of token {0}, so it was removed here; ask for a new ticket")]
+    /// The server has given up an activation that this device had begun.
+    #[error("the server no longer knows the activation of token {0}, so it can't be completed; ask for a new ticket")]
     Withdrawn(SerialNumber),
     /// The server does not take the device's key, or the token is disabled there.
     #[error("token {0} is not active at the server: it was disabled, deleted or given to another device")]

@@ -3,10 +3,12 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use support::{Device, Fate, OTHER_PIN, PIN, TestServer, activate, activated, chosen, pin, propose, the_pin};
 use symbolon_client::network::Trust;
-use symbolon_client::{AccountState, Activation, Error};
+use symbolon_client::{AccountState, Activation, Error, SoftToken};
 use symbolon_core::activation::Ticket;
 use symbolon_core::integrity::{Signal, Verdict};
 use symbolon_core::policy::{Policy, PolicyPatch, PolicyVersion};
@@ -168,20 +170,115 @@ async fn a_confirmation_that_was_taken_long_ago_is_found_out_by_contact() {
     assert!(server.accepts(&session.code().await.unwrap().code));
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_account_that_the_server_gave_up_is_removed() {
+/// A device with a token whose confirmation has met this fate.
+async fn unconfirmed(fate: Fate) -> (Arc<TestServer>, Device, SoftToken) {
     let (server, device) = (TestServer::new(), Device::new());
+    let soft_token = device.start(&server).await.unwrap();
+    server.state().fates = vec![Fate::Delivered; 2].into();
+    server.state().otherwise = fate;
+    activate(&soft_token, server.ticket()).await.unwrap_err();
+    server.state().otherwise = Fate::Delivered;
+    (server, device, soft_token)
+}
+
+fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::NotConfirmed { cause, .. } if matches!(**cause, Error::ActivationRefused))
+}
+
+/// No handshake lives longer than a ticket can, and ten minutes.
+#[tokio::test(start_paused = true)]
+async fn an_account_that_the_server_gave_up_is_removed_once_it_can_not_be_confirmed_any_more() {
+    let (server, device, soft_token) = unconfirmed(Fate::Lost).await;
+    server.reactivate();
+    let account = soft_token.account(None).unwrap();
+    server.clock().advance(SignedDuration::from_hours(7 * 24));
+    assert!(is_refused(&account.unlock(the_pin()).await.unwrap_err()));
+    assert_eq!(soft_token.account(None).unwrap().status().unwrap().state, AccountState::Activating);
+    server.clock().advance(SignedDuration::from_mins(10));
+    assert!(matches!(account.unlock(the_pin()).await.unwrap_err(), Error::Withdrawn(_)));
+    assert!(matches!(soft_token.account(None).unwrap_err(), Error::NoToken));
+    assert!(device.keys().is_empty());
+    activate(&soft_token, server.ticket()).await.unwrap();
+}
+
+/// Until then a new ticket is a way on.
+#[tokio::test(start_paused = true)]
+async fn a_new_ticket_takes_the_place_of_an_account_that_the_server_gave_up() {
+    let (server, device, soft_token) = unconfirmed(Fate::Lost).await;
+    server.reactivate();
+    let Activation::Unconfirmed(unconfirmed) = soft_token.activate(server.ticket()).await.unwrap() else {
+        panic!("it was stored");
+    };
+    assert!(matches!(unconfirmed.resume(the_pin()).await.unwrap_err(), Error::Withdrawn(_)));
+    assert_eq!(soft_token.accounts().unwrap().len(), 1);
+    unconfirmed.afresh().await.unwrap().accept(Some(chosen(PIN))).await.unwrap();
+    let mut session = soft_token.account(None).unwrap().unlock(the_pin()).await.unwrap();
+    assert!(server.accepts(&session.code().await.unwrap().code));
+    assert_eq!((soft_token.accounts().unwrap().len(), device.keys().len()), (1, 2));
+}
+
+/// What is not the server's own word takes no token away, however old it is, that may be active there.
+#[tokio::test(start_paused = true)]
+async fn an_account_outlives_what_a_proxy_says_in_the_server_s_place() {
+    let (server, device, soft_token) = unconfirmed(Fate::AnswerLost).await;
+    assert!(server.is_active());
+    server.clock().advance(SignedDuration::from_hours(30 * 24));
+    let account = soft_token.account(None).unwrap();
+    for (confirmation, contact) in [(Fate::Elsewhere, Fate::Elsewhere), (Fate::Delivered, Fate::Elsewhere)] {
+        server.state().forgets = true;
+        server.state().fates = vec![confirmation, contact].into();
+        let error = account.unlock(the_pin()).await.unwrap_err();
+        assert!(matches!(error, Error::NotConfirmed { cause, .. } if matches!(*cause, Error::Refused(_))));
+        assert_eq!((soft_token.accounts().unwrap().len(), device.keys().len()), (1, 2));
+    }
+    let mut session = account.unlock(the_pin()).await.unwrap();
+    assert!(server.accepts(&session.code().await.unwrap().code));
+}
+
+/// A code of another time is refused, and so is a contact of a token that is not active: neither ends the handshake.
+#[tokio::test(start_paused = true)]
+async fn an_account_outlives_a_clock_that_is_set_before_it_is_confirmed() {
+    let (server, device, soft_token) = unconfirmed(Fate::Lost).await;
+    let account = soft_token.account(None).unwrap();
+    // Set wrong: the server's stands where it did.
+    server.clock().advance(SignedDuration::from_hours(5));
+    server.state().ahead = SignedDuration::from_hours(-5);
+    assert!(is_refused(&account.unlock(the_pin()).await.unwrap_err()));
+    assert_eq!((soft_token.accounts().unwrap().len(), device.keys().len()), (1, 2));
+    assert!(!server.is_active());
+    // And right again.
+    server.clock().advance(SignedDuration::from_hours(-5));
+    server.state().ahead = SignedDuration::ZERO;
+    let mut session = account.unlock(the_pin()).await.unwrap();
+    assert!(server.accepts(&session.code().await.unwrap().code));
+}
+
+/// The code was right a moment ago, so it is not the clock that makes the server refuse it.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_of_a_move_that_is_cancelled_while_the_old_phone_is_waited_for() {
+    let (server, device) = (TestServer::new(), Device::new());
+    let soft_token = device.start(&server).await.unwrap();
+    server.state().fates = vec![Fate::Delivered, Fate::Delivered, Fate::Waits, Fate::Waits].into();
+    server.state().forgets = true;
+    assert!(matches!(activate(&soft_token, server.ticket()).await.unwrap_err(), Error::Withdrawn(_)));
+    assert!(soft_token.accounts().unwrap().is_empty() && device.keys().is_empty());
+}
+
+/// The clock was wrong when the token was stored, and what was learnt of that is wrong now.
+#[tokio::test(start_paused = true)]
+async fn an_account_is_confirmed_after_its_clock_was_set_right() {
+    let (server, device) = (TestServer::new(), Device::new());
+    server.state().ahead = SignedDuration::from_hours(2);
     let soft_token = device.start(&server).await.unwrap();
     server.state().fates = vec![Fate::Delivered; 2].into();
     server.state().otherwise = Fate::Lost;
     activate(&soft_token, server.ticket()).await.unwrap_err();
     server.state().otherwise = Fate::Delivered;
-    server.reactivate();
-    let account = soft_token.account(None).unwrap();
-    assert!(matches!(account.unlock(the_pin()).await.unwrap_err(), Error::Withdrawn(_)));
-    assert!(matches!(soft_token.account(None).unwrap_err(), Error::NoToken));
-    assert!(device.keys().is_empty());
-    activate(&soft_token, server.ticket()).await.unwrap();
+    server.clock().advance(SignedDuration::from_hours(2));
+    server.state().ahead = SignedDuration::ZERO;
+    let mut session = soft_token.account(None).unwrap().unlock(the_pin()).await.unwrap();
+    assert!(server.accepts(&session.code().await.unwrap().code));
+    assert_eq!(soft_token.account(None).unwrap().status().unwrap().clock_offset, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use symbolon_core::activation::offline::RegistrationCode;
+use symbolon_core::activation::online::SessionId;
 use symbolon_core::contact::Answer;
 use symbolon_core::otp::{Code, Period, TimeStep};
 use symbolon_core::vault::{ChosenPin, Header, Online, OpenVault, Server};
@@ -48,6 +49,9 @@ impl ShownCode {
 
 /// A phone that waits for the old one to agree asks again after this time.
 const MOVE_POLL: Duration = Duration::from_secs(1);
+
+/// No handshake lives longer: a ticket lives at most for seven days, and what was begun with it for ten minutes more.
+const HANDSHAKE: SignedDuration = SignedDuration::from_mins(7 * 24 * 60 + 10);
 
 /// The server is asked again after this time.
 const CONTACT_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -141,9 +145,15 @@ impl Session {
 
     /// Confirms, and where the token moves from another phone waits for that one to agree.
     pub(crate) async fn confirm_patiently(&mut self) -> Result<(), Error> {
+        let mut has_waited = false;
         loop {
             match self.confirm().await {
-                Err(Error::MoveWaits(_)) => tokio::time::sleep(MOVE_POLL).await,
+                Err(Error::MoveWaits(_)) => {
+                    has_waited = true;
+                    tokio::time::sleep(MOVE_POLL).await;
+                }
+                // The server took the code a moment ago, so the move has ended.
+                Err(Error::ActivationRefused) if has_waited => return Err(self.give_up().await?),
                 other => return other,
             }
         }
@@ -155,10 +165,9 @@ impl Session {
         let Some(session) = online.pending.clone() else { return Ok(()) };
         let comparison = online.comparison;
         let confirmed = Server::Online(Online { pending: None, comparison: None, ..online.clone() });
-        let (code, _) = self.code_at(self.account.clock()?.corrected(self.now()));
-        match self.account.send_confirmation(session, &code).await {
+        match self.send_first_code(session).await {
             Ok(()) => {}
-            Err(Error::ActivationRefused | Error::Refused(_)) => self.confirm_by_contact().await?,
+            Err(refused @ (Error::ActivationRefused | Error::Refused(_))) => self.confirm_by_contact(refused).await?,
             Err(Error::MoveWaits(_)) => return Err(Error::MoveWaits(comparison)),
             Err(error) => return Err(error),
         }
@@ -167,17 +176,47 @@ impl Session {
         Ok(())
     }
 
+    /// Confirms with the code of now, by the server's clock as it was when the token was stored. Whoever has set the device's
+    /// clock right since then has made that wrong, and the code of the device's own time is right.
+    async fn send_first_code(&self, session: SessionId) -> Result<(), Error> {
+        let here = self.now();
+        let (code, step) = self.code_at(self.account.clock()?.corrected(here));
+        let sent = self.account.send_confirmation(session.clone(), &code).await;
+        let (code, step_here) = self.code_at(here);
+        if !matches!(sent, Err(Error::ActivationRefused)) || step_here == step {
+            return sent;
+        }
+        self.account.send_confirmation(session, &code).await?;
+        self.account.files.change_clock(|clock| ClockState { offset: 0, ..clock }).await
+    }
+
     /// The server may have taken the confirmation long ago, while its answer was lost; then it answers to the device's
-    /// key.
-    async fn confirm_by_contact(&self) -> Result<(), Error> {
+    /// key. Where it does not, the account goes only when nothing else can be meant: a refusal of another kind is perhaps
+    /// not the server's, and a code is refused too while the device's clock is wrong.
+    async fn confirm_by_contact(&self, refused: Error) -> Result<(), Error> {
         match self.account.send_question(Patience::ACTIVATION).await {
             Ok(_) => Ok(()),
-            Err(Error::ActivationRefused | Error::Refused(_)) => {
-                self.account.remove().await?;
-                Err(Error::Withdrawn(self.account.header().serial))
+            Err(Error::ActivationRefused)
+                if matches!(refused, Error::ActivationRefused) && self.is_handshake_over()? =>
+            {
+                Err(self.give_up().await?)
             }
+            Err(Error::ActivationRefused) => Err(refused),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the server can't complete the handshake any more. The token was stored when it last answered. A time that
+    /// is still to come is of a clock that has been set back.
+    fn is_handshake_over(&self) -> Result<bool, Error> {
+        let stored = self.account.clock()?.last_contact;
+        Ok(stored.is_some_and(|stored| self.now().duration_since(stored) >= HANDSHAKE))
+    }
+
+    /// Removes an account that the server will not make active.
+    async fn give_up(&self) -> Result<Error, Error> {
+        self.account.remove().await?;
+        Ok(Error::Withdrawn(self.account.header().serial))
     }
 
     fn is_contact_due(&self) -> Result<bool, Error> {

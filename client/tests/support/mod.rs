@@ -15,7 +15,7 @@ use symbolon_client::network::{Answer, Message, Network, NetworkError, Trust};
 use symbolon_client::platform::software::{FileKeyStore, SoftwareKeys};
 use symbolon_client::platform::{
     Biometric, BoxFuture, DeviceInfo, DeviceKey, HardwareKeys, IntegrityProbe, KeyAccess, KeysError,
-    LocalAuthentication, Platform,
+    LocalAuthentication, Platform, Wake,
 };
 use symbolon_client::{Activation, Error, SoftToken, Store, activation::Proposed};
 use symbolon_core::activation::online::server::{Opening, Record, ServerKeys, Setup, answer, confirmed_code, finish};
@@ -63,6 +63,10 @@ pub(crate) enum Fate {
     AnswerLost,
     /// It arrives, and its answer after five seconds.
     Late,
+    /// It does not arrive, and a proxy answers in the server's place, in the form of its refusals.
+    Elsewhere,
+    /// It arrives, and the phone that the token moves from has not agreed yet.
+    Waits,
 }
 
 /// A server with one token.
@@ -250,9 +254,13 @@ impl TestServer {
                 let Ok(code) = confirmed_code(&request, state.serial, &identity, &enrolled.key) else {
                     return refused();
                 };
-                assert!(enrolled.code.totp(TimeStep::at(now, Period::STANDARD), Digits::EIGHT) == code);
-                if let Some(enrolled) = state.pending.take() {
+                let is_right = enrolled.code.totp(TimeStep::at(now, Period::STANDARD), Digits::EIGHT) == code;
+                if let Some(enrolled) = state.pending.take_if(|_| is_right) {
                     state.active = Some(enrolled);
+                }
+                // Once it is confirmed, any code is answered.
+                if state.active.is_none() {
+                    return refused();
                 }
                 json(200, &ConfirmReply { serial: state.serial, activated_at: now })
             }
@@ -327,6 +335,10 @@ impl Network for TestServer {
                     tokio::time::sleep(Duration::from_secs(5)).await;
                     Ok(answer)
                 }
+                Fate::Elsewhere => Ok(problem(404, "about:blank")),
+                Fate::Waits => Ok(problem(409, "https://symbolon.example/problems/move-waits")),
+                // Nothing is ever asked here, and whoever waits for it waits.
+                Fate::Delivered if message.path == "/v1/device/access" => std::future::pending().await,
                 Fate::Delivered => Ok(self.handle(message.path, message.body)),
             }
         })
@@ -342,7 +354,12 @@ fn json<T: Serialize>(status: u16, value: &T) -> Answer {
 }
 
 fn refused() -> Answer {
-    json(403, &serde_json::json!({"type": "https://symbolon.example/problems/activation-refused", "title": "Refused"}))
+    problem(403, "https://symbolon.example/problems/activation-refused")
+}
+
+/// RFC 9457.
+fn problem(status: u16, kind: &str) -> Answer {
+    json(status, &serde_json::json!({"type": kind, "title": "Refused"}))
 }
 
 fn registration(state: &ServerState, now: Timestamp) -> Registration {
@@ -478,6 +495,7 @@ pub(crate) struct Device {
     pub(crate) disk: SimulatedDisk,
     pub(crate) probe: Arc<TestProbe>,
     pub(crate) finger: Arc<Finger>,
+    pub(crate) wake: Option<Arc<dyn Wake>>,
 }
 
 impl Device {
@@ -486,7 +504,7 @@ impl Device {
     }
 
     pub(crate) fn with_disk(disk: SimulatedDisk) -> Self {
-        Self { disk, probe: Arc::default(), finger: Arc::default() }
+        Self { disk, probe: Arc::default(), finger: Arc::default(), wake: None }
     }
 
     /// Starts the app.
@@ -501,7 +519,7 @@ impl Device {
             }),
             authentication: self.finger.clone(),
             integrity: self.probe.clone(),
-            wake: None,
+            wake: self.wake.clone(),
             device: DeviceInfo {
                 platform: "desktop".parse().unwrap(),
                 model: "Test".parse().unwrap(),
