@@ -196,13 +196,13 @@ impl Watch {
     async fn look(&mut self, sender: &mpsc::UnboundedSender<Event>) -> Result<Result<(), Over>, Error> {
         if self.contacted.is_none_or(|contacted| contacted.elapsed() >= CONTACT_EVERY) {
             self.account = self.account.contact().await?;
-            self.contacted = Some(Instant::now());
-            if let Err(error) = self.account.renew_push_address().await {
-                tracing::info!(%error, "the server is told later where this device is woken");
-                self.contacted = None;
-            }
+            // Before the round waits again: what it has learnt would go with it.
             if self.note_contact(sender).is_err() {
                 return Ok(Err(Over));
+            }
+            match self.account.renew_push_address().await {
+                Ok(_) => self.contacted = Some(Instant::now()),
+                Err(error) => tracing::info!(%error, "the server is told later where this device is woken"),
             }
         }
         self.account.check_integrity()?;
