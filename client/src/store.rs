@@ -298,8 +298,9 @@ impl AccountFiles {
         Ok(self.read("push")?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    pub(crate) fn write_told(&self, told: &Told) -> Result<(), Error> {
+    pub(crate) async fn note_told(&self, told: &Told) -> Result<(), Error> {
         let bytes = serde_json::to_vec(told).map_err(|_| Error::Protocol("a push address has no JSON form"))?;
+        let _lock = self.lock().await?;
         self.write("push", &bytes)
     }
 
@@ -464,6 +465,9 @@ mod tests {
         account.create().unwrap();
         let lock = account.lock().await.unwrap();
         assert!(matches!(account.lock().await.unwrap_err(), Error::Busy));
+        let told = Told { address: None, woken: false, at: Timestamp::UNIX_EPOCH };
+        assert!(matches!(account.note_told(&told).await.unwrap_err(), Error::Busy));
+        assert!(matches!(account.change_clock(|clock| clock).await.unwrap_err(), Error::Busy));
         drop(lock);
         assert!(account.lock().await.is_ok());
     }

@@ -76,7 +76,7 @@ impl Account {
             other => other,
         };
         let woken = woken.map_err(|error| self.as_active(error))?;
-        self.files.write_told(&Told { address: digest, woken, at: now })?;
+        self.files.note_told(&Told { address: digest, woken, at: now }).await?;
         Ok(woken)
     }
 
