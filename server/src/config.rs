@@ -17,6 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 pub use openid::{Issuer, OpenId, UserClaim};
 
+use crate::replaced::keep;
 use crate::service::keyring::MasterKey;
 use crate::service::mail::Language;
 use crate::storage::postgres::DatabaseUrl;
@@ -594,15 +595,20 @@ impl MasterKeySource {
         }
     }
 
-    /// Puts this key's file in the place of `path`.
+    /// Puts this key's file in the place of `path`, whose key is kept beside it: it opens the backups made before.
+    /// Answers where.
     ///
     /// # Errors
     /// [`ConfigError::MasterKey`].
-    pub fn put_in_place(&self, path: &Path) -> Result<(), ConfigError> {
-        match self {
-            Self::File(next) => std::fs::rename(next, path).map_err(|error| self.failed(error.to_string())),
-            _ => Ok(()),
-        }
+    pub fn put_in_place(&self, path: &Path) -> Result<Option<PathBuf>, ConfigError> {
+        let Self::File(next) = self else { return Ok(None) };
+        let put = || {
+            let old = Zeroizing::new(std::fs::read(path)?);
+            let kept = keep(path, |name| write_private(name, &old))?;
+            std::fs::rename(next, path)?;
+            Ok(kept)
+        };
+        put().map(Some).map_err(|error: std::io::Error| self.failed(error.to_string()))
     }
 
     fn failed(&self, problem: String) -> ConfigError {
@@ -629,18 +635,23 @@ fn next_to(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes a new key to a file that only its owner can read.
+/// Writes a new key to a file.
 fn make_key_file(path: &Path) -> std::io::Result<()> {
-    use std::io::Write as _;
     let key = Secret::<32>::generate(&mut rand_core::OsRng);
-    let text = Zeroizing::new(data_encoding::BASE64.encode(key.expose()));
+    let mut text = Zeroizing::new(data_encoding::BASE64.encode(key.expose()));
+    text.push('\n');
+    write_private(path, text.as_bytes())
+}
+
+/// Writes a new file that only its owner can read.
+fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
+    file.write_all(content)?;
     file.sync_all()
 }
 

@@ -15,6 +15,7 @@ mod listener;
 mod metrics;
 mod notify;
 mod openid;
+mod replaced;
 mod revocations;
 pub mod service;
 pub mod storage;

@@ -1,12 +1,15 @@
 //! `doctor`: looks at an installation as it is configured, and says what is wrong and what to do. It makes nothing and
 //! sends nothing; a database on PostgreSQL is brought up to date, as by every command.
 
+use std::fs::File;
+use std::io::ErrorKind;
+
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::installation::{self, DATABASE};
-use super::output::{Failure, Output};
+use super::output::{Failure, Output, counted};
 use crate::config::{Config, MasterKeySource};
 use crate::openid::OpenId;
 use crate::service::Service;
@@ -181,24 +184,25 @@ fn look_at_files(config: &Config, findings: &mut Findings) {
     if let MasterKeySource::File(path) = config.master_key_source() {
         files.push(path);
     }
-    let there: Vec<_> = files.iter().filter(|path| path.exists()).collect();
-    let mut open = Vec::new();
-    for path in &there {
-        #[cfg(unix)]
-        if let Ok(details) = std::fs::metadata(path)
-            && std::os::unix::fs::PermissionsExt::mode(&details.permissions()) & 0o077 != 0
-        {
-            open.push(path.display().to_string());
+    let (mut open, mut hidden) = (Vec::new(), Vec::new());
+    for path in &files {
+        match File::open(path).and_then(|file| file.metadata()) {
+            #[cfg(unix)]
+            Ok(details) if std::os::unix::fs::PermissionsExt::mode(&details.permissions()) & 0o077 != 0 => {
+                open.push(path.display().to_string());
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                hidden.push(format!("{} can't be looked at: {error}", path.display()));
+            }
+            // What a file that is not there means is said where it is used.
+            _ => {}
         }
     }
-    match (there.is_empty(), open.is_empty()) {
-        (true, _) => findings.warning(
-            "files",
-            format!("{} is not there yet", config.data_dir.display()),
-            "`symbolon-server serve` makes it; or name another by --data-dir",
-        ),
-        (false, true) => findings.good("files", format!("{} is for its owner alone", config.data_dir.display())),
-        (false, false) => findings.bad(
+    match (hidden.is_empty(), open.is_empty()) {
+        (false, _) => findings.bad("files", hidden.join("; "), "run it as the user that the server runs as"),
+        (true, true) if !config.data_dir.exists() => {}
+        (true, true) => findings.good("files", format!("{} is for its owner alone", config.data_dir.display())),
+        (true, false) => findings.bad(
             "files",
             format!("others on this machine may look into {}", open.join(", ")),
             format!("chmod go= {}", open.join(" ")),
@@ -209,8 +213,16 @@ fn look_at_files(config: &Config, findings: &mut Findings) {
 /// Opens the database, only to read it where it is a file.
 async fn open(config: &Config, findings: &mut Findings) -> Option<Service> {
     let database = config.data_dir.join(DATABASE);
-    if config.database.is_none() && !database.exists() {
-        return None;
+    if config.database.is_none() {
+        match database.try_exists() {
+            Ok(true) => {}
+            Ok(false) => {
+                findings.bad("database", installation::no_installation(config), "which directory does the server use?");
+                return None;
+            }
+            // Said of the files.
+            Err(_) => return None,
+        }
     }
     let opened = match &config.database {
         None => installation::open_copy(config, &database).await,
@@ -235,12 +247,17 @@ fn look_at_data(service: &Service, findings: &mut Findings) {
         ),
         Ok(holdings) => findings.good(
             "database",
-            format!("{} tokens, {} entries of the audit, intact", holdings.tokens, holdings.audit.entries),
+            format!(
+                "{}, {} of the audit, intact",
+                counted(holdings.tokens, "token", "tokens"),
+                counted(holdings.audit.entries, "entry", "entries")
+            ),
         ),
     }
     let now = service.clock.now();
     let clock = service.store.read(|snapshot| audit::check_clock(snapshot, now)).map_err(|error| error.to_string());
     look_at_keys(service, now, findings);
+    look_at_restoration(service, findings);
     let advice = "set the machine's clock; where it is right and was wrong before, `admin clock accept`";
     findings.take("clock", &format!("{now}, after all that is stored"), clock, advice);
     match (service.trust.check_list(now), service.trust.list_age(now)) {
@@ -253,6 +270,22 @@ fn look_at_data(service: &Service, findings: &mut Findings) {
             findings.good("attestation", format!("the revocation list is {} hours old", age.as_hours()));
         }
         (Ok(()), None) => findings.good("attestation", "no revocation list is configured"),
+    }
+}
+
+/// Whether devices wait to be confirmed since a backup was restored.
+fn look_at_restoration(service: &Service, findings: &mut Findings) {
+    match service.unconfirmed(&[]).map(|waiting| waiting.len()) {
+        Err(error) => findings.bad("restored", error, "`admin backup restore` puts a backup in its place"),
+        Ok(0) => {}
+        Ok(waiting) => findings.warning(
+            "restored",
+            format!(
+                "{} since a backup was restored, and approve nothing",
+                counted(waiting, "token waits", "tokens wait")
+            ),
+            "`admin backup waiting` lists them, `admin backup confirm` lets them approve again",
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Opening an installation: its directory, its database, its keys.
 
 use std::fs::{File, TryLockError};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,13 +20,45 @@ use crate::{revocations, tls};
 /// The database of an installation, in its data directory.
 pub(super) const DATABASE: &str = "symbolon.db";
 
-/// Opens the installation that `config` names, and makes what is not there yet.
+/// Opens the installation that `config` names. None is made: a directory that was named by mistake stays as it is.
 pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
+    let Some(url) = &config.database else {
+        let database = config.data_dir.join(DATABASE);
+        if !is_there(&database)? {
+            return Err(Failure::usage(no_installation(config)));
+        }
+        return open_database(config, &database).await;
+    };
+    let store = Store::new(Postgres::open(Address::new(url, config.database_authority.as_deref())?)?);
+    if !Keyring::is_made(&store)? {
+        return Err(Failure::usage(
+            "there is no installation in this database: name another one by --database, or make one there by \
+             `symbolon-server serve`",
+        ));
+    }
+    open_keyring(config, store, false).await
+}
+
+/// Opens the installation that `config` names, and makes what is not there yet.
+pub(super) async fn open_or_make(config: &Config) -> Result<Service, Failure> {
     make_directory(&config.data_dir)?;
     let Some(url) = &config.database else {
         return open_database(config, &config.data_dir.join(DATABASE)).await;
     };
     open_postgres(config, Address::new(url, config.database_authority.as_deref())?).await
+}
+
+/// What is said where the data directory holds no installation.
+pub(super) fn no_installation(config: &Config) -> String {
+    format!(
+        "there is no installation in {}: name its directory by --data-dir, or make one there by `symbolon-server serve`",
+        config.data_dir.display()
+    )
+}
+
+/// Whether there is such a file, where that can be known.
+fn is_there(path: &Path) -> Result<bool, Failure> {
+    path.try_exists().map_err(|error| Failure::usage(format!("{} can't be looked at: {error}", path.display())))
 }
 
 /// Opens the installation that `config` names on a PostgreSQL database.
@@ -37,8 +70,24 @@ pub(super) async fn open_postgres(config: &Config, address: Address) -> Result<S
 
 /// Opens the installation that `config` names on another database.
 pub(super) async fn open_database(config: &Config, database: &Path) -> Result<Service, Failure> {
-    let is_new = !database.exists();
+    let is_new = !is_there(database)?;
+    if !is_new {
+        look_like_database(database)?;
+    }
     open_keyring(config, Store::new(Sqlite::open(database)?), is_new).await
+}
+
+/// Makes sure that a file can be read and begins as a database does. What cuts it short or changes it is found by others.
+fn look_like_database(path: &Path) -> Result<(), Failure> {
+    const BEGINNING: &[u8] = b"SQLite format 3\0";
+    let failed = |error: std::io::Error| Failure::usage(format!("{} can't be read: {error}", path.display()));
+    let mut begins = Vec::new();
+    File::open(path).map_err(failed)?.take(BEGINNING.len() as u64).read_to_end(&mut begins).map_err(failed)?;
+    // One that was not written to yet is empty.
+    if begins.is_empty() || begins == BEGINNING {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{} is no database", path.display())))
 }
 
 async fn open_keyring(config: &Config, store: Store, is_new: bool) -> Result<Service, Failure> {
@@ -61,11 +110,35 @@ async fn open_keyring(config: &Config, store: Store, is_new: bool) -> Result<Ser
     assemble(config, store, keyring)
 }
 
-/// Opens a backup to look at it: nothing of it changes.
+/// Opens a database to look at it: nothing of it changes.
 pub(super) async fn open_copy(config: &Config, file: &Path) -> Result<Service, Failure> {
+    open_read_only(config, file, Failure::from).await
+}
+
+/// Opens a backup to look at it: nothing of it changes.
+pub(super) async fn open_backup(config: &Config, file: &Path) -> Result<Service, Failure> {
+    let master_key = config.master_key_source();
+    let failed = |error| match error {
+        ServiceError::Sealed => Failure::usage(format!(
+            "{} was made under another master key than the one in {}: name that one by master_key, for this command by \
+             SYMBOLON_SERVER_MASTER_KEY='{{ file = \"…\" }}'",
+            file.display(),
+            master_key.describe()
+        )),
+        error => error.into(),
+    };
+    open_read_only(config, file, failed).await
+}
+
+async fn open_read_only(
+    config: &Config,
+    file: &Path,
+    failed: impl Fn(ServiceError) -> Failure,
+) -> Result<Service, Failure> {
+    look_like_database(file)?;
     sqlite::check(file).map_err(|error| Failure::refused(format!("{}: {error}", file.display())))?;
     let store = Store::new(Sqlite::open_read_only(file)?);
-    let keyring = Keyring::open(&store, config.master_key_source().read()?).await?;
+    let keyring = Keyring::open(&store, config.master_key_source().read()?).await.map_err(failed)?;
     assemble(config, store, keyring)
 }
 
@@ -122,9 +195,8 @@ fn add_roots(roots: &mut Roots, files: &[PathBuf], key: &str) -> Result<(), Fail
 /// Keeps other servers, and `backup restore`, away from the data directory for as long as the file is open. Other
 /// commands are welcome.
 pub(super) fn hold(config: &Config) -> Result<File, Failure> {
-    make_directory(&config.data_dir)?;
     let path = config.data_dir.join("server.lock");
-    let file = File::create(&path).map_err(|error| Failure::internal(format!("{}: {error}", path.display())))?;
+    let file = File::create(&path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
@@ -145,5 +217,5 @@ fn make_directory(path: &Path) -> Result<(), Failure> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
         .create(path)
-        .map_err(|error| Failure::internal(format!("the directory {} can't be made: {error}", path.display())))
+        .map_err(|error| Failure::usage(format!("the directory {} can't be made: {error}", path.display())))
 }

@@ -62,11 +62,11 @@ async fn move_to(config: &Config, url: &DatabaseUrl) -> Result<Migrated, Failure
     if config.database.is_some() {
         return Err(Failure::usage("--to moves the database of the data directory: leave --database out"));
     }
-    let _held = installation::hold(config)?;
     let path = config.data_dir.join(DATABASE);
     if !path.exists() {
-        return Err(Failure::refused(format!("there is no {} to move", path.display())));
+        return Err(Failure::usage(installation::no_installation(config)));
     }
+    let _held = installation::hold(config)?;
     // Opens it with the master key, and brings it up to date.
     let before = installation::open_database(config, &path).await?.store.read(walk)?;
     if !before.intact {

@@ -50,6 +50,14 @@ impl Output {
     }
 }
 
+/// How many there are of what `one` and `several` name.
+pub(super) fn counted(count: impl TryInto<u64>, one: &str, several: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        count => format!("{count} {several}"),
+    }
+}
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -133,10 +141,7 @@ impl From<StorageError> for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        match error {
-            ConfigError::MasterKey { .. } => Self::internal(error),
-            _ => Self::usage(error),
-        }
+        Self::usage(error)
     }
 }
 

@@ -14,7 +14,7 @@ use symbolon_core::activation::ServerAddress;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::installation::{hold, open};
+use super::installation::{hold, open_or_make};
 use super::output::{Failure, Output};
 use crate::api::{self, Api, Guards};
 use crate::checkpoints;
@@ -85,7 +85,7 @@ fn take_all_files() {
 }
 
 async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(), Failure> {
-    let mut service = open(&config).await?;
+    let mut service = open_or_make(&config).await?;
     let _held = hold(&config)?;
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(Failure::internal)?;
@@ -138,7 +138,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     let tls = match (&config.tls, &authority) {
         _ if insecure_http => None,
         (Some(files), _) => {
-            let tls = Tls::new(tls::from_files(files)?);
+            let tls = Tls::new(tls::from_files(files).map_err(|error| Failure::usage(format!("{error:#}")))?);
             tokio::spawn(renew(tls.clone(), files.clone()));
             Some(tls)
         }
@@ -188,7 +188,7 @@ async fn welcome_the_first(service: &Service) -> Result<(), Failure> {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| Failure::internal(format!("can't listen on {address}: {error}")))
+    TcpListener::bind(address).await.map_err(|error| Failure::usage(format!("can't listen on {address}: {error}")))
 }
 
 /// What phones are told: the configured address, or the one that the server listens on.

@@ -1,7 +1,7 @@
 //! Administration beside a running server: what `admin` commands and the admin API do holds at once.
 
 use serde_json::json;
-use symbolon_tests::{Phone, Server, Ticket, Wire, accepted, reason};
+use symbolon_tests::{Installation, Phone, Server, Ticket, Wire, accepted, reason};
 
 #[tokio::test]
 async fn what_admin_commands_change_holds_at_once_on_the_running_server() {
@@ -187,4 +187,41 @@ async fn the_admin_api_tells_what_the_pages_of_the_console_show() {
     }
     assert_eq!(server.admin(&["policy", "show"])["policy"]["lockout_count"], 4, "nothing was changed");
     assert_eq!(server.count_of("policy.changed"), 1);
+}
+
+#[test]
+fn only_the_server_itself_makes_an_installation() {
+    let installation = Installation::new();
+    let missing = installation.own_data_dir();
+    let empty = installation.beside("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let backup = installation.beside("backup.db");
+    let commands: [&[&str]; 5] = [
+        &["user", "list"],
+        &["user", "add", "alice"],
+        &["audit", "verify"],
+        &["backup", "create", backup.to_str().unwrap()],
+        &["key", "rotate", "master"],
+    ];
+    for command in commands {
+        for directory in [&missing, &empty] {
+            let refused = installation.admin_on(directory, command);
+            assert_eq!(refused.exit, Some(2), "{command:?}: {}", refused.message);
+            assert!(refused.message.contains("there is no installation in"), "{command:?}: {}", refused.message);
+        }
+    }
+    for command in [&["migrate"][..], &["migrate", "--to", "postgres://nobody@127.0.0.1:1/none"]] {
+        let refused = installation.try_command(command);
+        assert_eq!(refused.exit, Some(2), "{command:?}: {}", refused.message);
+    }
+    assert!(!missing.exists() && !backup.exists());
+    assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
+    std::fs::write(empty.join("symbolon.db"), "a text").unwrap();
+    let refused = installation.admin_on(&empty, &["user", "list"]);
+    assert_eq!(refused.exit, Some(2), "{}", refused.message);
+    assert!(refused.message.contains("symbolon.db is no database"), "{}", refused.message);
+    let file = installation.beside("backup.db");
+    std::fs::write(&file, "").unwrap();
+    let refused = installation.admin_on(&file, &["user", "list"]);
+    assert_eq!(refused.exit, Some(2), "{}", refused.message);
 }

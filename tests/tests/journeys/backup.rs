@@ -25,6 +25,8 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
     assert_eq!((&made["tokens"], &made["audit"]["intact"]), (&json!(4), &json!(true)));
     assert_eq!(server.admin(&["backup", "verify", path]), made);
     assert_eq!(server.try_admin(&["backup", "create", path]).exit, Some(1), "no file is written over");
+    let nowhere = server.beside("nowhere").join("backup.db");
+    assert_eq!(server.try_admin(&["backup", "create", nowhere.to_str().unwrap()]).exit, Some(2));
 
     // After the backup: a code is used, a token is given to another phone.
     let used = bob.code_at(9);
@@ -60,6 +62,13 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
     let approval = json!({"user": "alice", "kind": "approval"});
     let none = caller.call("POST", "/v1/challenges", &approval).await.problem(409, "challenge");
     assert_eq!(none["reason"], "no_capable_token");
+    assert_eq!(server.admin(&["token", "show", &alice.serial])["waits_for"], "confirm");
+    let restored = |report: &Value| {
+        report["checks"].as_array().unwrap().iter().find(|finding| finding["check"] == "restored").cloned()
+    };
+    let warned = restored(&server.try_command(&["doctor"]).done()).unwrap();
+    assert_eq!(warned["result"], "warning", "{warned}");
+    assert!(warned["finding"].as_str().unwrap().starts_with("1 token waits"), "{warned}");
     let waiting = server.admin(&["backup", "waiting", "--audit", later.to_str().unwrap()]);
     assert_eq!(
         waiting["waiting"],
@@ -68,6 +77,8 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
     assert_eq!(server.try_admin(&["backup", "confirm", "YK-1"]).exit, Some(1), "it waits for nothing any more");
     assert_eq!(server.admin(&["backup", "confirm", "--all"])["confirmed"], json!([alice.serial]));
     assert_eq!(caller.challenge(&approval).await["status"], "pending");
+    assert_eq!(restored(&server.try_command(&["doctor"]).done()), None);
+    assert_eq!(server.admin(&["token", "show", &alice.serial]).get("waits_for"), None);
 }
 
 #[test]
@@ -82,28 +93,38 @@ fn what_is_no_whole_backup_of_this_installation_is_refused_and_changes_nothing()
     let state = server.audit();
     let bad = server.beside("bad.db");
     let path_of_bad = bad.to_str().unwrap();
-    let refuses = |bytes: &[u8], what: &str| {
+    let refuses = |bytes: &[u8], exit: i32, what: &str| {
         std::fs::write(&bad, bytes).unwrap();
         for command in ["verify", "restore"] {
             let outcome = server.try_admin(&["backup", command, path_of_bad]);
-            assert!(matches!(outcome.exit, Some(1 | 4)), "{what}, {command}: {outcome:?}");
+            assert_eq!(outcome.exit, Some(exit), "{what}, {command}: {outcome:?}");
+            assert!(outcome.message.is_empty() || outcome.message.contains(path_of_bad), "{}", outcome.message);
         }
         assert_eq!(server.audit(), state, "{what}");
     };
-    refuses(b"", "an empty file");
-    refuses(b"no database at all", "a text");
-    refuses(&whole[..whole.len() / 2], "half of it");
+    refuses(b"", 1, "an empty file");
+    refuses(b"no database at all", 2, "a text");
+    refuses(&whole[..whole.len() / 2], 1, "half of it");
     let mut changed = whole.clone();
     let entry = whole.windows(10).position(|bytes| bytes == b"user.added").unwrap();
     changed[entry] ^= 1;
-    refuses(&changed, "an entry of its audit that was changed");
+    refuses(&changed, 1, "an entry of its audit that was changed");
 
     let other = Server::start();
     let elsewhere = other.beside("elsewhere.db");
     other.admin(&["backup", "create", elsewhere.to_str().unwrap()]);
-    refuses(&std::fs::read(&elsewhere).unwrap(), "another installation's, under another master key");
-    assert_eq!(server.try_admin(&["backup", "verify", "/no/such/file"]).exit, Some(1));
-    server.admin(&["backup", "restore", path]);
+    refuses(&std::fs::read(&elsewhere).unwrap(), 2, "another installation's, under another master key");
+    let said = server.try_admin(&["backup", "verify", path_of_bad]).message;
+    assert!(said.contains("another master key"), "{said}");
+    assert_eq!(server.try_admin(&["backup", "verify", "/no/such/file"]).exit, Some(2));
+
+    // Whatever was in the database's place is kept, however often one is restored.
+    let kept: Vec<Value> = (0..3).map(|_| server.admin(&["backup", "restore", path])["replaced"].clone()).collect();
+    for number in 1..=3 {
+        let name = server.data_dir().join(format!("symbolon.db.replaced-{number}"));
+        assert_eq!(kept[number - 1], name.to_str().unwrap());
+        assert!(name.exists());
+    }
     assert_eq!(server.admin(&["user", "show", "alice"])["user"]["name"], "alice");
 }
 
@@ -116,9 +137,13 @@ async fn the_master_key_is_changed_while_the_server_runs() {
     let old = std::fs::read(&file).unwrap();
     let backup = server.beside("before.db");
     server.admin(&["backup", "create", backup.to_str().unwrap()]);
-    server.admin(&["key", "rotate", "master"]);
+    let rotated = server.admin(&["key", "rotate", "master"]);
     let new = std::fs::read(&file).unwrap();
     assert_ne!(old, new);
+    let kept = std::path::Path::new(rotated["old_key"].as_str().unwrap());
+    assert_eq!(std::fs::read(kept).unwrap(), old, "it opens the backups made before");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&kept.metadata().unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(server.try_admin(&["backup", "verify", backup.to_str().unwrap()]).exit, Some(2));
     assert!(accepted(&caller.verify("alice", &token.code()).await), "it goes on");
     server.kill();
     server.start_again();

@@ -16,9 +16,15 @@ fn found<'a>(report: &'a Value, check: &str) -> &'a Value {
 #[tokio::test]
 async fn an_installation_that_is_well_is_left_as_it_is() {
     let new = Installation::new();
-    let report = doctor(&new).done();
-    assert_eq!(found(&report, "files")["result"], "warning", "{report}");
+    let outcome = doctor(&new);
+    assert_eq!(outcome.exit, Some(1), "{}", outcome.message);
+    assert_eq!(found(&outcome.document, "database")["result"], "bad", "{}", outcome.document);
     assert!(!new.own_data_dir().exists(), "it makes nothing");
+    // A directory that can't be looked into is not taken for a good one.
+    std::fs::write(new.own_data_dir(), "").unwrap();
+    let files = found(&doctor(&new).document, "files").clone();
+    assert_eq!(files["result"], "bad", "{files}");
+    assert!(files["finding"].as_str().unwrap().contains("can't be looked at"), "{files}");
 
     let server = Server::start();
     let entries = server.audit().len();
@@ -78,6 +84,6 @@ async fn a_mail_server_that_answers_is_good() {
     let Some(mail) = MailServer::start("starttls") else {
         return skip("a_mail_server_that_answers_is_good", "aiosmtpd is missing: apt-get install python3-aiosmtpd");
     };
-    let report = doctor(&mail.serve(Installation::new())).done();
+    let report = doctor(&Server::with(mail.serve(Installation::new()))).done();
     assert_eq!(found(&report, "mail")["result"], "good", "{report}");
 }

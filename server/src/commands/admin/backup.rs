@@ -100,12 +100,16 @@ pub(super) async fn run(command: Command, config: &Config, output: &Output) -> R
     match command {
         Command::Create { file } => {
             let service = installation::open(config).await?;
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                return Err(Failure::usage(format!("{}: there is no such folder", folder.display())));
+            }
             service.store.copy_to(file.clone()).await.map_err(|error| in_file(&file, error))?;
             let copy = installation::open_copy(config, &file).await?;
             output.answer(&Backup::of(&file, &copy)?, Backup::lines)
         }
         Command::Verify { file } => {
-            let service = installation::open_copy(config, &file).await?;
+            let service = installation::open_backup(config, &file).await?;
             let backup = Backup::of(&file, &service)?;
             output.answer(&backup, Backup::lines)?;
             if backup.holdings.audit.intact { Ok(()) } else { Err(Failure::already_said()) }
@@ -140,7 +144,7 @@ async fn restore(file: &Path, config: &Config, output: &Output) -> Result<(), Fa
         return Err(Failure::refused(StorageError::Elsewhere));
     }
     let held = installation::hold(config)?;
-    let backup = Backup::of(file, &installation::open_copy(config, file).await?)?;
+    let backup = Backup::of(file, &installation::open_backup(config, file).await?)?;
     if !backup.holdings.audit.intact {
         return Err(Failure::refused(format!(
             "{}: its audit is not intact: `backup verify` says where",
@@ -189,5 +193,8 @@ fn entries(file: &Path) -> Result<Vec<AuditEntry>, Failure> {
 }
 
 fn in_file(file: &Path, error: StorageError) -> Failure {
-    Failure::refused(format!("{}: {error}", file.display()))
+    match error {
+        StorageError::Failed(problem) => Failure::usage(format!("{} can't be written: {problem}", file.display())),
+        error => Failure::refused(format!("{}: {error}", file.display())),
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::json;
 
 use super::ACTOR;
@@ -72,8 +73,9 @@ pub(super) async fn run(command: Command, config: &Config, output: &Output) -> R
             }
             (RotatedKey::Identity, true) => "the new identity key signs from now on; make a backup",
             (RotatedKey::Tls, false) => {
-                "the next authority lies in authority.pem beside the one in use; give that file to the programs that trust \
-                 this server, and then take the next one into use by --finish"
+                "the next authority is made; a server that runs lays it into authority.pem beside the one in use, within a \
+                 second, and one that does not at its start. Give that file to the programs that trust this server once \
+                 it holds both certificates, and then take the next one into use by --finish"
             }
             (RotatedKey::Tls, true) => {
                 "the new authority is in use, within a second on a server that runs; make a backup"
@@ -105,6 +107,16 @@ fn lines(keys: &KeysView) -> String {
     lines.join("\n")
 }
 
+/// The master key was changed.
+#[derive(Serialize)]
+struct RotatedMaster {
+    rotated: &'static str,
+    key: String,
+    /// Where the old one is kept, where it was in a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_key: Option<String>,
+}
+
 async fn rotate_master(
     service: &Service,
     new_key: Option<PathBuf>,
@@ -120,15 +132,18 @@ async fn rotate_master(
         }
     };
     service.rotate_master_key(ACTOR, old.read()?, new.read()?).await?;
-    let place = match replaced {
+    let (place, kept) = match replaced {
         // Ended before this line, the next command finds the new key beside the old one and does this.
-        Some(path) => {
-            new.put_in_place(path)?;
-            path.display().to_string()
-        }
-        None => new.describe(),
+        Some(path) => (path.display().to_string(), new.put_in_place(path)?),
+        None => (new.describe(), None),
     };
-    output.answer(&json!({ "rotated": "master", "key": place }), |_| {
-        format!("the master key is now in {place}; keep a copy of it, and of the old one as long as backups need it")
+    let kept = kept.map(|path| path.display().to_string());
+    let rotated = RotatedMaster { rotated: "master", key: place, old_key: kept };
+    output.answer(&rotated, |RotatedMaster { key: place, old_key, .. }| {
+        let old = old_key.as_deref().map_or_else(|| "keep that".to_owned(), |path| format!("it is kept in {path}"));
+        format!(
+            "the master key is now in {place}; keep a copy of it apart from the backups\nthe backups made before open \
+             with the old one only: {old} as long as there are any, and remove it then"
+        )
     })
 }

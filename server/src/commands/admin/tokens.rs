@@ -232,6 +232,14 @@ struct OneToken {
 }
 
 #[derive(Serialize)]
+struct ShownToken {
+    token: TokenView,
+    /// What it waits for since a backup was restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<&'static str>,
+}
+
+#[derive(Serialize)]
 struct OneUnlockCode {
     unlock_code: String,
 }
@@ -274,7 +282,18 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             let tokens = ManyTokens { tokens: service.tokens(&user)? };
             output.answer(&tokens, |many| many.tokens.iter().map(line).collect::<Vec<_>>().join("\n"))
         }
-        Command::Show { serial } => output.answer(&OneToken { token: service.token(&serial)? }, |one| line(&one.token)),
+        Command::Show { serial } => {
+            let shown = ShownToken { token: service.token(&serial)?, waits_for: service.waits_for(&serial)? };
+            output.answer(&shown, |shown| match shown.waits_for {
+                Some("reset") => {
+                    format!("{}\n  since a backup was restored it waits for `token reset`", line(&shown.token))
+                }
+                Some(_) => {
+                    format!("{}\n  since a backup was restored it waits for `backup confirm`", line(&shown.token))
+                }
+                None => line(&shown.token),
+            })
+        }
         Command::Label { serial, label } => {
             let token = service.label_token(ACTOR, serial, label).await?;
             output.answer(&OneToken { token }, |one| line(&one.token))

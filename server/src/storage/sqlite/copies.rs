@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::{SCHEMA, connect, make_private};
+use crate::replaced::keep;
 use crate::storage::StorageError;
 
 /// Writes the state that `connection` sees into the new file `path`: whole and on the disk, or not at all.
@@ -56,23 +57,21 @@ pub fn take(backup: &Path, path: &Path) -> Result<(), StorageError> {
     to.sync_all().map_err(disk)
 }
 
-/// Puts the database `prepared` in the place of `path`, whose file is kept beside it; answers where. Nobody may have
-/// either of them open.
+/// Puts the database `prepared` in the place of `path`, whose file is kept beside it, as are those of earlier times;
+/// answers where. Nobody may have either of them open.
 ///
 /// # Errors
 /// [`StorageError::Busy`] when somebody has; the disk's.
 pub fn replace(prepared: &Path, path: &Path) -> Result<Option<PathBuf>, StorageError> {
     settle(prepared)?;
-    let kept = beside(path, "replaced");
-    let existed = path.exists();
-    if existed {
+    let mut kept = None;
+    if path.exists() {
         match settle(path) {
             // What can't even be opened is what a backup is for; its log is worth nothing without it.
             Ok(()) | Err(StorageError::Failed(_) | StorageError::Damaged(_)) => {}
             Err(error) => return Err(error),
         }
-        remove(&kept)?;
-        std::fs::hard_link(path, &kept).map_err(disk)?;
+        kept = Some(keep(path, |name| std::fs::hard_link(path, name)).map_err(disk)?);
     }
     for log in ["-wal", "-shm"] {
         remove(&suffixed(path, log))?;
@@ -80,7 +79,7 @@ pub fn replace(prepared: &Path, path: &Path) -> Result<Option<PathBuf>, StorageE
     flush(prepared)?;
     std::fs::rename(prepared, path).map_err(disk)?;
     flush_folder(path)?;
-    Ok(existed.then_some(kept))
+    Ok(kept)
 }
 
 /// Brings the log of a database into its file and ends it, which takes the database alone.
