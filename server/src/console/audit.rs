@@ -5,6 +5,9 @@ use axum::body::Body;
 use axum::extract::Query;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
+use futures_util::future::ready;
+use futures_util::stream::{once, try_unfold};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -102,7 +105,7 @@ struct AuditPage {
 
 /// Entries, latest first.
 pub(super) async fn list(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
-    let found = visit.service.find_entries(&asked.filter()?, asked.before, PAGE)?;
+    let found = visit.service.find_entries(asked.filter()?, asked.before, PAGE).await?;
     let frame = visit.frame(Section::Audit, "Audit");
     Ok(page(&AuditPage { frame, asked, entries: found.entries, next: found.next }))
 }
@@ -132,7 +135,11 @@ pub(super) fn details(entry: &AuditEntry) -> Vec<(String, String)> {
 
 /// A cell that no spreadsheet takes for a formula.
 fn cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 fn csv_line(entry: &AuditEntry) -> Result<String, ServiceError> {
@@ -163,35 +170,21 @@ pub(super) async fn export(visit: Visit, Query(asked): Query<Asked>) -> Result<R
     };
     let service = visit.service.clone();
     let heading = if is_csv { "sequence,time,actor,action,user,token,details\r\n" } else { "" };
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<String, ServiceError>>(2);
-    // A reader that has gone ends the export: nothing is left to send to.
-    let export = move || {
-        let mut before = None;
-        if sender.blocking_send(Ok(heading.to_owned())).is_err() {
-            return;
-        }
-        loop {
-            let portion = service.find_entries(&filter, before, PORTION).and_then(|found| {
-                let lines = found.entries.iter().map(|entry| match is_csv {
-                    true => csv_line(entry),
-                    false => Ok(serde_json::to_string(entry).unwrap_or_default() + "\n"),
-                });
-                Ok((lines.collect::<Result<String, _>>()?, found.next))
-            });
-            let (text, next) = match portion {
-                Ok((text, next)) => (Ok(text), next),
-                Err(error) => (Err(error), None),
-            };
-            if sender.blocking_send(text).is_err() || next.is_none() {
-                return;
-            }
-            before = next;
-        }
+    let line = move |entry: &AuditEntry| match is_csv {
+        true => csv_line(entry),
+        false => Ok(serde_json::to_string(entry).unwrap_or_default() + "\n"),
     };
-    tokio::task::spawn_blocking(export);
-    let body = Body::from_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|portion| (portion, receiver))
-    }));
+    // Where the next portion begins; nothing is read before the reader has taken the last one.
+    let portions = try_unfold(Some(None), move |begin: Option<Option<u64>>| {
+        let (service, filter) = (service.clone(), filter.clone());
+        async move {
+            let Some(before) = begin else { return Ok::<_, ServiceError>(None) };
+            let found = service.find_entries(filter, before, PORTION).await?;
+            let lines = found.entries.iter().map(line).collect::<Result<String, _>>()?;
+            Ok(Some((lines, found.next.map(Some))))
+        }
+    });
+    let body = Body::from_stream(once(ready(Ok(heading.to_owned()))).chain(portions));
     let disposition = format!("attachment; filename=\"{name}\"");
     Ok(([(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
         .into_response())
@@ -216,7 +209,7 @@ mod tests {
 
     #[test]
     fn no_cell_of_an_export_is_a_formula() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1+1"] {
             assert!(cell(formula).starts_with('\''), "{formula}");
         }
         assert_eq!(cell("alice"), "alice");

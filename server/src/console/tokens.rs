@@ -19,6 +19,7 @@ use super::users;
 use crate::service::ServiceError;
 use crate::service::attestation::{AttestationVerdict, require_attestation};
 use crate::service::audit::{AuditEntry, AuditFilter};
+use crate::service::tokens::{NewTemporaryCodes, TemporaryCodes};
 use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
 
 /// Which token, and what is to be done with it.
@@ -46,12 +47,27 @@ struct NewTokenPage {
     label: String,
     ways: Vec<Way>,
     errors: FieldErrors,
+    /// Whether the policy lets the user have temporary codes, and for how long and how many were asked for.
+    may_have_codes: bool,
+    hours: String,
+    uses: String,
 }
 
-fn new_page(visit: &Visit, user: Name, label: String, errors: FieldErrors) -> Result<NewTokenPage, Failure> {
+/// The form for another token, with what was sent where that can't be taken.
+fn new_page(visit: &Visit, user: Name, sent: Option<&Fields>, errors: FieldErrors) -> Result<NewTokenPage, Failure> {
     let frame = visit.frame(Section::Users, format!("Hand out a token to {user}"));
-    Ok(NewTokenPage { frame, ways: ways(visit, &user)?, user, label, errors })
+    let may_have_codes = visit.service.policy_of_user(&user)?.policy.temporary_codes;
+    let text = |field, usual: &str| {
+        let sent = sent.map(|fields| fields.text(field)).filter(|text| !text.is_empty());
+        sent.unwrap_or(usual).to_owned()
+    };
+    let (label, hours, uses) = (text("label", ""), text("hours", "24"), text("uses", "5"));
+    let sent = sent.filter(|fields| fields.text("act") != TEMPORARY);
+    Ok(NewTokenPage { frame, ways: ways(visit, &user, sent)?, user, label, errors, may_have_codes, hours, uses })
 }
+
+/// What the button is named that asks for temporary codes.
+const TEMPORARY: &str = "temporary";
 
 /// A way to activate that a ticket can be shown for here.
 struct Way {
@@ -63,13 +79,18 @@ struct Way {
     is_usual: bool,
 }
 
-/// All ways, and which of them the policy of a user allows: what would be refused is said before anything is sent.
-fn ways(visit: &Visit, user: &Name) -> Result<Vec<Way>, Failure> {
+/// All ways, and which of them the policy of a user allows: what would be refused is said before anything is sent. Those
+/// that somebody has chosen already stay chosen.
+fn ways(visit: &Visit, user: &Name, sent: Option<&Fields>) -> Result<Vec<Way>, Failure> {
     let policy = visit.service.policy_of_user(user)?.policy;
     let all = [ActivationMethod::Online, ActivationMethod::Classic, ActivationMethod::Offline];
     let way = |method: ActivationMethod| {
         let is_allowed = require_attestation(&policy, method).is_ok();
-        let is_usual = is_allowed && method != ActivationMethod::Offline;
+        let is_usual = is_allowed
+            && match sent {
+                Some(fields) => fields.all("method").any(|sent| sent == method.word()),
+                None => method != ActivationMethod::Offline,
+            };
         Way { method: method.word(), words: method_words(method), is_allowed, is_usual }
     };
     Ok(all.map(way).into_iter().collect())
@@ -78,7 +99,7 @@ fn ways(visit: &Visit, user: &Name) -> Result<Vec<Way>, Failure> {
 /// The form for another token.
 pub(super) async fn ask_new(visit: Visit, Query(named): Query<Named>) -> Result<Response, Failure> {
     let user = visit.service.user(&named.name("user")?)?;
-    Ok(page(&new_page(&visit, user.name, String::new(), FieldErrors::default())?))
+    Ok(page(&new_page(&visit, user.name, None, FieldErrors::default())?))
 }
 
 fn read_methods(fields: &Fields, errors: &mut FieldErrors) -> Vec<ActivationMethod> {
@@ -95,6 +116,9 @@ fn read_methods(fields: &Fields, errors: &mut FieldErrors) -> Vec<ActivationMeth
 /// Hands out a token and shows its ticket, this once.
 pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
     let user = fields.named("name", "user")?;
+    if fields.text("act") == TEMPORARY {
+        return add_codes(&visit, user, &fields).await;
+    }
     let mut errors = FieldErrors::default();
     let label = fields.optional::<Name>("label", &mut errors);
     let methods = read_methods(&fields, &mut errors);
@@ -106,8 +130,34 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
             Err(error) => return Err(error.into()),
         }
     }
-    let label = fields.text("label").to_owned();
-    Ok(html(StatusCode::BAD_REQUEST, &new_page(&visit, user, label, errors)?))
+    Ok(html(StatusCode::BAD_REQUEST, &new_page(&visit, user, Some(&fields), errors)?))
+}
+
+#[derive(Template)]
+#[template(path = "token-codes.html")]
+struct CodesPage {
+    frame: Frame,
+    given: TemporaryCodes,
+}
+
+/// Gives out temporary codes and shows them, this once.
+async fn add_codes(visit: &Visit, user: Name, fields: &Fields) -> Result<Response, Failure> {
+    let mut errors = FieldErrors::default();
+    let mut number = |field| {
+        let number = fields.text(field).trim().parse::<u32>();
+        number.map_err(|_| errors.add(field, "must be a whole number")).ok()
+    };
+    if let (Some(hours), Some(uses)) = (number("hours"), number("uses")) {
+        match visit.service.add_temporary_codes(visit.actor(), user.clone(), NewTemporaryCodes { hours, uses }).await {
+            Ok(given) => {
+                let frame = visit.frame(Section::Users, format!("Temporary codes for {user}"));
+                return Ok(page(&CodesPage { frame, given }));
+            }
+            Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(html(StatusCode::BAD_REQUEST, &new_page(visit, user, Some(fields), errors)?))
 }
 
 #[derive(Template)]
@@ -170,7 +220,7 @@ pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     let token = visit.service.token(&asked.serial()?)?;
     let actions = token.possible().map(describe).collect();
     let filter = AuditFilter { token: Some(token.serial), ..AuditFilter::default() };
-    let history = visit.service.find_entries(&filter, None, 15)?.entries;
+    let history = visit.service.find_entries(filter, None, 15).await?.entries;
     let notice = match asked.done.as_str() {
         "enable" => Some("The token is enabled: its codes count again."),
         "disable" => Some("The token is disabled: its codes are refused."),
@@ -205,6 +255,8 @@ struct ConfirmPage {
     action: Action,
     text: &'static str,
     ways: Vec<Way>,
+    /// The registration code that was sent. It stays good when the code beside it has run out.
+    registration: String,
     errors: FieldErrors,
 }
 
@@ -216,6 +268,7 @@ fn confirm_page(
     visit: &Visit,
     token: TokenView,
     action: TokenAction,
+    sent: Option<&Fields>,
     errors: FieldErrors,
 ) -> Result<ConfirmPage, Failure> {
     let gives_ticket = matches!(action, TokenAction::Activate | TokenAction::Reactivate);
@@ -244,17 +297,30 @@ fn confirm_page(
         }
         TokenAction::Enable | TokenAction::Unlock => "Its codes count again at once.",
     };
-    let action = describe(action);
-    let frame = visit.frame(Section::Users, format!("{} token {}?", action.words, token.serial));
-    let ways = if gives_ticket { ways(visit, &token.user)? } else { Vec::new() };
-    Ok(ConfirmPage { frame, token, action, text, ways, errors })
+    let serial = token.serial;
+    let title = match action {
+        TokenAction::Activate => format!("Give out a ticket for token {serial}?"),
+        TokenAction::Reactivate => format!("Reactivate token {serial}?"),
+        TokenAction::Enable => format!("Enable token {serial}?"),
+        TokenAction::Disable => format!("Disable token {serial}?"),
+        TokenAction::Unlock => format!("Unlock token {serial}?"),
+        TokenAction::Complete => format!("Complete the activation of token {serial}"),
+        TokenAction::Revoke => format!("Revoke the ticket of token {serial}?"),
+        TokenAction::UnlockPin => format!("Unlock code for the PIN of token {serial}"),
+        TokenAction::Reset => format!("Reset token {serial}"),
+        TokenAction::Delete => format!("Delete token {serial}?"),
+    };
+    let frame = visit.frame(Section::Users, title);
+    let ways = if gives_ticket { ways(visit, &token.user, sent)? } else { Vec::new() };
+    let registration = sent.map(|fields| fields.text("registration_code").to_owned()).unwrap_or_default();
+    Ok(ConfirmPage { frame, token, action: describe(action), text, ways, registration, errors })
 }
 
 /// What is asked before something is done with a token.
 pub(super) async fn confirm(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
     let token = visit.service.token(&asked.serial()?)?;
     let action = read_action(&asked.action)?;
-    Ok(page(&confirm_page(&visit, token, action, FieldErrors::default())?))
+    Ok(page(&confirm_page(&visit, token, action, None, FieldErrors::default())?))
 }
 
 /// Does something with a token.
@@ -322,7 +388,7 @@ pub(super) async fn act(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
         }
     }
     let token = visit.service.token(&serial)?;
-    Ok(html(StatusCode::BAD_REQUEST, &confirm_page(&visit, token, action, errors)?))
+    Ok(html(StatusCode::BAD_REQUEST, &confirm_page(&visit, token, action, Some(&fields), errors)?))
 }
 
 #[derive(Template)]

@@ -15,7 +15,7 @@ use super::{settings, tokens};
 use crate::service::ServiceError;
 use crate::service::audit::{AuditEntry, AuditFilter};
 use crate::service::import::UserImportReport;
-use crate::service::policies::Source;
+use crate::service::policies::{GroupView, Source};
 use crate::service::tokens::TokenView;
 use crate::service::users::{AddedUser, NewUser, UserAction, UserChanges, UserState, UserView};
 use crate::storage::{Email, Language};
@@ -83,14 +83,16 @@ struct NewUserPage {
     name: String,
     email: String,
     group: String,
+    groups: Vec<GroupView>,
     language: String,
 }
 
 /// The form for another user.
-pub(super) async fn ask_new(visit: Visit) -> Response {
+pub(super) async fn ask_new(visit: Visit) -> Result<Response, Failure> {
     let frame = visit.frame(Section::Users, "Add a user");
     let (name, email, group, language) = Default::default();
-    page(&NewUserPage { frame, errors: FieldErrors::default(), name, email, group, language })
+    let groups = visit.service.groups()?;
+    Ok(page(&NewUserPage { frame, errors: FieldErrors::default(), name, email, group, groups, language }))
 }
 
 /// Adds a user.
@@ -112,7 +114,8 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
     let frame = visit.frame(Section::Users, "Add a user");
     let text = |field| fields.text(field).to_owned();
     let (name, email, group, language) = (text("name"), text("email"), text("group"), text("language"));
-    Ok(html(StatusCode::BAD_REQUEST, &NewUserPage { frame, errors, name, email, group, language }))
+    let groups = visit.service.groups()?;
+    Ok(html(StatusCode::BAD_REQUEST, &NewUserPage { frame, errors, name, email, group, groups, language }))
 }
 
 /// A setting that holds for a person, and why.
@@ -149,7 +152,7 @@ pub(super) async fn show(visit: Visit, Query(named): Query<Named>) -> Result<Res
     let tokens = visit.service.tokens(&name)?;
     let applied = applied(&visit, &name)?;
     let filter = AuditFilter { user: Some(name.clone()), ..AuditFilter::default() };
-    let history = visit.service.find_entries(&filter, None, 15)?.entries;
+    let history = visit.service.find_entries(filter, None, 15).await?.entries;
     let notice = match named.done.as_str() {
         "added" => Some("The user is added. Hand out a token next."),
         "edited" => Some("The changes are saved."),
@@ -191,6 +194,7 @@ struct EditPage {
     errors: FieldErrors,
     email: String,
     group: String,
+    groups: Vec<GroupView>,
     language: String,
 }
 
@@ -201,7 +205,8 @@ pub(super) async fn ask_edit(visit: Visit, Query(named): Query<Named>) -> Result
     let email = user.email.map(String::from).unwrap_or_default();
     let group = user.group.map(String::from).unwrap_or_default();
     let language = user.language.map(|language| language.tag().to_owned()).unwrap_or_default();
-    Ok(page(&EditPage { frame, name: user.name, errors: FieldErrors::default(), email, group, language }))
+    let (groups, errors) = (visit.service.groups()?, FieldErrors::default());
+    Ok(page(&EditPage { frame, name: user.name, errors, email, group, groups, language }))
 }
 
 /// Changes a user.
@@ -222,7 +227,8 @@ pub(super) async fn edit(visit: Visit, Sent(fields): Sent) -> Result<Response, F
     let frame = visit.frame(Section::Users, format!("Change {name}"));
     let text = |field| fields.text(field).to_owned();
     let (email, group, language) = (text("email"), text("group"), text("language"));
-    Ok(html(StatusCode::BAD_REQUEST, &EditPage { frame, name, errors, email, group, language }))
+    let groups = visit.service.groups()?;
+    Ok(html(StatusCode::BAD_REQUEST, &EditPage { frame, name, errors, email, group, groups, language }))
 }
 
 #[derive(Template)]

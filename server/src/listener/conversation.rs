@@ -18,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::Hearer;
 use super::parking::{LAST, Parked, Parking, Place};
@@ -25,12 +26,15 @@ use super::parking::{LAST, Parked, Parking, Place};
 /// The head of a request, or the next request of a connection, comes within this time.
 const HEAD: Duration = Duration::from_secs(30);
 
+/// A caller takes a part of its answer within this time.
+const READ: Duration = Duration::from_secs(60);
+
 /// Answers the requests that come by `stream`, until either side ends it.
 pub(super) async fn converse<S>(stream: S, peer: SocketAddr, router: Router, hearer: Hearer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut line = Line { first: b"", stream };
+    let mut line = Line::new(b"", stream);
     let mut answer = None;
     loop {
         let answers = Answers { router: router.clone(), peer, answer: Mutex::new(answer), place: Place::default() };
@@ -85,7 +89,7 @@ async fn wait<S: AsyncRead + Unpin>(mut stream: S, parked: Parked) -> Option<(Li
     let (mut parts, body) = response.into_parts();
     headers.extend(parts.headers);
     parts.headers = headers;
-    Some((Line { first, stream }, Response::from_parts(parts, body)))
+    Some((Line::new(first, stream), Response::from_parts(parts, body)))
 }
 
 /// What answers the requests of a connection.
@@ -126,10 +130,29 @@ impl Service<Request<Incoming>> for Answers {
     }
 }
 
-/// What a caller says: what hyper is to hear first, and then what comes by the stream.
+/// The line to a caller: what hyper is to hear first, and then what comes by the stream. Who takes nothing of an answer is
+/// given up.
 struct Line<S> {
     first: &'static [u8],
     stream: S,
+    /// Runs while the caller takes nothing.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Line<S> {
+    fn new(first: &'static [u8], stream: S) -> Self {
+        Self { first, stream, patience: None }
+    }
+
+    /// What became of writing, for as long as there is patience.
+    fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.patience = None;
+            return written;
+        }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(READ)));
+        patience.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
@@ -146,7 +169,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.in_time(context, written)
     }
 
     fn poll_write_vectored(
@@ -154,7 +178,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.in_time(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -162,10 +187,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.in_time(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.in_time(context, shut)
     }
 }

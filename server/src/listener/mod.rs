@@ -1,7 +1,7 @@
 //! Where requests come in: TCP, TLS over it, and HTTP/1.1 over that, until the server is told to stop.
 //!
 //! HTTP itself is hyper's. Here is what hyper leaves to its callers: to accept connections, to give up on those that say
-//! nothing, to end in good order, and to hold little for those who wait ([`Parking`]).
+//! nothing or listen to nothing, to end in good order, and to hold little for those who wait ([`Parking`]).
 
 mod conversation;
 mod parking;

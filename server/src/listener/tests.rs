@@ -158,3 +158,14 @@ async fn a_server_that_stops_answers_who_waits() {
     assert!(read_all(&mut caller).await.ends_with("\r\n\r\nnews"));
     timeout(LONG, stopped).await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_of_an_answer_is_given_up() {
+    for (pause, whole) in [(59, true), (61, false)] {
+        let (mut caller, _tell, _stop) = call_over(32);
+        caller.write_all(b"GET /quick HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let answer = read_all(&mut caller).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\nquick") == whole, "{answer}");
+    }
+}

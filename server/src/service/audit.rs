@@ -377,13 +377,13 @@ impl Service {
     ///
     /// # Errors
     /// The store's.
-    pub fn find_entries(
+    pub async fn find_entries(
         &self,
-        filter: &AuditFilter,
+        filter: AuditFilter,
         before: Option<u64>,
         limit: u32,
     ) -> Result<AuditFindings, ServiceError> {
-        self.store.read(|snapshot| {
+        let find = move |snapshot: &dyn Snapshot| {
             let head = snapshot.audit_head()?.map_or(0, |head| head.sequence);
             let end = match filter.to {
                 Some(to) => sequence_at(snapshot, to, head)?,
@@ -399,7 +399,8 @@ impl Service {
             let entries = entries.collect::<Result<Vec<AuditEntry>, _>>();
             let entries = entries.map_err(|_| StorageError::Damaged("audit entry"))?;
             Ok(AuditFindings { entries, next: Some(searched).filter(|searched| *searched > first) })
-        })
+        };
+        self.store.read_much(find).await
     }
 
     /// Takes the clock as it is, though it lies before the latest entry.

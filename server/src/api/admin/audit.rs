@@ -102,7 +102,7 @@ pub(super) async fn search(
         from: wanted.from,
         to: wanted.to,
     };
-    Ok(axum::Json(api.service.find_entries(&filter, wanted.before, limit)?))
+    Ok(axum::Json(api.service.find_entries(filter, wanted.before, limit).await?))
 }
 
 /// Walks along the whole chain and says whether it is intact.
