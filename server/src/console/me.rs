@@ -19,7 +19,7 @@ use symbolon_core::text::{Name, Text};
 use zeroize::Zeroizing;
 
 use super::activation::Told;
-use super::fields::{Fields, Sent};
+use super::fields::{FieldErrors, Fields, Named, Sent};
 use super::guess::Guess;
 use super::language::{Reads, wanted_by};
 use super::layout::{Confirmation, Failure, Frame, html, page, sentence};
@@ -80,54 +80,85 @@ impl Me {
         Frame { title, ..self.frame("me-title") }
     }
 
-    /// The user's page, with what is wrong.
-    async fn wrong(&self, text: &str) -> Result<Response, Failure> {
-        self.show(Some(Texts::of(self.language).say(text, &[]))).await
+    /// The user's page, with what is wrong with a form.
+    async fn wrong(&self, form: Form<'_>, text: &str) -> Result<Response, Failure> {
+        self.refuse(form, Texts::of(self.language).say(text, &[])).await
+    }
+
+    async fn refuse(&self, form: Form<'_>, text: String) -> Result<Response, Failure> {
+        let mut shown = self.page().await?;
+        shown.errors.add(form.key.clone(), text);
+        let kept = form.kept.iter().map(|field| (*field, form.fields.secret(field)));
+        shown.kept = kept.map(|(field, value)| (format!("{}-{field}", form.key), value)).collect();
+        Ok(html(StatusCode::BAD_REQUEST, &shown))
     }
 
     fn actor(&self) -> Actor {
         Actor::User(self.visitor.user.clone())
     }
 
-    /// The user's page, with what went wrong.
-    async fn show(&self, error: Option<String>) -> Result<Response, Failure> {
+    /// The user's page.
+    async fn page(&self) -> Result<MyPage, Failure> {
         let service = &self.console.service;
         let tokens = service.tokens(&self.visitor.user)?;
         let has_held_one = tokens.iter().any(|token| token.activated_at.is_some() || token.maker_serial.is_some());
-        let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        Ok(html(
-            status,
-            &MyPage {
-                frame: self.frame("me-title"),
-                may_confirm: !self.visitor.is_confirmed() && tokens.iter().any(is_in_use),
-                may_ask: tokens.iter().any(|token| is_in_use(token) && token.device.is_some()),
-                may_add: self.visitor.is_confirmed() || !has_held_one,
-                happened: service.recently(self.visitor.user.clone()).await?,
-                visitor: self.visitor.clone(),
-                tokens,
-                error,
-            },
-        ))
+        Ok(MyPage {
+            frame: self.frame("me-title"),
+            may_confirm: !self.visitor.is_confirmed() && tokens.iter().any(is_in_use),
+            may_ask: tokens.iter().any(|token| is_in_use(token) && token.device.is_some()),
+            may_add: self.visitor.is_confirmed() || !has_held_one,
+            happened: service.recently(self.visitor.user.clone()).await?,
+            visitor: self.visitor.clone(),
+            tokens,
+            errors: FieldErrors::default(),
+            kept: Vec::new(),
+        })
     }
 
-    /// Back to the user's page, or that page with what a rule refused. What rules say is English; in other languages each
-    /// thing that can be done has one text for when it is refused.
-    async fn done<T>(&self, outcome: Result<T, ServiceError>, refused: &str) -> Result<Response, Failure> {
-        match outcome {
-            Ok(_) => Ok(see("/me")),
-            Err(
-                error @ (ServiceError::Refused(_)
-                | ServiceError::State { .. }
-                | ServiceError::Invalid { .. }
-                | ServiceError::Challenge(_)),
-            ) => match self.language {
-                Language::English => self.show(Some(sentence(&error))).await,
-                Language::German => self.wrong(refused).await,
-            },
-            Err(error) => Err(error.into()),
-        }
+    /// Back to the user's page, which says what was done, or that page with what a rule refused. What most rules say is
+    /// English; in other languages each thing that can be done has one text for when they refuse it.
+    async fn done<T>(&self, outcome: Result<T, ServiceError>, form: Form<'_>, did: &str) -> Result<Response, Failure> {
+        let texts = Texts::of(self.language);
+        let text = match outcome {
+            Ok(_) => return Ok(see(&format!("/me?done={did}"))),
+            Err(ServiceError::State { state, .. }) if texts.has(&format!("state-{state}")) => {
+                texts.say("refused-state", &[("state", &texts.say(&format!("state-{state}"), &[]))])
+            }
+            Err(ServiceError::Challenge(refusal)) if texts.has(&format!("refused-{}", refusal.reason())) => {
+                texts.say(&format!("refused-{}", refusal.reason()), &[])
+            }
+            Err(error @ (ServiceError::Refused(_) | ServiceError::State { .. } | ServiceError::Invalid { .. })) => {
+                match self.language {
+                    Language::English => sentence(&error),
+                    Language::German => texts.say(&format!("refused-{did}"), &[]),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.refuse(form, text).await
     }
 }
+
+/// A form that was sent: which one of the page, and what of it may be sent once more. A code that was looked at may not.
+struct Form<'f> {
+    key: String,
+    fields: &'f Fields,
+    kept: &'static [&'static str],
+}
+
+impl<'f> Form<'f> {
+    fn new(key: &str, fields: &'f Fields, kept: &'static [&'static str]) -> Self {
+        Self { key: key.to_owned(), fields, kept }
+    }
+
+    /// A form of one token.
+    fn of(form: &str, serial: &Text<64>, fields: &'f Fields, kept: &'static [&'static str]) -> Self {
+        Self { key: format!("{form}-{serial}"), fields, kept }
+    }
+}
+
+/// The forms that the card of a token may have.
+const FORMS: [&str; 5] = ["label", "complete", "reset", "unlock", "disable"];
 
 /// Whether its codes are asked for. Temporary ones confirm nobody.
 pub(super) fn is_in_use(token: &TokenView) -> bool {
@@ -144,6 +175,34 @@ impl MyPage {
     /// Whether the user has chosen this language.
     fn has_chosen(&self, language: &Language) -> bool {
         self.visitor.language == Some(*language)
+    }
+
+    /// By what the error of a token's form is found.
+    fn key(&self, form: &str, token: &TokenView) -> String {
+        format!("{form}-{}", token.serial)
+    }
+
+    /// What was entered in a field and was not used up.
+    fn kept(&self, key: &str, field: &str) -> Option<&str> {
+        let name = format!("{key}-{field}");
+        self.kept.iter().find(|(kept, _)| *kept == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a form stands on the card of a token.
+    fn stands(&self, form: &str, token: &TokenView) -> bool {
+        match form {
+            "label" => true,
+            "complete" => token.state == TokenState::Activating,
+            "reset" => is_in_use(token),
+            "unlock" => is_in_use(token) && self.may_unlock(token),
+            _ => false,
+        }
+    }
+
+    /// By what the error of a form is found that does not stand there any more.
+    fn gone(&self, token: &TokenView) -> Option<String> {
+        let gone = FORMS.iter().filter(|form| !self.stands(form, token)).map(|form| self.key(form, token));
+        gone.into_iter().find(|key| self.errors.of(key).is_some())
     }
 
     /// Whether another token has confirmed the visit, so that the unlock code of this one may be shown.
@@ -176,7 +235,10 @@ struct MyPage {
     may_ask: bool,
     may_add: bool,
     happened: Vec<Happened>,
-    error: Option<String>,
+    /// What is wrong, by the form.
+    errors: FieldErrors,
+    /// What was entered and can be sent again, by form and field.
+    kept: Vec<(String, Zeroizing<String>)>,
 }
 
 #[derive(Template)]
@@ -205,11 +267,19 @@ struct TicketPage {
 }
 
 /// The user's page, or the way to it.
-pub(super) async fn start(State(console): State<Console>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn start(
+    State(console): State<Console>,
+    Query(named): Query<Named>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     if let Some(pass) = cookie(&headers, VISIT)
         && let Some(visitor) = console.service.visitor(&pass)?
     {
-        return Me::new(&console, pass, visitor, &headers).show(None).await;
+        let mut shown = Me::new(&console, pass, visitor, &headers).page().await?;
+        let done = format!("done-{}", named.done);
+        let is_told = Texts::of(shown.frame.language).has(&done);
+        shown.frame.notice = is_told.then(|| shown.frame.say(&done).into());
+        return Ok(page(&shown));
     }
     Ok(page(&AskPage::of(&console, wanted_by(&console, &headers), None)))
 }
@@ -294,19 +364,23 @@ pub(super) async fn sign_out(me: Me) -> Result<Response, Failure> {
 
 /// Confirms by a token's code.
 pub(super) async fn confirm(me: Me, guess: Guess, Sent(fields): Sent) -> Result<Response, Failure> {
-    let counted = match fields.text("code").parse::<Code>() {
-        Ok(code) => me.console.service.confirm_visit(&me.pass, &me.visitor, code).await?,
-        Err(_) => false,
+    let Ok(code) = fields.text("code").parse::<Code>() else {
+        return me.wrong(Form::new("another", &fields, &["code"]), "wrong-codes").await;
     };
-    if counted {
+    if me.console.service.confirm_visit(&me.pass, &me.visitor, code).await? {
         guess.was_right();
-        return Ok(see("/me"));
+        return Ok(see("/me?done=confirm"));
     }
-    me.wrong("wrong-code").await
+    me.wrong(Form::new("another", &fields, &[]), "wrong-code").await
 }
 
 /// Asks the user's phones to confirm.
-pub(super) async fn ask_approval(me: Me, guess: Guess, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn ask_approval(
+    me: Me,
+    guess: Guess,
+    headers: HeaderMap,
+    Sent(fields): Sent,
+) -> Result<Response, Failure> {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let context = Context {
         application: None,
@@ -316,7 +390,7 @@ pub(super) async fn ask_approval(me: Me, guess: Guess, headers: HeaderMap) -> Re
     };
     match me.console.service.ask_to_confirm_visit(&me.pass, &me.visitor, context).await {
         Ok(challenge) => Ok(page(&ApprovalPage { frame: me.frame("me-approval-title"), challenge })),
-        refused => me.done(refused, "refused-approval").await,
+        refused => me.done(refused, Form::new("another", &fields, &[]), "approval").await,
     }
 }
 
@@ -328,23 +402,25 @@ pub(super) async fn approval_status(me: Me) -> Result<Json<serde_json::Value>, F
 }
 
 /// Goes on after the phone has confirmed.
-pub(super) async fn approved(me: Me) -> Result<Response, Failure> {
+pub(super) async fn approved(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+    let form = Form::new("another", &fields, &[]);
     match me.console.service.visit_approval(&me.pass, Duration::ZERO).await {
-        Ok(ChallengeStatus::Confirmed) => Ok(see("/me")),
+        Ok(ChallengeStatus::Confirmed) => Ok(see("/me?done=confirm")),
         Ok(status) => {
             let frame = me.frame("me-title");
             let status = frame.say_in("status", status.name());
-            me.show(Some(frame.say_of("not-confirmed", "status", &status))).await
+            me.refuse(form, frame.say_of("not-confirmed", "status", &status)).await
         }
-        refused => me.done(refused, "refused-confirm").await,
+        refused => me.done(refused, form, "confirm").await,
     }
 }
 
 /// Shows the unlock code for a forgotten PIN, this once.
 pub(super) async fn unlock(me: Me, guess: Guess, Sent(fields): Sent) -> Result<Response, Failure> {
     let serial = serial(&fields)?;
+    let form = Form::of("unlock", &serial, &fields, &["lock_challenge"]);
     let Ok(challenge) = fields.text("lock_challenge").parse::<Text<64>>() else {
-        return me.wrong("me-pin-what").await;
+        return me.wrong(form, "me-pin-what").await;
     };
     match me.console.service.unlock_own_pin(&me.visitor, serial.clone(), challenge).await {
         Ok(code) => {
@@ -352,17 +428,18 @@ pub(super) async fn unlock(me: Me, guess: Guess, Sent(fields): Sent) -> Result<R
             let code = Zeroizing::new(code.grouped().to_string());
             Ok(page(&UnlockPage { frame: me.frame_of("me-unlock-title", &serial), code }))
         }
-        refused => me.done(refused, "refused-unlock").await,
+        refused => me.done(refused, form, "unlock").await,
     }
 }
 
 /// Shows a ticket, this once.
 pub(super) async fn add(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+    let form = Form::new("another", &fields, &["label"]);
     let label = match fields.text("label").trim() {
         "" => None,
         label => match label.parse::<Name>() {
             Ok(label) => Some(label),
-            Err(_) => return me.wrong("wrong-label").await,
+            Err(_) => return me.wrong(form, "wrong-label").await,
         },
     };
     match me.console.service.add_own_token(&me.visitor, label).await {
@@ -372,7 +449,7 @@ pub(super) async fn add(me: Me, Sent(fields): Sent) -> Result<Response, Failure>
             let offline = offline.transpose()?.unwrap_or_default();
             Ok(page(&TicketPage { frame: me.frame("me-ticket-title"), issued, qr, offline }))
         }
-        refused => me.done(refused, "refused-add").await,
+        refused => me.done(refused, form, "add").await,
     }
 }
 
@@ -384,14 +461,15 @@ fn serial(fields: &Fields) -> Result<Text<64>, Failure> {
 pub(super) async fn label(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
     let serial = serial(&fields)?;
     me.console.service.own_token(&me.visitor, &serial)?;
+    let form = Form::of("label", &serial, &fields, &["label"]);
     let label = match fields.text("label").trim() {
         "" => None,
         label => match label.parse::<Name>() {
             Ok(label) => Some(label),
-            Err(_) => return me.wrong("wrong-label").await,
+            Err(_) => return me.wrong(form, "wrong-label").await,
         },
     };
-    me.done(me.console.service.label_token(me.actor(), serial, label).await, "refused-label").await
+    me.done(me.console.service.label_token(me.actor(), serial, label).await, form, "label").await
 }
 
 /// Re-synchronises a token.
@@ -399,13 +477,14 @@ pub(super) async fn reset(me: Me, guess: Guess, Sent(fields): Sent) -> Result<Re
     let serial = serial(&fields)?;
     me.console.service.own_token(&me.visitor, &serial)?;
     let (Ok(first), Ok(second)) = (fields.text("first").parse::<Code>(), fields.text("second").parse::<Code>()) else {
-        return me.wrong("wrong-codes").await;
+        return me.wrong(Form::of("reset", &serial, &fields, &["first", "second"]), "wrong-codes").await;
     };
+    let form = Form::of("reset", &serial, &fields, &[]);
     let outcome = me.console.service.reset_token(me.actor(), serial, (first, second)).await;
     if outcome.is_ok() {
         guess.was_right();
     }
-    me.done(outcome, "refused-reset").await
+    me.done(outcome, form, "reset").await
 }
 
 /// Completes an activation without a network, by what the phone shows.
@@ -414,13 +493,15 @@ pub(super) async fn complete(me: Me, guess: Guess, Sent(fields): Sent) -> Result
     me.console.service.own_token(&me.visitor, &serial)?;
     let registration = fields.text("registration").parse::<RegistrationCode>();
     let (Ok(registration), Ok(code)) = (registration, fields.text("code").parse::<Code>()) else {
-        return me.wrong("wrong-registration").await;
+        return me.wrong(Form::of("complete", &serial, &fields, &["registration", "code"]), "wrong-registration").await;
     };
+    // It stays good when the code beside it has run out.
+    let form = Form::of("complete", &serial, &fields, &["registration"]);
     let outcome = me.console.service.complete_token(me.actor(), serial, registration, code).await;
     if outcome.is_ok() {
         guess.was_right();
     }
-    me.done(outcome, "refused-complete").await
+    me.done(outcome, form, "complete").await
 }
 
 /// Which token.
@@ -446,14 +527,15 @@ pub(super) async fn ask_disable(me: Me, Query(of): Query<OfToken>) -> Result<Res
 
 /// Disables a token.
 pub(super) async fn disable(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
-    let outcome = me.console.service.disable_own_token(&me.visitor, serial(&fields)?).await;
-    me.done(outcome, "refused-disable").await
+    let serial = serial(&fields)?;
+    let form = Form::of("disable", &serial, &fields, &[]);
+    me.done(me.console.service.disable_own_token(&me.visitor, serial).await, form, "disable").await
 }
 
 /// Reports a concern.
 pub(super) async fn concern(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
     let Ok(text) = fields.text("text").parse::<Text<500>>() else {
-        return me.wrong("wrong-concern").await;
+        return me.wrong(Form::new("concern", &fields, &["text"]), "wrong-concern").await;
     };
     me.console.service.report_concern(&me.visitor, text).await?;
     let frame = me.frame("me-reported-title");
@@ -467,9 +549,9 @@ pub(super) async fn choose_language(me: Me, Sent(fields): Sent) -> Result<Respon
         "" => None,
         text => match text.parse::<Language>() {
             Ok(language) => Some(language),
-            Err(_) => return me.wrong("wrong-language").await,
+            Err(_) => return me.wrong(Form::new("language", &fields, &[]), "wrong-language").await,
         },
     };
     me.console.service.choose_language(&me.visitor, language).await?;
-    Ok(see("/me"))
+    Ok(see("/me?done=language"))
 }

@@ -151,6 +151,17 @@ refused-disable = Dieser Token kann so, wie er jetzt ist, nicht abgeschaltet wer
 refused-unlock = Es kann kein Entsperrcode ausgegeben werden: Bestätigen Sie mit einem anderen Token, und prüfen Sie die Aufgabe.
 refused-approval = Gerade kann kein Telefon gefragt werden.
 refused-confirm = Das konnte nicht bestätigt werden.
+refused-state = Der Stand dieses Tokens ist „{ $state }“: Das geht jetzt nicht.
+refused-no_capable_token = Keines Ihrer Telefone kann gefragt werden: Keines hat einen aktiven Token.
+refused-paused = Solche Anfragen werden eine Weile zurückgehalten, weil ein Verdacht gemeldet oder ein falscher Wert gewählt wurde.
+refused-queue_full = Auf Ihren Telefonen warten so viele Anfragen, wie erlaubt sind. Beantworten Sie zuerst diese.
+refused-locked = Zu viele Codes waren falsch, deshalb sind Ihre gesperrt. Warten Sie, oder fragen Sie die Benutzerhilfe.
+done-label = Der Name ist gespeichert.
+done-reset = Der Token ist neu abgeglichen: Seine Codes gelten wieder.
+done-complete = Der Token ist aktiv.
+done-confirm = Es ist bestätigt, dass Sie es sind.
+done-disable = Der Token ist abgeschaltet: Seine Codes gelten nicht mehr.
+done-language = Die Sprache ist gespeichert.
 
 state-new = neu
 state-activating = wird aktiviert

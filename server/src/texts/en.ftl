@@ -151,6 +151,17 @@ refused-disable = This token can't be disabled as it is now.
 refused-unlock = No unlock code can be given out: confirm with another token, and look at the challenge.
 refused-approval = No phone can be asked at present.
 refused-confirm = This could not be confirmed.
+refused-state = The state of this token is “{ $state }”: it is not possible now.
+refused-no_capable_token = None of your phones can be asked: none has an active token.
+refused-paused = Requests of this kind are held back for a while, since a concern was reported or a wrong value was picked.
+refused-queue_full = Your phones have as many requests waiting as they may. Answer them first.
+refused-locked = Too many codes were wrong, so yours are locked. Wait, or ask the help desk.
+done-label = The name is saved.
+done-reset = The token is re-synchronised: its codes count again.
+done-complete = The token is active.
+done-confirm = It is confirmed that it is you.
+done-disable = The token is disabled: its codes don't count any more.
+done-language = The language is saved.
 
 state-new = new
 state-activating = activating

@@ -58,7 +58,7 @@ async fn a_link_gives_the_first_token_and_a_further_one_takes_a_code() {
     assert!(refused.text.contains("needs a code or an approval"));
     let wrong = pages.act("/me/confirm", &[("code", "00000000")]).await;
     assert!(wrong.status == 400 && wrong.text.contains("does not count"));
-    assert_eq!(pages.act("/me/confirm", &[("code", &code(&desktop))]).await.leads_to(), "/me");
+    assert_eq!(pages.act("/me/confirm", &[("code", &code(&desktop))]).await.leads_to(), "/me?done=confirm");
     let shown = pages.act("/me/add", &[("label", "Another")]).await;
     assert!(shown.text.contains("symbolon://activate"), "{}", shown.text);
     assert_eq!(server.admin(&["token", "list", "ana"])["tokens"].as_array().unwrap().len(), 2);
@@ -68,8 +68,11 @@ async fn a_link_gives_the_first_token_and_a_further_one_takes_a_code() {
     let serial = server.admin(&["token", "list", "ana"])["tokens"][0]["serial"].as_str().unwrap().to_owned();
     let question = later.get(&format!("/me/disable?serial={serial}")).await;
     assert!(question.text.contains("Disable this token"), "{}", question.text);
-    assert_eq!(later.act("/me/label", &[("serial", &serial), ("label", "Old phone")]).await.leads_to(), "/me");
-    assert_eq!(later.act("/me/disable", &[("serial", &serial)]).await.leads_to(), "/me");
+    assert_eq!(
+        later.act("/me/label", &[("serial", &serial), ("label", "Old phone")]).await.leads_to(),
+        "/me?done=label"
+    );
+    assert_eq!(later.act("/me/disable", &[("serial", &serial)]).await.leads_to(), "/me?done=disable");
     assert!(!accepted(&server.caller("verify").verify("ana", &code(&desktop)).await));
     let page = later.get("/me").await;
     assert!(page.text.contains("A token was disabled") && page.text.contains("Old phone"));
@@ -107,7 +110,7 @@ async fn a_phone_confirms_by_an_approval_and_a_thief_of_the_mailbox_gets_no_seco
     let answer = phone.answer(&on_phone, Decision::Confirm, Some(value));
     assert_eq!(phone.send_answer(&answer).await.json()["status"], "confirmed");
     assert!(ana.get("/me/approval/status").await.text.contains("\"ended\":true"));
-    assert_eq!(ana.act("/me/approved", &[]).await.leads_to(), "/me");
+    assert_eq!(ana.act("/me/approved", &[]).await.leads_to(), "/me?done=confirm");
     assert_eq!(thief.act("/me/approved", &[]).await.status, 400);
     let refused = thief.act("/me/add", &[("label", "")]).await;
     assert!(refused.status == 400 && refused.text.contains("needs a code or an approval"), "{}", refused.text);
@@ -152,7 +155,7 @@ async fn a_phone_confirms_by_an_approval_and_a_thief_of_the_mailbox_gets_no_seco
     assert_eq!(mails(&server, "unlock_code"), 1, "its owner is told");
 
     // A token that is lost vouches for nobody any more.
-    assert_eq!(ana.act("/me/disable", &[("serial", &phone.serial)]).await.leads_to(), "/me");
+    assert_eq!(ana.act("/me/disable", &[("serial", &phone.serial)]).await.leads_to(), "/me?done=disable");
     assert_eq!(ana.act("/me/add", &[("label", "")]).await.status, 400);
     let listed = server.admin(&["application", "list"]);
     assert_eq!(listed["applications"], serde_json::json!([]), "the server's own application is nobody's business");
@@ -238,6 +241,7 @@ async fn whoever_is_not_signed_in_reads_what_their_browser_wants() {
     let Some((_mail, server)) = start("whoever_is_not_signed_in_reads") else { return };
     let mut pages = Pages::of(&server);
     pages.languages = "fr;q=0.9, de-CH;q=0.8, en;q=0.1";
+    assert_eq!(pages.get("/").await.leads_to(), "/me");
     for (path, says) in [
         ("/me", "Geben Sie Ihren Benutzernamen ein"),
         ("/me/link", "Fügen Sie den ganzen Link der Mail ein"),

@@ -72,8 +72,15 @@ async fn a_person_gets_tokens_confirms_and_loses_one_at_their_own_page() {
     browser.press("Confirm").await;
     browser.says("This code does not count").await;
     browser.is_sound("a wrong code").await;
+    assert_eq!(browser.value("#code").await, "", "what was looked at is not sent again");
+    assert_eq!(browser.script("return document.activeElement.id").await, "code");
+    browser.fill("#code", "0000").await;
+    browser.press("Confirm").await;
+    browser.says("A code has 6 or 8 digits").await;
+    assert_eq!(browser.value("#code").await, "0000", "what was mistyped is there to be mended");
     browser.fill("#code", &code(&desktop)).await;
     browser.press("Confirm").await;
+    browser.says("It is confirmed that it is you").await;
     browser.says("What you call it").await;
     browser.fill("form[action='/me/add'] #label", "Another").await;
     browser.press("Show the ticket").await;
@@ -83,18 +90,31 @@ async fn a_person_gets_tokens_confirms_and_loses_one_at_their_own_page() {
     let serial = server.admin(&["token", "list", "ana"])["tokens"][0]["serial"].as_str().unwrap().to_owned();
     browser.fill(&format!("#l{serial}"), "Old phone").await;
     browser.press(&format!("Save the name of {serial}")).await;
+    browser.says("The name is saved").await;
     browser.says("Old phone").await;
     browser.press(&format!("Are its codes refused? {serial}")).await;
     browser.fill(&format!("#a{serial}"), "12").await;
     browser.fill(&format!("#b{serial}"), "34").await;
     browser.press(&format!("Re-synchronise {serial}")).await;
     browser.says("A code has 6 or 8 digits").await;
+    assert!(browser.script("return document.title").await.as_str().unwrap().starts_with("Error: "));
+    let error = format!("error-reset-{serial}");
+    assert!(browser.has(&format!("details[open] [id='{error}']")).await, "the form is open, with its error");
+    assert_eq!(browser.attribute(&format!("#a{serial}"), "aria-describedby").await, Some(error));
+    assert_eq!(browser.value(&format!("#a{serial}")).await, "12");
+    browser.is_sound("codes that can't be").await;
+    for field in ["a", "b"] {
+        browser.fill(&format!("#{field}{serial}"), "00000000").await;
+    }
+    browser.press(&format!("Re-synchronise {serial}")).await;
+    browser.says("not two consecutive unused codes").await;
+    assert_eq!(browser.value(&format!("#a{serial}")).await, "");
 
     browser.press(&format!("I have lost this phone {serial}")).await;
     browser.says("Only the help desk can enable it again").await;
     browser.is_sound("before a token is disabled").await;
     browser.press("Disable this token").await;
-    browser.says("disabled").await;
+    browser.says("its codes don't count any more").await;
     assert!(!accepted(&server.caller("verify").verify("ana", &code(&desktop)).await));
     browser.says("A token was disabled").await;
     browser.fill("#text", "I was on a plane").await;
