@@ -153,7 +153,27 @@ struct Notice {
     at: Option<Timestamp>,
 }
 
+/// One number at the top.
+struct Figure {
+    number: u64,
+    words: &'static str,
+    /// The list of what is counted, where there is one.
+    path: Option<&'static str>,
+}
+
 impl DashboardPage {
+    fn figures(&self) -> [Figure; 5] {
+        let figure = |number, one, many, path| Figure { number, words: if number == 1 { one } else { many }, path };
+        let counted = &self.statistics;
+        [
+            figure(counted.users, "user", "users", Some("/console/users")),
+            figure(counted.active_tokens, "active token", "active tokens", None),
+            figure(counted.waiting_activations, "activation waiting", "activations waiting", None),
+            figure(counted.expired_activations, "ticket expired", "tickets expired", None),
+            figure(counted.locked_users, "user locked", "users locked", Some("/console/audit?action=user.locked")),
+        ]
+    }
+
     /// What failed in the time that is shown, and what ends.
     fn notices(&self) -> Vec<Notice> {
         let mut failed: BTreeMap<&str, u64> = BTreeMap::new();

@@ -32,6 +32,8 @@ struct DeliveriesPage {
     frame: Frame,
     asked: Asked,
     deliveries: Vec<DeliveryView>,
+    /// Whether there are older ones.
+    has_more: bool,
 }
 
 impl DeliveriesPage {
@@ -62,14 +64,16 @@ pub(super) async fn list(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
         kind: kind.map(|kind| kind.parse().map_err(|_| Failure::missing("kind"))).transpose()?,
         webhook: None,
     };
-    let deliveries = visit.service.deliveries(filter, SHOWN).await?;
+    let mut deliveries = visit.service.deliveries(filter, SHOWN + 1).await?;
+    let has_more = deliveries.len() > SHOWN as usize;
+    deliveries.truncate(SHOWN as usize);
     let notice = match asked.done.as_str() {
         "retry" => Some("It is sent now. Load the page anew to see what came of it."),
         "drop" => Some("It is dropped."),
         _ => None,
     };
     let frame = visit.frame(Section::Deliveries, "Deliveries").notice(notice);
-    Ok(page(&DeliveriesPage { frame, asked, deliveries }))
+    Ok(page(&DeliveriesPage { frame, asked, deliveries, has_more }))
 }
 
 /// Which one.

@@ -62,6 +62,7 @@ impl Pages {
             .post("/activate/again", Who::Anyone, activation::again)
             .get("/.well-known/assetlinks.json", Who::Anyone, activation::asset_links)
             .get("/.well-known/apple-app-site-association", Who::Anyone, activation::apple_links)
+            .get("/", Who::Anyone, async || see("/me"))
             .get("/me", Who::Anyone, me::start)
             .post("/me/ask", Who::Anyone, me::ask)
             .get("/me/link", Who::Anyone, me::link)

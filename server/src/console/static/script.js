@@ -19,6 +19,12 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 // The first field that is wrong.
 document.querySelector("[aria-invalid=true]")?.focus();
 
+// Back to where one came from, with what was entered there.
+for (const back of document.querySelectorAll("[data-back]")) {
+  back.hidden = history.length < 2;
+  back.addEventListener("click", () => history.back());
+}
+
 // A value that somebody enters for a group is its own.
 for (const control of document.querySelectorAll(".setting .control")) {
   const own = control.querySelector("[name^=own-]");

@@ -1,7 +1,7 @@
 //! What administrators do: settings, users, tokens, a trial; and what they are told when it is not taken.
 
 use symbolon_core::approval::Decision;
-use symbolon_tests::{Look, Pages, Phone, Ticket};
+use symbolon_tests::{Look, Pages, Phone, Ticket, accepted};
 
 use super::Desk;
 
@@ -145,6 +145,54 @@ async fn a_person_gets_a_token_in_the_browser_and_loses_it_there() {
     browser.open("/console/audit").await;
     browser.press("Verify the chain").await;
     browser.says("The chain is broken at entry").await;
+}
+
+#[tokio::test]
+async fn temporary_codes_are_given_out_and_what_was_entered_stays_when_it_can_t_be_taken() {
+    let Some(desk) = Desk::set_up("temporary_codes_are_given_out", Look::NARROW).await else { return };
+    let Desk { server, browser } = &desk;
+    server.admin(&["user", "add", "alice", "--group", "finance"]);
+    browser.open("/console/user/token?name=alice").await;
+    assert!(!browser.text("main").await.contains("temporary codes"), "the policy has none");
+    for way in ["online", "classic"] {
+        browser.click(&format!("[value={way}]")).await;
+    }
+    browser.press("Hand out and show the ticket").await;
+    browser.says("Choose at least one way").await;
+    assert!(!browser.has("[name=method]:checked").await, "what was chosen stays");
+    browser.is_sound("no way to activate").await;
+    let serial = server.hand_out_another("alice").serial;
+    browser.open(&format!("/console/token/confirm?serial={serial}&action=complete")).await;
+    browser.fill("#registration_code", "1234567890").await;
+    browser.fill("#code", "12").await;
+    browser.press("Complete the activation").await;
+    browser.says("Complete the activation of token").await;
+    assert_eq!(browser.value("#registration_code").await, "1234567890");
+
+    server.admin(&["policy", "set", "temporary_codes=true", "--group", "finance"]);
+    browser.open("/console/user/token?name=alice").await;
+    browser.is_sound("a token or temporary codes").await;
+    browser.fill("#hours", "100").await;
+    browser.script("document.querySelector('#hours').form.noValidate = true").await;
+    browser.press("Give out and show the codes").await;
+    browser.says("Must be 1 to 72").await;
+    assert_eq!(browser.value("#hours").await, "100");
+    assert!(browser.has("[value=online]:checked").await);
+    browser.is_sound("hours that can't be").await;
+    browser.fill("#hours", "2").await;
+    browser.fill("#uses", "3").await;
+    browser.press("Give out and show the codes").await;
+    browser.says("Temporary codes for alice").await;
+    browser.is_sound("temporary codes").await;
+    let codes = browser.text("ol.secret").await;
+    let codes: Vec<&str> = codes.split_whitespace().collect();
+    assert_eq!(codes.len(), 3, "{codes:?}");
+    assert!(accepted(&server.caller("verify").verify("alice", codes[1]).await));
+    let given = server.audit().into_iter().rfind(|entry| entry["action"] == "token.temporary_codes_given").unwrap();
+    assert_eq!((&given["actor"], &given["details"]["uses"]), (&"administrator ana".into(), &3.into()));
+    browser.press("Done: show the user").await;
+    browser.says("What holds for alice").await;
+    assert!(!browser.text("main").await.contains(codes[0]));
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ async fn every_page_is_sound_on_a_desk_and_on_a_phone_by_day_and_by_night() {
         ("/console/deliveries", "Nothing here"),
         ("/console/deliveries?state=given_up&kind=webhook", "given up"),
         ("/console/administrators", "Add an administrator"),
+        ("/console/administrators/confirm?action=role&name=ana", "Change the role of ana?"),
         ("/console/administrators/confirm?action=remove&name=ana", "Remove ana?"),
         ("/console/audit", "code.accepted"),
         ("/console/audit?user=alice&action=token.", "token.activated"),
