@@ -16,8 +16,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// Nothing is waited for longer, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::patience::PATIENCE;
 
 /// How a page is looked at.
 #[derive(Debug, Clone, Copy)]

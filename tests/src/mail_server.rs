@@ -8,11 +8,9 @@ use std::time::{Duration, Instant};
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 use tempfile::TempDir;
 
+use crate::patience::PATIENCE;
 use crate::receiver::{certificate, write_authority};
 use crate::{Installation, qr};
-
-/// Nothing is waited for longer, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 const PYTHON: &str = "/usr/bin/python3";
 const USER: &str = "symbolon";

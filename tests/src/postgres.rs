@@ -7,13 +7,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::patience::PATIENCE;
 use crate::port::free_port;
 
 /// Who runs it where the tests are run by root, whom PostgreSQL refuses.
 const NOBODY: &str = "nobody";
-
-/// No start takes longer, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL that runs. Dropping it stops it.
 pub struct Postgres {

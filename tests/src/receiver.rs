@@ -14,9 +14,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::Installation;
-
-/// Nothing is waited for longer, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::patience::PATIENCE;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]

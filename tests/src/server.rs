@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::patience::PATIENCE;
 use crate::port::free_port;
 use crate::{Caller, Installation, Phone, Token, Wire};
-
-/// No start and no stop takes longer, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that runs. Dropping it kills it.
 pub struct Server {

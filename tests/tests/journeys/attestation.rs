@@ -6,7 +6,7 @@ use symbolon_core::encoding::Bytes;
 use symbolon_core::keys::sha256;
 use symbolon_core::signed::PublicKey;
 use symbolon_tests::hardware::{AndroidMaker, AppleClaim, AppleMaker, AttestedKey, Claim, certificates};
-use symbolon_tests::{Asked, Installation, Pages, Phone, Server, Ticket, Token, accepted};
+use symbolon_tests::{Asked, Installation, Pages, Phone, Server, Ticket, Token, accepted, until};
 
 /// A server that believes simulated hardware, and requires it.
 fn server(android: &AndroidMaker, apple: &AppleMaker) -> Server {
@@ -142,9 +142,7 @@ async fn a_phone_whose_hardware_vouches_activates_and_approves_until_its_maker_w
     // The maker withdraws the certificate: noticed without a restart, audited, shown, and refused at the next approval.
     let list = json!({"entries": {"4abcdef0": {"status": "REVOKED", "reason": "KEY_COMPROMISE"}}});
     std::fs::write(server.data_dir().join("revocation-list.json"), list.to_string()).unwrap();
-    while server.count_of("attestation.changed") == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    }
+    until("the verdict changes", async || (server.count_of("attestation.changed") > 0).then_some(())).await;
     assert_eq!(last(&server, "attestation.changed")["details"]["after"], "revoked");
     let verdict = shown(&server, &ticket.serial);
     assert_eq!((&verdict["accepted"], &verdict["reason"]), (&json!(false), &json!("revoked")), "{verdict}");

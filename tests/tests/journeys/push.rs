@@ -15,7 +15,9 @@ use rsa::RsaPrivateKey;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use symbolon_core::push::PushAddress;
-use symbolon_tests::{Arrived, Caller, Installation, Phone, Prepared, Receiver, Server, Token, calling_receivers};
+use symbolon_tests::{
+    Arrived, Caller, Installation, Phone, Prepared, Receiver, Server, Token, calling_receivers, until,
+};
 
 fn approval() -> Value {
     json!({"user": "alice", "kind": "approval", "transaction": {"summary": "Pay Ana"}})
@@ -46,15 +48,12 @@ fn says_nothing(arrived: &Arrived, challenge: &Value, token: &Token) {
 
 /// Waits until nothing waits in the outbox.
 async fn emptied(server: &Server) {
-    while server.admin(&["outbox", "list", "--state", "waiting"])["deliveries"] != json!([]) {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    let is_empty = || server.admin(&["outbox", "list", "--state", "waiting"])["deliveries"] == json!([]);
+    until("the outbox is empty", async || is_empty().then_some(())).await;
 }
 
 async fn dropped(server: &Server) {
-    while server.count_of("push_address.dropped") == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    until("the address is dropped", async || (server.count_of("push_address.dropped") > 0).then_some(())).await;
     emptied(server).await;
 }
 

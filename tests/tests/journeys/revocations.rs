@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use symbolon_core::approval::Decision;
 use symbolon_tests::hardware::{AndroidMaker, AppleMaker, Claim};
-use symbolon_tests::{Caller, Installation, Phone, Prepared, Receiver, Server, Token, Wire, calling_receivers};
+use symbolon_tests::{Caller, Installation, Phone, Prepared, Receiver, Server, Token, Wire, calling_receivers, until};
 
 use super::attestation::{android, last, online, only, server_on, shown};
 
@@ -46,20 +46,17 @@ async fn age(server: &Server) -> Option<i64> {
 
 /// Waits until the list is at least so many hours old, for the server.
 async fn noticed(server: &Server, hours: std::ops::Range<i64>) {
-    while age(server).await.is_none_or(|seconds| !hours.contains(&(seconds / 3600))) {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+    let is_noticed = async || age(server).await.filter(|seconds| hours.contains(&(seconds / 3600)));
+    until("the list has an age", is_noticed).await;
 }
 
 /// Waits until the last change of a verdict is this one.
 async fn judged(server: &Server, verdict: &str) {
-    loop {
+    let is_judged = async || {
         let last = server.audit().into_iter().rfind(|entry| entry["action"] == "attestation.changed");
-        if last.is_some_and(|entry| entry["details"]["after"] == verdict) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+        last.filter(|entry| entry["details"]["after"] == verdict)
+    };
+    until(verdict, is_judged).await;
 }
 
 /// Asks for an approval and confirms it; answers the refusal, where there is one.
@@ -172,9 +169,8 @@ async fn no_list_is_taken_from_whom_no_authority_vouches_for() {
     let (maker, apple, google) = (AndroidMaker::new(), AppleMaker::new(), Receiver::answering(|_| list(false)));
     // The receiver's certificate is of an authority that this server does not know.
     let server = server_on(fetching(Installation::new(), &google), &maker, &apple);
-    while !server.log().contains("the revocation list could not be fetched") {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let failed = "the revocation list could not be fetched";
+    until(failed, async || server.log().contains(failed).then_some(())).await;
     assert!(google.arrived().is_empty());
     assert_eq!(age(&server).await, None);
     let phone = Phone::new(&server, &online(&server, "alice"));

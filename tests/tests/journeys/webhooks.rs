@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use symbolon_core::approval::Decision;
-use symbolon_tests::{Arrived, Installation, Pages, Prepared, Receiver, Server, calling_receivers};
+use symbolon_tests::{Arrived, Installation, Pages, Prepared, Receiver, Server, calling_receivers, until};
 
 fn server() -> Server {
     Server::with(calling_receivers(Installation::new()))
@@ -27,14 +27,12 @@ fn verified(arrived: &Arrived, secret: &str) -> Value {
 
 /// The deliveries of an endpoint, the newest first, once the newest is in a state.
 async fn deliveries(server: &Server, webhook: &str, state: &str) -> Vec<Value> {
-    loop {
+    let listed = async || {
         let listed = server.admin(&["outbox", "list", "--webhook", webhook]);
         let deliveries = listed["deliveries"].as_array().unwrap().clone();
-        if deliveries.first().is_some_and(|delivery| delivery["state"] == state) {
-            return deliveries;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+        deliveries.first().is_some_and(|delivery| delivery["state"] == state).then_some(deliveries)
+    };
+    until(state, listed).await
 }
 
 #[tokio::test]
@@ -158,9 +156,8 @@ async fn an_endpoint_that_hangs_holds_up_no_other() {
         verified(&endpoint.next().await, &secret);
     }
     // The last one that arrived may not be noted yet.
-    while server.admin(&["outbox", "list", "--state", "waiting"])["deliveries"].as_array().unwrap().len() != 20 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    let waiting = || server.admin(&["outbox", "list", "--state", "waiting"])["deliveries"].as_array().unwrap().len();
+    until("20 deliveries wait", async || (waiting() == 20).then_some(())).await;
 }
 
 #[tokio::test]
@@ -171,15 +168,12 @@ async fn endpoints_lead_to_public_addresses_only_and_secrets_are_shown_once() {
     for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1"] {
         let (number, _) = add(&server, &format!("https://{host}:{port}/"), &[]);
         server.admin(&["webhook", "test", &number]);
-        loop {
+        let problem = async || {
             let listed = server.admin(&["outbox", "list", "--webhook", &number]);
-            let delivery = &listed["deliveries"][0];
-            if let Some(problem) = delivery["problem"].as_str() {
-                assert!(problem.contains("no public address"), "{host}: {problem}");
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+            listed["deliveries"][0]["problem"].as_str().map(str::to_owned)
+        };
+        let problem = until("the delivery has a problem", problem).await;
+        assert!(problem.contains("no public address"), "{host}: {problem}");
     }
     assert!(endpoint.arrived().is_empty());
     for url in ["http://example.org/", "https://ana:secret@example.org/", "ftp://example.org/", "example.org"] {
@@ -187,6 +181,9 @@ async fn endpoints_lead_to_public_addresses_only_and_secrets_are_shown_once() {
     }
     let events = server.try_admin(&["webhook", "add", "https://example.org/", "--event", "challenge.ended"]);
     assert_eq!(events.exit, Some(2), "{}", events.message);
+    let unreachable = server.try_admin(&["webhook", "add", "https://10.1.2.3/"]);
+    assert!(unreachable.message.contains("outbound.networks"), "{}", unreachable.message);
+    server.admin(&["webhook", "remove", &unreachable.done()["webhook"]["id"].to_string()]);
     assert_eq!(server.try_admin(&["webhook", "remove", "99"]).exit, Some(1));
     assert_eq!(server.try_admin(&["outbox", "retry", "msg_AAAAAAAAAAAAAAAAAAAAAA"]).exit, Some(1));
     assert_eq!(server.try_admin(&["outbox", "retry", "nonsense"]).exit, Some(2));
