@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::notify::outbound;
 use crate::service::Service;
 use crate::service::attestation::Listed;
+use crate::service::turns::Turn;
 
 /// What is not the list, and is larger than it will ever be, is not read.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -86,6 +87,7 @@ pub(crate) async fn watch(service: Service, config: Config) {
     let path = path(&config);
     let mut seen = written(&path);
     let mut next_attempt = Timestamp::MIN;
+    let turn = Turn::new("judging_turn");
     loop {
         let now = service.clock.now();
         let is_due = now >= next_attempt && service.trust.list_age(now).is_none_or(|age| age >= FETCH_AFTER);
@@ -104,7 +106,13 @@ pub(crate) async fn watch(service: Service, config: Config) {
                 Err(error) => tracing::error!(%error, "the revocation list can't be read; the old one stays"),
             }
         }
-        match service.judge_again().await {
+        // Each node has a list of its own, fetched when it was; all devices are judged by one of them.
+        let judged = match service.is_turn_of(&turn).await {
+            Ok(true) => service.judge_again().await,
+            Ok(false) => Ok(0),
+            Err(error) => Err(error),
+        };
+        match judged {
             Ok(0) => {}
             Ok(changed) => tracing::info!(changed, "devices are judged differently than before"),
             Err(error) => tracing::error!(%error, "devices could not be judged again"),

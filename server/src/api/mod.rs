@@ -36,13 +36,14 @@ pub struct Api {
     service: Arc<Service>,
     guards: Arc<Guards>,
     metrics: Arc<Metrics>,
+    readiness: Arc<status::Readiness>,
 }
 
 impl Api {
     /// The API over `service`.
     #[must_use]
     pub fn new(service: Service, guards: Arc<Guards>, metrics: Metrics) -> Self {
-        Self { service: Arc::new(service), guards, metrics: Arc::new(metrics) }
+        Self { service: Arc::new(service), guards, metrics: Arc::new(metrics), readiness: Arc::default() }
     }
 }
 

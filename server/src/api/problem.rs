@@ -16,7 +16,7 @@ use crate::service::challenges::approvals::ApprovalError;
 use crate::storage::StorageError;
 
 /// An error as callers see it.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Problem {
     /// What kind of error this is; stable.
     #[serde(rename = "type", serialize_with = "write_kind")]
@@ -46,7 +46,7 @@ pub struct Problem {
 }
 
 /// A field that is wrong.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub(crate) struct FieldError {
     /// Its path in the body, or its name in the address.
     field: String,

@@ -29,6 +29,9 @@ const ASSERTION: i64 = 3600;
 /// Access is asked for anew so long before it ends.
 const EARLY: SignedDuration = SignedDuration::from_secs(60);
 
+/// When Google gave none, nobody asks again for so long.
+const AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
 /// The file that Google gives for a service account, as far as it is read.
 #[derive(Deserialize)]
 struct ServiceAccount {
@@ -38,9 +41,10 @@ struct ServiceAccount {
     token_uri: Endpoint,
 }
 
-struct Access {
-    token: Zeroizing<String>,
-    until: Timestamp,
+/// What Google last said to the service account.
+enum Access {
+    Given { token: Zeroizing<String>, until: Timestamp },
+    Refused { until: Timestamp },
 }
 
 /// The courier for FCM.
@@ -101,9 +105,27 @@ impl Fcm {
     /// The access token: the one that is kept, or a new one. Whoever comes meanwhile waits for the same.
     async fn access(&self, outbound: &Outbound, now: Timestamp) -> Result<Zeroizing<String>, Failure> {
         let mut kept = self.access.lock().await;
-        if let Some(access) = kept.as_ref().filter(|access| now < access.until) {
-            return Ok(access.token.clone());
+        match &*kept {
+            Some(Access::Given { token, until }) if now < *until => return Ok(token.clone()),
+            Some(Access::Refused { until }) if now < *until => {
+                return Err(Failure::passing("Google gave the service account no access just before"));
+            }
+            _ => {}
         }
+        let given = self.ask_for_access(outbound, now).await;
+        *kept = Some(match &given {
+            Ok((token, until)) => Access::Given { token: token.clone(), until: *until },
+            Err(_) => Access::Refused { until: now + AGAIN },
+        });
+        given.map(|(token, _)| token)
+    }
+
+    /// A new access token, and until when it is good.
+    async fn ask_for_access(
+        &self,
+        outbound: &Outbound,
+        now: Timestamp,
+    ) -> Result<(Zeroizing<String>, Timestamp), Failure> {
         let header = json!({"alg": "RS256", "typ": "JWT"});
         let issued = now.as_second();
         let claims = json!({
@@ -131,9 +153,7 @@ impl Fcm {
             let code = serde_json::from_slice::<OauthError>(&answer.body).map(|error| error.error).unwrap_or_default();
             return Err(Failure::later("Google's access for the service account", &answer, &code));
         };
-        let until = now + SignedDuration::from_secs(seconds) - EARLY;
-        *kept = Some(Access { token: token.clone(), until });
-        Ok(token)
+        Ok((token, now + SignedDuration::from_secs(seconds) - EARLY))
     }
 }
 

@@ -400,7 +400,7 @@ fn expired(snapshot: &dyn Snapshot, serial: &Text<64>, now: Timestamp) -> Result
     // A further one that its owner was shown at `/me` was never mailed: it must not reach the mailbox this way.
     let mailed = snapshot.ticket(token.id)?.is_some_and(|ticket| ticket.mailed);
     let is_first = !snapshot.tokens_of(user.id)?.iter().any(was_activated);
-    let may_be_mailed = state == State::Expired && !was_activated(&token) && (mailed || is_first);
+    let may_be_mailed = state == State::Expired && (mailed || (is_first && !was_activated(&token)));
     Ok(may_be_mailed.then_some((token, user)))
 }
 

@@ -150,7 +150,7 @@ pub struct Token {
     pub device: Option<EnrolledDevice>,
     /// When it was added.
     pub created_at: Timestamp,
-    /// When it became active.
+    /// When it last became active; a token that was reactivated keeps it, since somebody has held it.
     pub activated_at: Option<Timestamp>,
     /// When a code of it was last accepted.
     pub last_used_at: Option<Timestamp>,

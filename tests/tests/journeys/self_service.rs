@@ -165,6 +165,17 @@ async fn a_phone_confirms_by_an_approval_and_a_thief_of_the_mailbox_gets_no_seco
 }
 
 #[tokio::test]
+async fn a_mailbox_takes_over_no_ticket_that_goes_another_way() {
+    let Some((mail, server)) = start("a_mailbox_takes_over_no_ticket") else { return };
+    let phone = Phone::new(&server, &server.hand_out_another("ana")).activate().await;
+    server.admin(&["token", "reactivate", &phone.serial, "--method", "online", "--method", "classic"]);
+    let mut thief = signed_in(&mail, &server, 1).await;
+    let refused = thief.act("/me/add", &[("label", "")]).await;
+    assert!(refused.status == 400 && refused.text.contains("needs a code or an approval"), "{}", refused.text);
+    assert_eq!(server.count_of("token.ticket_issued"), 0);
+}
+
+#[tokio::test]
 async fn a_link_works_once_in_the_browser_that_asked_and_tells_nobody_who_exists() {
     let Some((mail, server)) = start("a_link_works_once") else { return };
     let mut pages = Pages::of(&server);

@@ -324,7 +324,6 @@ impl Service {
                 token.keys.clear();
                 token.device = None;
                 transaction.delete_attestation(token.id)?;
-                token.activated_at = None;
                 token.spent.clear();
                 token.lock = LockState { failures: 0, ..token.lock };
                 transaction.set_unconfirmed(token.id, false)?;

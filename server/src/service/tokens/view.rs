@@ -70,7 +70,7 @@ pub struct TokenView {
     /// When it was added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it became active.
+    /// When it last became active; a token that was reactivated keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub activated_at: Option<Timestamp>,
