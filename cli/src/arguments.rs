@@ -76,6 +76,10 @@ pub(crate) enum Command {
     Remove {
         /// The token, written 12345-67890 or 1234567890
         serial: SerialNumber,
+
+        /// Don't ask; nothing is asked either where there is no terminal
+        #[arg(long)]
+        yes: bool,
     },
     /// Manage the PIN
     #[command(subcommand)]
@@ -99,8 +103,8 @@ pub(crate) enum Command {
     },
     /// Sign details, such as an amount and an account, with a code
     Sign {
-        /// The values, in the order of the page
-        #[arg(value_name = "VALUE", required = true, num_args = 1..=10, allow_negative_numbers = true)]
+        /// The values, in the order of the page, at most 10; “--” stands before one that begins with a hyphen
+        #[arg(value_name = "VALUE", required = true, allow_negative_numbers = true)]
         values: Vec<String>,
 
         #[command(flatten)]

@@ -31,13 +31,17 @@ struct Config {
     key_store: KeyStoreKind,
 }
 
+/// Where the home folder is, or is to be.
+pub(crate) fn place(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let path = named
+        .or_else(usual_place)
+        .ok_or_else(|| Failure::input("there is no home folder for tokens: set HOME, or name one with --home"))?;
+    std::path::absolute(&path).map_err(|error| cannot(&path, &error))
+}
+
 impl Home {
-    /// Finds the home folder and makes it if it is not there. `chosen` must be the key store that the tokens in it use.
-    pub(crate) fn open(path: Option<PathBuf>, chosen: Option<KeyStoreKind>) -> Result<Self, Failure> {
-        let path = path
-            .or_else(usual_place)
-            .ok_or_else(|| Failure::input("there is no home folder for tokens: set HOME, or name one with --home"))?;
-        let path = std::path::absolute(&path).map_err(|error| cannot(&path, &error))?;
+    /// Opens the home folder and makes it if it is not there. `chosen` must be the key store that the tokens in it use.
+    pub(crate) fn open(path: PathBuf, chosen: Option<KeyStoreKind>) -> Result<Self, Failure> {
         close_to_others(&path).map_err(|error| cannot(&path, &error))?;
         let store = Store::open(&path)?;
         let remembered = Config::read(&path)?.map(|config| config.key_store);

@@ -9,10 +9,14 @@ pub struct Bytes<const MIN: usize, const MAX: usize = MIN>(Vec<u8>);
 
 /// A text that is not base64url of the expected number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {min} to {max} bytes in base64url without padding")]
+#[error("expected {} bytes in base64url without padding", number(*.min, *.max))]
 pub struct BytesError {
     min: usize,
     max: usize,
+}
+
+fn number(min: usize, max: usize) -> String {
+    if min == max { min.to_string() } else { format!("{min} to {max}") }
 }
 
 impl<const MIN: usize, const MAX: usize> Bytes<MIN, MAX> {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use jiff::SignedDuration;
-use symbolon_client::{Account, Session};
+use symbolon_client::{Account, Error, Session};
 use symbolon_core::approval::Decision;
 use symbolon_core::vault::Pin;
 
 use crate::arguments::{Arguments, Command, Pin as PinCommand, Receipt};
 use crate::failure::Failure;
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::output::{self, Format};
 use crate::secrets::Secrets;
 
@@ -37,7 +37,16 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
     if let Command::Receipt(Receipt::Verify { file, identity }) = arguments.command {
         return receipt::verify(&file, identity.as_ref(), format);
     }
-    let home = Home::open(arguments.home, arguments.key_store)?;
+    let place = home::place(arguments.home)?;
+    if !place.exists() {
+        match arguments.command {
+            Command::List => return tokens::list_none(format),
+            // One shows where things are to be kept, the other keeps them there.
+            Command::Status | Command::Activate(_) => {}
+            _ => return Err(Error::NoToken.into()),
+        }
+    }
+    let home = Home::open(place, arguments.key_store)?;
     let soft_token = home.soft_token().await?;
     match arguments.command {
         Command::Activate(options) if options.offline => {
@@ -46,7 +55,7 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
         Command::Activate(options) => activate::activate(&home, &soft_token, options, format).await,
         Command::List => tokens::list(&soft_token, format),
         Command::Status => tokens::status(&home, &soft_token, format),
-        Command::Remove { serial } => tokens::remove(&soft_token, serial, format).await,
+        Command::Remove { serial, yes } => tokens::remove(&soft_token, serial, yes, format).await,
         Command::Pin(PinCommand::Change { serial, pin_fd, new_pin_fd }) => {
             pin::change(&soft_token.account(serial)?, pin_fd, new_pin_fd, format).await
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use symbolon_core::approval::{ChallengeId, Factor, JudgedAttestation, Receipt, Request};
 use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::KeyHash;
@@ -35,11 +36,14 @@ struct Verified {
 /// Checks a receipt and shows what it proves.
 pub(crate) fn verify(file: &Path, identity: Option<&KeyHash>, format: Format) -> Result<(), Failure> {
     let text = read(file).map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
-    let receipt: Receipt = serde_json::from_str(&text)
-        .map_err(|error| Failure::input(format!("{} is no receipt: {error}", file.display())))?;
+    let none = |error: serde_json::Error| Failure::input(format!("{} is no receipt: {error}", file.display()));
+    // The whole answer of the API holds it as a member.
+    let mut given: Value = serde_json::from_str(&text).map_err(none)?;
+    let receipt = given.get_mut("receipt").map(Value::take).unwrap_or(given);
+    let receipt: Receipt = serde_json::from_value(receipt).map_err(none)?;
     let proof = receipt.verify(identity).map_err(|error| Failure::refused(error.to_string()))?;
     if identity.is_none() {
-        output::note("Which server this is was not checked: give the hash of its identity key with --identity.");
+        output::note("To check whose server it is, give the hash of its identity key with --identity.");
     }
     let verified = Verified {
         valid: true,
@@ -56,8 +60,13 @@ pub(crate) fn verify(file: &Path, identity: Option<&KeyHash>, format: Format) ->
     };
     format.result(&verified, |verified| {
         let what = verified.request.transaction.as_ref().map_or_else(|| "a sign-in".into(), super::respond::shown);
+        let found = if verified.identity_expected {
+            "The receipt is genuine."
+        } else {
+            "The receipt's signatures fit together. Whose server has signed it was not checked."
+        };
         format!(
-            "The receipt is genuine.\n{} confirmed with token {} on {}, for {}:\n{what}",
+            "{found}\n{} confirmed with token {} on {}, for {}:\n{what}",
             verified.user, verified.serial, verified.time, verified.request.application
         )
     });

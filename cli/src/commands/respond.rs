@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use symbolon_client::{Session, SoftToken};
+use symbolon_client::{Error, Session, SoftToken};
 use symbolon_core::approval::Transaction;
 use symbolon_core::approval::offline::OfflineRequest;
-use symbolon_core::otp::TypedChallenge;
+use symbolon_core::otp::{TypedChallenge, details_challenge};
 
 use super::{code, unlock};
 use crate::arguments::OpenToken;
@@ -32,8 +32,10 @@ pub(crate) async fn sign(
     token: &OpenToken,
     format: Format,
 ) -> Result<(), Failure> {
-    let session = open(soft_token, token).await?;
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    // What can't be signed is said before the PIN is asked for.
+    details_challenge(&values).map_err(Error::from)?;
+    let session = open(soft_token, token).await?;
     code::print(session.account().header().serial, &session.sign_details(&values)?, format);
     Ok(())
 }

@@ -14,7 +14,8 @@ use symbolon_core::vault::Server;
 use crate::arguments::KeyStoreKind;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::output::Format;
+use crate::output::{self, Format};
+use crate::secrets::{Secrets, confirm};
 
 /// A token, as `list` and `activate` show it. What is not known of a damaged one is left out.
 #[derive(Serialize)]
@@ -65,13 +66,23 @@ struct List {
 pub(crate) fn list(soft_token: &SoftToken, format: Format) -> Result<(), Failure> {
     let mut tokens: Vec<Token> = soft_token.accounts()?.iter().map(Token::of).collect::<Result<_, _>>()?;
     tokens.extend(soft_token.damaged_accounts()?.into_iter().map(|(serial, _)| Token::damaged(serial)));
-    format.result(&List { tokens }, |list| {
+    show(&List { tokens }, format);
+    Ok(())
+}
+
+/// Lists the tokens where there is no home folder yet.
+pub(crate) fn list_none(format: Format) -> Result<(), Failure> {
+    show(&List { tokens: Vec::new() }, format);
+    Ok(())
+}
+
+fn show(list: &List, format: Format) {
+    format.result(list, |list| {
         if list.tokens.is_empty() {
             return "There is no token on this device yet; activate one with: symbolon activate".into();
         }
         list.tokens.iter().map(Token::line).collect::<Vec<_>>().join("\n")
     });
-    Ok(())
 }
 
 #[derive(Serialize)]
@@ -207,8 +218,22 @@ struct Removed {
     state: &'static str,
 }
 
-/// Removes a token.
-pub(crate) async fn remove(soft_token: &SoftToken, serial: SerialNumber, format: Format) -> Result<(), Failure> {
+/// Removes a token, once the person at the terminal agrees.
+pub(crate) async fn remove(
+    soft_token: &SoftToken,
+    serial: SerialNumber,
+    yes: bool,
+    format: Format,
+) -> Result<(), Failure> {
+    if !yes && Secrets::can_ask() {
+        // One that is damaged can't be shown, and is removed all the same.
+        if let Ok(account) = soft_token.account(Some(serial)) {
+            output::note(&Token::of(&account)?.line());
+        }
+        if !confirm("Its keys can't be brought back: another activation takes a new ticket. Remove it?")? {
+            return Err(Failure::refused("not removed"));
+        }
+    }
     soft_token.remove(serial).await?;
     format.result(&Removed { serial, state: "removed" }, |removed| {
         format!("Token {} is removed from this device. The server still has its half.", removed.serial)

@@ -29,7 +29,16 @@ struct Unlocked {
 pub(crate) async fn unlock(account: &Account, options: &Unlock, format: Format) -> Result<(), Failure> {
     let serial = account.header().serial;
     let status = account.status()?;
-    let lock_challenge = status.lock_challenge.ok_or(Error::NoUnlockCode(serial))?;
+    let lock_challenge = match status.lock_challenge {
+        Some(challenge) => challenge,
+        None if account.header().online().is_none() => {
+            return Err(Failure::refused(format!(
+                "token {serial} was activated without a network, so no unlock code opens it: ask for a ticket, remove the \
+                 token and activate it anew"
+            )));
+        }
+        None => return Err(Error::NoUnlockCode(serial).into()),
+    };
     if options.code_fd.is_none() && !Secrets::can_ask() {
         let challenge = Challenge { serial, state: status.state.name(), lock_challenge };
         format.result(&challenge, |challenge| challenge.lock_challenge.clone());

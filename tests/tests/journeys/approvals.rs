@@ -79,6 +79,12 @@ async fn a_payment_is_confirmed_on_the_phone_and_the_receipt_proves_it() {
     let desktop = Desktop::new();
     let checked = desktop.run(&["receipt", "verify", path, "--identity", &identity], &[]);
     assert_eq!((&checked["valid"], &checked["user"]), (&json!(true), &json!("alice")));
+    let unchecked = desktop.try_run(&["receipt", "verify", path], &[]);
+    assert!(unchecked.message.contains("--identity"), "{}", unchecked.message);
+    let answer = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(answer.path(), confirmed.to_string()).unwrap();
+    let whole = desktop.run(&["receipt", "verify", answer.path().to_str().unwrap(), "--identity", &identity], &[]);
+    assert_eq!(whole, checked, "the whole answer of the API does, too");
     // Another key, whose hash begins as an option does.
     let other = desktop.try_run(&["receipt", "verify", path, "--identity", &format!("-{}", "A".repeat(42))], &[]);
     assert_eq!(other.exit, Some(1), "{}", other.message);

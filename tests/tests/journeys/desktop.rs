@@ -85,6 +85,14 @@ fn what_can_t_be_reached_or_read_has_its_exit_code() {
     let desktop = Desktop::new();
     assert_eq!(desktop.try_run(&["activate", "nonsense", "--pin-fd", "0"], &[PIN]).exit, Some(2));
     assert_eq!(desktop.try_run(&["code", "--pin-fd", "0"], &[PIN]).exit, Some(2), "there is no token yet");
+    let nowhere = desktop.home().join("nowhere");
+    let home = nowhere.to_str().unwrap();
+    assert_eq!(desktop.run(&["list", "--home", home], &[])["tokens"].as_array().unwrap().len(), 0);
+    assert_eq!(desktop.try_run(&["code", "--home", home, "--pin-fd", "0"], &[PIN]).exit, Some(2));
+    assert!(!nowhere.exists(), "a look makes nothing");
+    let many = desktop.try_run(&["sign", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"], &[]);
+    assert_eq!(many.exit, Some(2));
+    assert!(many.message.contains("1 to 10"), "{}", many.message);
     let mut server = Server::start();
     let ticket = server.hand_out("erin");
     server.kill();
@@ -151,7 +159,7 @@ fn a_locked_vault_is_replaced_by_a_new_activation() {
     let active = server.admin(&["token", "show", &ticket.serial]);
     assert_eq!(active["token"]["state"], "active", "a locked vault is the phone's own affair");
     let again = Ticket::read(&server.admin(&["token", "reactivate", &ticket.serial]));
-    desktop.run(&["remove", &ticket.serial], &[]);
+    desktop.run(&["remove", &ticket.serial, "--yes"], &[]);
     desktop.run(&["activate", &again.link, "--pin-fd", "0"], &[OTHER_PIN]);
     assert_eq!(code(&desktop, OTHER_PIN).len(), 8);
 }

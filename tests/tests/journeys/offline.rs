@@ -147,6 +147,9 @@ async fn an_offline_token_answers_challenges_and_no_approvals() {
     // Nor is there a way back after a forgotten PIN, and it is said.
     let refused = server.try_admin(&["token", "unlock-pin", &ticket.serial, "0000-1234-5678-90"]);
     assert!(matches!(refused.exit, Some(1 | 2)), "{}", refused.message);
+    let refused = desktop.try_run(&["unlock"], &[]);
+    assert_eq!(refused.exit, Some(1));
+    assert!(refused.message.contains("without a network"), "{}", refused.message);
 }
 
 #[tokio::test]
