@@ -152,6 +152,23 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The first limit that would let nobody in.
+    fn none(&self) -> Option<&'static str> {
+        let limits = [
+            ("device_per_second", self.device_per_second),
+            ("device_burst", self.device_burst),
+            ("bad_keys_per_second", self.bad_keys_per_second),
+            ("bad_keys_burst", self.bad_keys_burst),
+            ("refusals_per_second", self.refusals_per_second),
+            ("refusals_burst", self.refusals_burst),
+            ("sign_ins_per_second", self.sign_ins_per_second),
+            ("sign_ins_burst", self.sign_ins_burst),
+        ];
+        limits.iter().find(|(_, limit)| *limit == 0).map(|(key, _)| *key)
+    }
+}
+
 /// What is believed of phones' hardware.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -516,6 +533,9 @@ impl Config {
         if config.audit.checkpoint_every == 0 {
             return Err(ConfigError::Invalid("audit.checkpoint_every: must be at least 1 second".into()));
         }
+        if let Some(key) = config.limits.none() {
+            return Err(ConfigError::Invalid(format!("limits.{key}: must be from 1 to {}", u32::MAX)));
+        }
         Ok(config)
     }
 
@@ -704,6 +724,8 @@ mod tests {
         assert!(message.contains("lisen"), "{message}");
         let message = load("", &[("SYMBOLON_SERVER_LISEN", "x")]).unwrap_err().to_string();
         assert!(message.contains("lisen"), "{message}");
+        let message = load("[limits]\ndevice_burst = 0", &[]).unwrap_err().to_string();
+        assert!(message.contains("limits.device_burst") && message.contains("from 1"), "{message}");
         let message = load("[limits]\ndevice = 1", &[]).unwrap_err().to_string();
         assert!(message.contains("device"), "{message}");
     }

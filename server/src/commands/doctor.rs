@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use symbolon_core::activation::ServerAddress;
 
 use super::installation::{self, DATABASE};
 use super::output::{Failure, Output, counted};
@@ -145,6 +146,12 @@ async fn look_at_openid(config: &Config, findings: &mut Findings) {
 
 fn look_at_address(config: &Config, findings: &mut Findings) {
     match &config.public_url {
+        Some(address) if config.trusted_proxies.is_empty() && port(address) != config.listen.port() => findings
+            .warning(
+                "address",
+                format!("phones are told {address}, and the server listens on port {}", config.listen.port()),
+                "good where something leads from one to the other; where that is a proxy, name it in trusted_proxies",
+            ),
         Some(address) => findings.good("address", format!("phones are told {address}")),
         None if config.listen.ip().is_unspecified() => findings.bad(
             "address",
@@ -158,6 +165,11 @@ fn look_at_address(config: &Config, findings: &mut Findings) {
         ),
         None => findings.good("address", format!("phones are told https://{}", config.listen)),
     }
+}
+
+fn port(address: &ServerAddress) -> u16 {
+    let usual = if address.is_https() { 443 } else { 80 };
+    address.host().rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(usual)
 }
 
 fn look_at_certificate(config: &Config, findings: &mut Findings) {

@@ -24,8 +24,17 @@ impl Output {
         if self.json {
             self.text(&serde_json::to_string(answer).map_err(Failure::internal)?)
         } else {
-            self.text(lines(answer).trim_end())
+            match lines(answer).trim_end() {
+                "" => Self::note("there is nothing to list"),
+                lines => return self.text(lines),
+            }
+            Ok(())
         }
+    }
+
+    /// Says something besides the answer, on standard error. Nobody may read there, which is no failure.
+    pub(super) fn note(text: &str) {
+        drop(writeln!(std::io::stderr(), "symbolon-server: {text}"));
     }
 
     /// Prints text on standard output. A reader that has gone is no failure.
@@ -123,6 +132,8 @@ impl From<ServiceError> for Failure {
             ServiceError::Invalid { .. } => Self::usage(error),
             ServiceError::Storage(error) => error.into(),
             ServiceError::Sealed => Self::internal(error),
+            // Commands are written with a hyphen where the API has an underscore.
+            ServiceError::State { .. } => Self::refused(error.to_string().replace('_', "-")),
             _ => Self::refused(error),
         }
     }

@@ -37,11 +37,15 @@ pub(super) struct Arguments {
     #[command(flatten)]
     place: super::Place,
     /// Where to listen; a port of 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     listen: Option<SocketAddr>,
     /// Serve http:// instead of https://. Refused for addresses that are not loopback.
     #[arg(long)]
     insecure_http: bool,
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "it takes an address and a port, such as 127.0.0.1:8443 or [::1]:8443, and no name")
 }
 
 /// The line that says that the server is ready.
@@ -85,8 +89,9 @@ fn take_all_files() {
 }
 
 async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(), Failure> {
-    let mut service = open_or_make(&config).await?;
+    // Before the database is opened: a restoration that holds the directory may be putting another one in its place.
     let _held = hold(&config)?;
+    let mut service = open_or_make(&config).await?;
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(Failure::internal)?;
     let metrics_listener = listen(config.metrics_listen).await?;
@@ -247,6 +252,9 @@ const RENEWED_AFTER: Duration = Duration::from_secs(86_400);
 /// An `admin` command beside this server rings no bell: what it did to the authority shows after this time.
 const LOOKED_AFTER: Duration = Duration::from_secs(1);
 
+/// Where the certificates can't be written, it is tried again after this time.
+const LAID_OUT_AGAIN: Duration = Duration::from_secs(60);
+
 /// Takes the certificate from the files again each day, since they may have changed.
 async fn renew(tls: Tls, files: TlsFiles) {
     loop {
@@ -273,15 +281,19 @@ async fn follow(tls: Tls, service: Service, config: Config, address: SocketAddr,
                 continue;
             }
         }
-        match lay_out(&service, &config) {
-            Ok(now) => shown = now,
-            Err(error) => tracing::error!(%error, "the authority's certificates could not be laid out"),
-        }
+        let laid_out = lay_out(&service, &config);
         let read =
             |snapshot: &dyn Snapshot| installation::stored_authority(snapshot, &service.keyring, AuthorityRow::CURRENT);
         let authority = service.store.read(read).and_then(|authority| authority.ok_or(ServiceError::Sealed));
         take(&tls, authority.map_err(Into::into).and_then(|it| tls::under_own_authority(&it, names(&config, address))));
         renewed = Instant::now();
+        match laid_out {
+            Ok(now) => shown = now,
+            Err(error) => {
+                tracing::error!(%error, "the authority's certificates could not be laid out");
+                tokio::time::sleep(LAID_OUT_AGAIN).await;
+            }
+        }
     }
 }
 
@@ -333,7 +345,20 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// The levels of a log.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 fn start_log(config: &Config) -> Result<(), Failure> {
+    // A bare word that is no level would be taken for a part of the program, and a slip of the pen would end the log.
+    let is_level =
+        |word: &str| word.parse::<u8>().is_ok() || LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
+    let bare = |directive: &&str| !directive.is_empty() && !directive.contains(['=', '[']) && !is_level(directive);
+    if let Some(word) = config.log.filter.split(',').map(str::trim).find(bare) {
+        let levels = LEVELS.join(", ");
+        return Err(Failure::usage(format!(
+            "log.filter: {word} is no level, which are {levels}; for a part of the program write {word}=debug"
+        )));
+    }
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log.filter)
         .map_err(|error| Failure::usage(format!("log.filter: {error}")))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

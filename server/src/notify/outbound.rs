@@ -69,13 +69,8 @@ impl Outbound {
     /// # Errors
     /// The outcome, where the address is one that requests may not go to.
     pub(super) fn post(&self, endpoint: &Endpoint) -> Result<RequestBuilder, Outcome> {
-        let literal = match endpoint.host() {
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-            Some(Host::Domain(_)) | None => None,
-        };
         // The client resolves names only.
-        match literal {
+        match literal(endpoint) {
             Some(address) if !is_allowed(address, &self.networks) => Err(Outcome::refused(forbidden(address))),
             _ => Ok(self.guarded.post(endpoint.as_str())),
         }
@@ -185,6 +180,20 @@ impl Resolve for Guard {
             }
         })
     }
+}
+
+/// The address of an endpoint that names no host.
+fn literal(endpoint: &Endpoint) -> Option<IpAddr> {
+    match endpoint.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) | None => None,
+    }
+}
+
+/// Why an endpoint is not called, where its address says so without a look at the network.
+pub(crate) fn objection(endpoint: &Endpoint, config: &config::Outbound) -> Option<String> {
+    literal(endpoint).filter(|address| !is_allowed(*address, &config.networks)).map(forbidden)
 }
 
 fn is_allowed(address: IpAddr, networks: &[IpNet]) -> bool {

@@ -41,7 +41,11 @@ async fn a_policy_of_a_group_lies_over_the_one_for_everyone() {
     server.admin(&["user", "add", "gina", "--group", "vault"]);
     let guarded = Phone::new(&server, &server.hand_out_another("gina")).activate().await;
     let other = server.activated("hugo").await;
-    server.admin(&["policy", "set", "lockout_count=2", "--group", "vault"]);
+    let set = server.try_admin(&["policy", "set", "lockout_count=2", "--group", "vault"]);
+    assert_eq!((set.exit, set.message.as_str()), (Some(0), ""));
+    let misspelt = server.try_admin(&["policy", "show", "--group", "valut"]);
+    assert_eq!(misspelt.exit, Some(0));
+    assert!(misspelt.message.contains("no user is in the group valut"), "{}", misspelt.message);
     for _ in 0..2 {
         assert_eq!(reason(&caller.verify("gina", &guarded.wrong_code()).await), "wrong_code");
         assert_eq!(reason(&caller.verify("hugo", &other.wrong_code()).await), "wrong_code");

@@ -181,7 +181,8 @@ async fn checkpoints_go_to_the_folder_and_to_the_log_at_each_start_and_as_the_au
     assert!(by_api["sequence"].as_u64() >= by_hand["sequence"].as_u64());
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(server.log().contains(kept.lines().next().unwrap()), "the log has them, too");
-    assert_eq!(verify_with(&server, &format!("{kept}{}", by_api["checkpoint"].as_str().unwrap())).exit, Some(0));
+    let all = format!("{kept}{}", by_api["checkpoint"].as_str().unwrap());
+    assert_eq!(verify_with(&server, &all).done()["checkpoints"], all.lines().count());
 }
 
 #[test]
@@ -208,4 +209,14 @@ fn the_export_is_one_entry_a_line_in_order() {
     let from = entries[6]["time"].as_str().unwrap();
     let later = server.try_admin(&["audit", "export", "--from", from]);
     assert_eq!(later.output.lines().count(), 6, "{}", later.output);
+    let export = |bounds: &[&str]| server.try_admin(&[&["audit", "export"], bounds].concat());
+    let day = from.split('T').next().unwrap();
+    for (bounds, count) in [(["--from", day], 12), (["--to", day], 0)] {
+        assert_eq!(export(&bounds).output.lines().count(), count, "{bounds:?}");
+    }
+    let backwards = export(&["--from", from, "--to", day]);
+    assert_eq!(backwards.exit, Some(2), "{}", backwards.message);
+    let wrong = export(&["--from", "30.11.2026"]);
+    assert_eq!(wrong.exit, Some(2));
+    assert!(wrong.message.contains("2026-11-30"), "{}", wrong.message);
 }

@@ -73,6 +73,12 @@ async fn what_is_wrong_is_named_with_what_to_do() {
         assert!(finding["advice"].as_str().is_some_and(|advice| !advice.is_empty()), "{finding}");
     }
 
+    let elsewhere = Installation::new().configured("PUBLIC_URL", "https://symbolon.example");
+    let outcome = doctor(&elsewhere);
+    let address = found(&outcome.document, "address");
+    assert_eq!(address["result"], "warning", "{address}");
+    assert!(address["finding"].as_str().unwrap().contains("8443"), "{address}");
+
     let misspelt = Installation::new().configured("LISSEN", "127.0.0.1:1");
     let outcome = doctor(&misspelt);
     assert_eq!(outcome.exit, Some(2), "{}", outcome.message);

@@ -142,16 +142,9 @@ async fn other_content_types_methods_and_paths_are_refused() {
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
         Wire::send(caller.request(method, "/v1/verify")).await.problem(405, "method-not-allowed");
     }
-    for path in [
-        "/v1",
-        "/v1/verify/",
-        "/v1/verify/97531864",
-        "/v2/verify",
-        "/v1/%76erify/..",
-        "/%00",
-        "/%ff",
-        "//v1/verify",
-    ] {
+    for path in
+        ["/v1", "/v1/verify/", "/v1/verify/97531864", "/v2/verify", "/v1/%76erify/..", "/%00", "/%ff", "//v1/verify"]
+    {
         let reply = caller.get(path).await;
         reply.problem(404, "not-found");
         assert!(!reply.text().contains("97531"), "{}", reply.text());
@@ -333,6 +326,10 @@ fn configuration_with_a_typing_error_is_refused_and_the_key_is_named() {
         ("LISTEN", "nowhere", "listen"),
         ("ISSUER", "", "issuer"),
         ("LOG__FILTER", "=!=", "filter"),
+        ("LOG__FILTER", "inof", "inof"),
+        ("LIMITS__DEVICE_BURST", "0", "limits.device_burst"),
+        ("TLS", r#"{ certificate = "/nowhere.pem", key = "/nowhere.pem" }"#, "/nowhere.pem"),
+        ("MASTER_KEY", r#"{ file = "/nowhere/master.key" }"#, "/nowhere/master.key"),
     ] {
         let installation = std::sync::Arc::new(Installation::new().configured(key, value));
         let log = Server::launch(&installation, "127.0.0.1:0").err().unwrap_or_else(|| panic!("{key} is taken"));

@@ -65,6 +65,9 @@ async fn users_are_imported_all_or_none_and_each_bad_line_is_named() {
     assert_eq!(server.admin(&["user", "show", "de la Cruz, Maria"])["user"].get("email"), None);
     let again = import(&server, good, &[]);
     assert_eq!((again.exit, count(&server)), (Some(2), 3), "the same file twice");
+    let semicolons = import(&server, "name;email\nx;x@example.org\n", &[]);
+    assert_eq!(semicolons.exit, Some(2));
+    assert!(semicolons.message.contains("semicolons"), "{}", semicolons.message);
     for heading in ["", "name", "user,email\nx,\n", "name,name\nx,y\n", "name,phone\nx,1\n"] {
         assert_eq!(import(&server, heading, &[]).exit, Some(2), "{heading:?}");
     }

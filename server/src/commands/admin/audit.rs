@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::checkpoints;
-use crate::commands::output::{Failure, Output};
+use crate::commands::output::{Failure, Output, counted};
 use crate::config::Audit;
 use crate::service::audit::{self, AuditEntry, ChainReport};
 use crate::service::checkpoints::{Checkpoint, SignedCheckpoint};
@@ -17,11 +17,11 @@ use crate::service::{self, Service, ServiceError};
 pub(super) enum Command {
     /// Print entries as JSON, one a line, or as CSV for spreadsheets.
     Export {
-        /// From this time on (RFC 3339).
-        #[arg(long, value_name = "TIME")]
+        /// From this time on (RFC 3339), or from the beginning of this day in UTC.
+        #[arg(long, value_name = "TIME", value_parser = time)]
         from: Option<Timestamp>,
-        /// Until before this time (RFC 3339).
-        #[arg(long, value_name = "TIME")]
+        /// Until before this time (RFC 3339), or before this day in UTC.
+        #[arg(long, value_name = "TIME", value_parser = time)]
         to: Option<Timestamp>,
         /// How to write them.
         #[arg(long, value_enum, default_value_t = Format::Json)]
@@ -37,12 +37,34 @@ pub(super) enum Command {
     Checkpoint,
 }
 
+/// A time, or the beginning of a day in UTC.
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    const EXAMPLES: &str = "a time looks like 2026-11-30T08:00:00Z, a day like 2026-11-30";
+    // What is longer is a time; its day alone would be another one.
+    let day = (text.len() == "2026-11-30".len()).then(|| text.parse::<jiff::civil::Date>().ok()).flatten();
+    let time = match day {
+        Some(day) => jiff::tz::TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)),
+        None => text.parse(),
+    };
+    time.map_err(|_| EXAMPLES)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// A JSON object a line.
     Json,
     /// Comma-separated values with a heading. No cell begins like a formula.
     Csv,
+}
+
+/// What the walk along the chain has found.
+#[derive(Serialize)]
+struct Verified {
+    #[serde(flatten)]
+    report: ChainReport,
+    /// How many signed checkpoints fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoints: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +77,9 @@ struct Written {
 
 pub(super) fn run(command: &Command, service: &Service, config: &Audit, output: &Output) -> Result<(), Failure> {
     match command {
+        Command::Export { from: Some(from), to: Some(to), .. } if from > to => {
+            Err(Failure::usage(format!("--from {from} is after --to {to}")))
+        }
         Command::Export { from, to, format } => {
             let within =
                 |entry: &AuditEntry| from.is_none_or(|from| entry.time >= from) && to.is_none_or(|to| entry.time < to);
@@ -64,8 +89,10 @@ pub(super) fn run(command: &Command, service: &Service, config: &Audit, output: 
             let checkpoints = checkpoint.as_deref().map(|file| read(file, service)).transpose()?.unwrap_or_default();
             let report =
                 service.store.read(|snapshot| Ok::<_, ServiceError>(audit::verify(snapshot, &checkpoints)?))?;
-            output.answer(&report, lines)?;
-            if report.intact { Ok(()) } else { Err(Failure::already_said()) }
+            let fitting = (checkpoint.is_some() && report.intact).then_some(checkpoints.len());
+            let verified = Verified { report, checkpoints: fitting };
+            output.answer(&verified, lines)?;
+            if verified.report.intact { Ok(()) } else { Err(Failure::already_said()) }
         }
         Command::Checkpoint => {
             let written = checkpoints::write(service, config)?;
@@ -134,10 +161,15 @@ fn csv_line(cells: [String; 7]) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
-fn lines(report: &ChainReport) -> String {
+fn lines(Verified { report, checkpoints }: &Verified) -> String {
+    let fitting = |count: &usize| format!("; {}", counted(*count, "checkpoint fits", "checkpoints fit"));
+    let fitting = checkpoints.as_ref().map(fitting).unwrap_or_default();
     match (&report.broken, &report.head) {
         (Some(broken), _) => format!("broken at entry {}: {}", broken.sequence, broken.reason),
-        (None, Some(head)) => format!("intact: {} entries, the last one's hash is {}", head.sequence, head.hash),
-        (None, None) => "intact: no entries yet".to_owned(),
+        (None, Some(head)) => {
+            let entries = counted(head.sequence, "entry", "entries");
+            format!("intact: {entries}, the last one's hash is {}{fitting}", head.hash)
+        }
+        (None, None) => format!("intact: no entries yet{fitting}"),
     }
 }

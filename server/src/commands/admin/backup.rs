@@ -10,7 +10,7 @@ use symbolon_core::text::Text;
 
 use super::ACTOR;
 use crate::commands::installation::{self, DATABASE};
-use crate::commands::output::{Failure, Output};
+use crate::commands::output::{Failure, Output, counted};
 use crate::config::Config;
 use crate::service::Service;
 use crate::service::audit::AuditEntry;
@@ -74,7 +74,11 @@ impl Backup {
         let Holdings { tokens, audit, last_entry_at } = &self.holdings;
         let until = last_entry_at.map_or_else(|| "empty".to_owned(), |time| format!("until {time}"));
         let chain = if audit.intact { "intact" } else { "broken" };
-        format!("{}  {until}  tokens: {tokens}  audit: {} entries, {chain}", self.backup, audit.entries)
+        format!(
+            "{}  {until}  tokens: {tokens}  audit: {}, {chain}",
+            self.backup,
+            counted(audit.entries, "entry", "entries")
+        )
     }
 }
 
@@ -131,9 +135,8 @@ pub(super) async fn run(command: Command, config: &Config, output: &Output) -> R
         Command::Confirm { serials, all } => {
             let service = installation::open(config).await?;
             let confirmed = service.confirm_restored(ACTOR, (!all).then_some(serials)).await?;
-            output.answer(&Confirmed { confirmed }, |done| match done.confirmed.len() {
-                1 => "1 token approves again".to_owned(),
-                count => format!("{count} tokens approve again"),
+            output.answer(&Confirmed { confirmed }, |done| {
+                format!("{} again", counted(done.confirmed.len(), "token approves", "tokens approve"))
             })
         }
     }

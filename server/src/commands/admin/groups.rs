@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::commands::output::{Failure, Output};
+use crate::commands::output::{Failure, Output, counted};
 use crate::service::Service;
 use crate::service::policies::GroupView;
 
@@ -25,6 +25,5 @@ pub(super) fn run(command: &Command, service: &Service, output: &Output) -> Resu
 }
 
 fn line(group: &GroupView) -> String {
-    let users = if group.users == 1 { "user" } else { "users" };
-    format!("{}  {} {users}", group.name, group.users)
+    format!("{}  {}", group.name, counted(group.users, "user", "users"))
 }

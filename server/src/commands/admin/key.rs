@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::ACTOR;
 use crate::commands::installation;
-use crate::commands::output::{Failure, Output};
+use crate::commands::output::{Failure, Output, counted};
 use crate::config::{Config, MasterKeySource};
 use crate::service::Service;
 use crate::service::rotation::{KeysView, RotatedKey};
@@ -91,7 +91,9 @@ fn lines(keys: &KeysView) -> String {
     if let Some(next) = &identity.next {
         lines.push(format!("  next         {} since {}", next.hash, next.announced_at));
         let waiting = &next.waits_for;
-        lines.push(format!("  not heard by {} tokens; {} tickets are out", waiting.tokens, waiting.tickets));
+        let tokens = counted(waiting.tokens, "token", "tokens");
+        let tickets = counted(waiting.tickets, "ticket is", "tickets are");
+        lines.push(format!("  not heard by {tokens}; {tickets} out"));
         lines.extend(waiting.serials.iter().map(|serial| format!("               {serial}")));
     }
     lines.extend(identity.former.iter().map(|former| format!("  until {} {}", former.ended_at, former.hash)));
@@ -101,7 +103,8 @@ fn lines(keys: &KeysView) -> String {
             lines.push(format!("  next         {} since {}", next.hash, next.made_at));
         }
         if tls.behind > 0 {
-            lines.push(format!("  not heard by {} tokens, which the authority before lets in", tls.behind));
+            let behind = counted(tls.behind, "token", "tokens");
+            lines.push(format!("  not heard by {behind}; the authority before lets them in"));
         }
     }
     lines.join("\n")

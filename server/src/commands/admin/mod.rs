@@ -13,6 +13,8 @@ mod tokens;
 mod users;
 mod webhooks;
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -111,13 +113,23 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
             Command::Token(command) => tokens::run(command, &service().await?, output).await,
             Command::Application(command) => applications::run(command, &service().await?, output).await,
             Command::Administrator(command) => administrators::run(command, &service().await?, output).await,
-            Command::Webhook(command) => webhooks::run(command, &service().await?, output).await,
+            Command::Webhook(command) => webhooks::run(command, &service().await?, &config.outbound, output).await,
             Command::Outbox(command) => outbox::run(command, &service().await?, output).await,
             Command::Policy(command) => policy::run(command, &service().await?, output).await,
             Command::Audit(command) => audit::run(&command, &service().await?, &config.audit, output),
             Command::Clock(ClockCommand::Accept) => accept_clock(&service().await?, output).await,
         }
     })
+}
+
+/// A list as spreadsheets write it in some countries would only be called a bad heading.
+fn look_at_separator(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let heading = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if heading.contains(&b';') && !heading.contains(&b',') {
+        let file = file.display();
+        return Err(Failure::usage(format!("{file}: semicolons stand between its columns; save it with commas there")));
+    }
+    Ok(())
 }
 
 async fn accept_clock(service: &Service, output: &Output) -> Result<(), Failure> {

@@ -41,6 +41,13 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
+    if let Command::Show { group: Some(group), .. }
+    | Command::Set { group: Some(group), .. }
+    | Command::Unset { group: Some(group), .. } = &command
+        && !service.groups()?.iter().any(|known| known.name == *group && known.users > 0)
+    {
+        Output::note(&format!("no user is in the group {group}"));
+    }
     let applied = match command {
         Command::Show { user: Some(user), .. } => service.policy_of_user(&user)?,
         Command::Show { group, user: None } => service.policy(group)?,

@@ -16,7 +16,7 @@ use symbolon_core::text::{Name, Text};
 use zeroize::Zeroizing;
 
 use super::{ACTOR, Deleted};
-use crate::commands::output::{Failure, Output};
+use crate::commands::output::{Failure, Output, counted};
 use crate::service::Service;
 use crate::service::import::{self, Credential, ImportReport};
 use crate::service::tokens::{NewTemporaryCodes, TemporaryCodes};
@@ -322,6 +322,9 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             let bytes = std::fs::read(&file)
                 .map_err(|error| Failure::usage(format!("{} can't be read: {error}", file.display())))?;
             let bytes = Zeroizing::new(bytes);
+            if matches!(format, Format::Csv) {
+                super::look_at_separator(&file, &bytes)?;
+            }
             let credential = match (key, password_fd) {
                 (Some(key), _) => Some(Credential::Key(hexadecimal(&key)?)),
                 (None, Some(descriptor)) => Some(Credential::Password(first_line(descriptor)?)),
@@ -331,7 +334,10 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
             output.answer(&report, import_lines)?;
             match report.errors.len() {
                 0 => Ok(()),
-                bad => Err(Failure::bad_input(format!("{bad} bad lines; nothing was imported"))),
+                bad => {
+                    let bad = counted(bad, "bad line", "bad lines");
+                    Err(Failure::bad_input(format!("{bad}; nothing was imported")))
+                }
             }
         }
     }
@@ -415,7 +421,8 @@ fn import_lines(report: &ImportReport) -> String {
     let warnings = report.warnings.iter().map(|warning| format!("line {}: note: {}", warning.line, warning.message));
     let errors = report.errors.iter().map(|error| format!("line {}: {}", error.line, error.message));
     let mut lines: Vec<String> = warnings.chain(errors).collect();
-    let what = format!("{} tokens and {} new users", report.tokens, report.users);
+    let tokens = counted(report.tokens, "token", "tokens");
+    let what = format!("{tokens} and {}", counted(report.users, "new user", "new users"));
     lines.push(match (report.errors.is_empty(), report.dry_run) {
         (false, _) => "nothing was imported".to_owned(),
         (true, true) => format!("would import {what}"),

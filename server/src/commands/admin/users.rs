@@ -7,7 +7,7 @@ use serde::Serialize;
 use symbolon_core::text::Name;
 
 use super::{ACTOR, Deleted};
-use crate::commands::output::{Failure, Output};
+use crate::commands::output::{Failure, Output, counted};
 use crate::service::Service;
 use crate::service::import::UserImportReport;
 use crate::service::policies::AppliedPolicy;
@@ -141,11 +141,12 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
         Command::Import { file, dry_run } => {
             let bytes = std::fs::read(&file)
                 .map_err(|error| Failure::usage(format!("{} can't be read: {error}", file.display())))?;
+            super::look_at_separator(&file, &bytes)?;
             let report = service.import_users(ACTOR, bytes, dry_run).await?;
             output.answer(&report, import_lines)?;
             match report.errors.len() {
                 0 => Ok(()),
-                bad => Err(Failure::bad_input(format!("{bad} bad lines; nobody was added"))),
+                bad => Err(Failure::bad_input(format!("{}; nobody was added", counted(bad, "bad line", "bad lines")))),
             }
         }
         Command::List { search } => {
@@ -180,8 +181,8 @@ fn import_lines(report: &UserImportReport) -> String {
         report.errors.iter().map(|error| format!("line {}: {}", error.line, error.message)).collect();
     lines.push(match (report.errors.is_empty(), report.dry_run) {
         (false, _) => "nobody was added".to_owned(),
-        (true, true) => format!("would add {} users", report.users),
-        (true, false) => format!("added {} users", report.users),
+        (true, true) => format!("would add {}", counted(report.users, "user", "users")),
+        (true, false) => format!("added {}", counted(report.users, "user", "users")),
     });
     lines.join("\n")
 }
@@ -208,6 +209,8 @@ fn line(user: &UserView) -> String {
         (UserState::Locked, None) => "locked until unlocked".to_owned(),
     };
     let email = user.email.as_ref().map_or(String::new(), |email| format!(" <{}>", email.as_str()));
-    let tokens = if user.tokens == 1 { "token" } else { "tokens" };
-    format!("{}{email}  {state}  {} {tokens}", user.name, user.tokens)
+    let group = user.group.as_ref().map_or(String::new(), |group| format!("  group: {group}"));
+    let language = user.language.map_or(String::new(), |language| format!("  language: {}", language.tag()));
+    let tokens = counted(user.tokens, "token", "tokens");
+    format!("{}{email}  {state}{group}{language}  {tokens}", user.name)
 }

@@ -8,6 +8,8 @@ use symbolon_core::text::Name;
 use super::outbox::OneDelivery;
 use super::{ACTOR, Deleted};
 use crate::commands::output::{Failure, Output};
+use crate::config::Outbound;
+use crate::notify::outbound::objection;
 use crate::service::Service;
 use crate::service::webhooks::{NewWebhook, USUAL_OVERLAP, WebhookSecret, WebhookView};
 use crate::storage::{Event, WebhookId};
@@ -52,13 +54,23 @@ struct ManyWebhooks {
     webhooks: Vec<WebhookView>,
 }
 
-pub(super) async fn run(command: Command, service: &Service, output: &Output) -> Result<(), Failure> {
+pub(super) async fn run(
+    command: Command,
+    service: &Service,
+    outbound: &Outbound,
+    output: &Output,
+) -> Result<(), Failure> {
     let secret_lines =
         |new: &WebhookSecret| format!("{}\nsecret: {}\nIt is shown this once.", line(&new.webhook), new.secret);
     match command {
         Command::Add { url, events, application } => {
+            let objection = objection(&url, outbound);
             let new = NewWebhook { url, events, application };
-            output.answer(&service.add_webhook(ACTOR, new).await?, secret_lines)
+            output.answer(&service.add_webhook(ACTOR, new).await?, secret_lines)?;
+            if let Some(objection) = objection {
+                Output::note(&format!("it will not be called as the server is configured here: {objection}"));
+            }
+            Ok(())
         }
         Command::List => {
             let webhooks = ManyWebhooks { webhooks: service.webhooks()? };
