@@ -39,9 +39,8 @@ pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
     open_keyring(config, store, false).await
 }
 
-/// Opens the installation that `config` names, and makes what is not there yet.
+/// Opens the installation that `config` names, and makes what is not there yet in its directory.
 pub(super) async fn open_or_make(config: &Config) -> Result<Service, Failure> {
-    make_directory(&config.data_dir)?;
     let Some(url) = &config.database else {
         return open_database(config, &config.data_dir.join(DATABASE)).await;
     };
@@ -206,8 +205,8 @@ pub(super) fn hold(config: &Config) -> Result<File, Failure> {
     }
 }
 
-/// A directory that only its owner can look into.
-fn make_directory(path: &Path) -> Result<(), Failure> {
+/// Makes the directory, for its owner only, where it is not there yet.
+pub(super) fn make_directory(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }

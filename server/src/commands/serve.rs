@@ -14,7 +14,7 @@ use symbolon_core::activation::ServerAddress;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::installation::{hold, open_or_make};
+use super::installation::{hold, make_directory, open_or_make};
 use super::output::{Failure, Output};
 use crate::api::{self, Api, Guards};
 use crate::checkpoints;
@@ -89,6 +89,7 @@ fn take_all_files() {
 }
 
 async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(), Failure> {
+    make_directory(&config.data_dir)?;
     // Before the database is opened: a restoration that holds the directory may be putting another one in its place.
     let _held = hold(&config)?;
     let mut service = open_or_make(&config).await?;
