@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use symbolon_core::access::{AccessReply, AccessRequest, Assertion};
 use symbolon_core::frame::{FrameReader, FrameWriter};
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed;
 
 use super::activation::ActivationError;
 use super::keyring::Place;
@@ -27,14 +26,8 @@ impl Service {
         let now = self.clock.now();
         let (token, assertion) = self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
-            let token = snapshot.token_by_serial(request.serial)?;
-            // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
-            let device = token.as_ref().and_then(|token| token.device.as_ref());
-            let identities = self.keyring.identities(snapshot)?;
-            let key = device.map_or(identities.public(), |device| &device.key);
-            let assertion: Assertion = signed::verify(&request.assertion, key).map_err(|_| ActivationError::Refused)?;
-            let token = token.filter(|token| token.state == TokenState::Active && token.device.is_some());
-            let token = token.ok_or(ActivationError::Refused)?;
+            let ((token, _), assertion): (_, Assertion) =
+                self.read_signed(snapshot, request.serial, &request.assertion)?;
             self.check_addressee(snapshot, token.id, &assertion.aud, None)?;
             Ok::<_, ActivationError>((token, assertion))
         })?;

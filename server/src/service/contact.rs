@@ -1,11 +1,10 @@
 //! A phone's contact: it asks for the time and the policy, and gets both signed.
 
 use symbolon_core::contact::{Answer, ContactReply, ContactRequest, Question};
-use symbolon_core::signed;
 
 use super::activation::ActivationError;
 use super::{Service, ServiceError, audit, policies};
-use crate::storage::{StorageError, TokenState};
+use crate::storage::StorageError;
 
 impl Service {
     /// Answers a phone's question, which its device key must have signed.
@@ -17,19 +16,13 @@ impl Service {
         let now = self.clock.now();
         let (token, reply, heard) = self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
-            let token = snapshot.token_by_serial(request.serial)?;
-            // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
-            let device = token.as_ref().and_then(|token| token.device.as_ref());
-            let identities = self.keyring.identities(snapshot)?;
-            let key = device.map_or(identities.public(), |device| &device.key);
-            let question: Question = signed::verify(&request.question, key).map_err(|_| ActivationError::Refused)?;
-            let token = token
-                .filter(|token| token.state == TokenState::Active && token.device.is_some())
-                .ok_or(ActivationError::Refused)?;
+            let ((token, _), question): (_, Question) =
+                self.read_signed(snapshot, request.serial, &request.question)?;
             if question.serial != token.serial {
                 return Err(ActivationError::Refused);
             }
             self.check_addressee(snapshot, token.id, &question.aud, question.keys)?;
+            let identities = self.keyring.identities(snapshot)?;
             // A later version than ours is of before this server was restored from a backup.
             let heard = question.keys.filter(|heard| *heard <= identities.version());
             let known = heard.map(|_| snapshot.heard_keys(token.id)).transpose()?;

@@ -14,21 +14,40 @@ use crate::storage::{EnrolledDevice, Snapshot, Token, TokenState, User};
 pub(super) type Enrolled = (Token, EnrolledDevice);
 
 impl Service {
-    /// An active token and what its device has signed.
+    /// An active token and what its device has signed, unless that waits for its confirmation after a restoration.
     pub(super) fn signed_by_device<T: Signed>(
         &self,
         serial: SerialNumber,
         jws: &str,
     ) -> Result<(Enrolled, T), ActivationError> {
         let now = self.clock.now();
-        let (found, identities) = self.store.read(|snapshot| {
+        self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
-            Ok::<_, ServiceError>((enrolled(snapshot, serial)?, self.keyring.identities(snapshot)?))
-        })?;
+            let ((token, device), object) = self.read_signed(snapshot, serial, jws)?;
+            if snapshot.is_unconfirmed(token.id)? {
+                Err(ActivationError::Refused)
+            } else {
+                Ok(((token, device), object))
+            }
+        })
+    }
+
+    /// An active token and what its device has signed, also while that approves nothing.
+    pub(super) fn read_signed<T: Signed>(
+        &self,
+        snapshot: &dyn Snapshot,
+        serial: SerialNumber,
+        jws: &str,
+    ) -> Result<(Enrolled, T), ActivationError> {
+        let token = snapshot.token_by_serial(serial)?;
         // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
-        let key = found.as_ref().map_or(identities.public(), |(_, device)| &device.key);
+        let device = token.as_ref().and_then(|token| token.device.as_ref());
+        let identities = self.keyring.identities(snapshot)?;
+        let key = device.map_or(identities.public(), |device| &device.key);
         let object = signed::verify(jws, key).map_err(|_| ActivationError::Refused)?;
-        Ok((found.ok_or(ActivationError::Refused)?, object))
+        let token = token.filter(|token| token.state == TokenState::Active).ok_or(ActivationError::Refused)?;
+        let device = token.device.clone().ok_or(ActivationError::Refused)?;
+        Ok(((token, device), object))
     }
 
     /// Lets what was signed pass if it names this server and this token.

@@ -8,7 +8,7 @@ use rand_core::OsRng;
 use symbolon_core::push::{PushAddress, PushReply, PushRequest, PushUpdate};
 use symbolon_core::secret::Secret;
 use symbolon_core::serial::SerialNumber;
-use symbolon_core::signed::{self, KeyHash, SigningKey};
+use symbolon_core::signed::{KeyHash, SigningKey};
 
 use super::activation::ActivationError;
 use super::audit::{self, Entry};
@@ -99,20 +99,13 @@ impl Service {
     /// updates that are older than what is known, or not of now: alike.
     pub async fn update_push_address(&self, request: &PushRequest) -> Result<PushReply, ActivationError> {
         let now = self.clock.now();
-        let (token, update) = self.store.read(|snapshot| {
+        let (token, device, update) = self.store.read(|snapshot| {
             audit::check_clock(snapshot, now)?;
-            let token = snapshot.token_by_serial(request.serial)?;
-            // A signature is checked for unknown tokens too, so that the time it takes does not tell them apart.
-            let device = token.as_ref().and_then(|token| token.device.as_ref());
-            let identities = self.keyring.identities(snapshot)?;
-            let key = device.map_or(identities.public(), |device| &device.key);
-            let update: PushUpdate = signed::verify(&request.update, key).map_err(|_| ActivationError::Refused)?;
-            let token = token.filter(|token| token.state == TokenState::Active);
-            let token = token.ok_or(ActivationError::Refused)?;
+            let ((token, device), update): (_, PushUpdate) =
+                self.read_signed(snapshot, request.serial, &request.update)?;
             self.check_addressee(snapshot, token.id, &update.aud, None)?;
-            Ok::<_, ActivationError>((token, update))
+            Ok::<_, ActivationError>((token, device.key.hash(), update))
         })?;
-        let device = token.device.as_ref().map(|device| device.key.hash()).ok_or(ActivationError::Refused)?;
         let fits = update.serial == token.serial
             && update.time.duration_since(now).abs() <= SignedDuration::from_secs(PushUpdate::TOLERANCE);
         if !fits {

@@ -305,7 +305,7 @@ async fn a_node_goes_on_beside_the_next_version_and_no_further() {
     let refused = pair.first.try_admin(&["user", "add", "ben"]);
     assert_eq!(refused.exit, Some(4));
     assert!(refused.message.contains("later version"), "{}", refused.message);
-    assert_ne!(pair.first.wire().get("/readyz").await.status, 200);
+    until_ready(&pair.first, false).await;
 }
 
 #[tokio::test]
