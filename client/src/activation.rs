@@ -10,6 +10,7 @@
 //! to the device's key, the token is active. Where it refuses both, the account stays for as long as the handshake may
 //! live: another code may be taken, and a ticket begins afresh.
 
+use jiff::{SignedDuration, Timestamp};
 use symbolon_core::activation::online::phone::{Registered, Started};
 use symbolon_core::activation::online::{DeviceDescription, FinishReply, StartReply};
 use symbolon_core::activation::{ServerAddress, Ticket};
@@ -21,6 +22,7 @@ use symbolon_core::serial::SerialNumber;
 use symbolon_core::signed::KeyHash;
 use symbolon_core::text::Name;
 use symbolon_core::vault::{ChosenPin, Header, NewVault, Online, Pin, Rewritten, Server, Tries};
+use tokio::time::Instant;
 
 use crate::account::{Account, off_thread};
 use crate::files::Lock;
@@ -64,7 +66,7 @@ impl Unconfirmed {
     pub async fn resume(&self, pin: Option<Pin>) -> Result<Account, Error> {
         let mut session = self.account.open(pin).await?;
         let serial = self.account.header().serial;
-        session.confirm_patiently().await.map_err(|error| match error {
+        session.confirm_patiently(false).await.map_err(|error| match error {
             // Why it is refused is not known, but the ticket that is at hand is a way on.
             Error::ActivationRefused => Error::Withdrawn(serial),
             error => error.while_confirming(serial),
@@ -141,7 +143,9 @@ async fn propose(soft_token: &SoftToken, ticket: &Ticket) -> Result<Proposed, Er
     let keys = NewKeys::note(soft_token)?;
     let made = keys.finish(ticket, &trust, proven).await;
     match made {
-        Ok((registered, clock)) => Ok(Proposed { server: ticket.server.clone(), registered, clock, keys }),
+        Ok((registered, clock)) => {
+            Ok(Proposed { server: ticket.server.clone(), registered, clock, told: Instant::now(), keys })
+        }
         Err(error) => {
             keys.discard().await;
             Err(error)
@@ -303,6 +307,8 @@ pub struct Proposed {
     server: ServerAddress,
     registered: Registered,
     clock: ClockState,
+    /// When message 4 told the server's time.
+    told: Instant,
     keys: NewKeys,
 }
 
@@ -353,8 +359,10 @@ impl Proposed {
     pub async fn accept(self, pin: Option<ChosenPin>) -> Result<Account, Error> {
         let serial = self.serial();
         let soft_token = self.keys.soft_token.clone();
+        let (shown, told) = (self.clock.last_contact, self.told);
         let mut session = self.store(pin).await?;
-        session.confirm_patiently().await.map_err(|error| error.while_confirming(serial))?;
+        let is_code_right = is_clock_untouched(shown, told, soft_token.parts().environment.now());
+        session.confirm_patiently(is_code_right).await.map_err(|error| error.while_confirming(serial))?;
         // Keys of an earlier activation of the same token, if there was one.
         if let Err(error) = soft_token.sweep().await {
             tracing::warn!(%error, "old keys are still there");
@@ -373,7 +381,7 @@ impl Proposed {
     }
 
     async fn store(self, pin: Option<ChosenPin>) -> Result<account::Session, Error> {
-        let Self { server, registered, clock, keys } = self;
+        let Self { server, registered, clock, keys, .. } = self;
         let Registered { registration, keys: token_keys, identity_key, identity, session, comparison } = registered;
         let serial = registration.serial;
         let header = Header {
@@ -397,4 +405,14 @@ impl Proposed {
         let vault = NewVault::generate(header, format, token_keys, rng);
         keys.store(vault, pin, serial, Some(&identity), &clock).await
     }
+}
+
+/// A clock that nobody has set goes on as the time does, but for this.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// Whether nobody has set the device's clock between `then`, when it showed `shown`, and now: what was learnt of it holds.
+/// After a sleep of the device the answer may be no.
+fn is_clock_untouched(shown: Option<Timestamp>, then: Instant, now: Timestamp) -> bool {
+    let (Some(shown), Ok(passed)) = (shown, SignedDuration::try_from(then.elapsed())) else { return false };
+    (now.duration_since(shown) - passed).abs() <= CLOCK_TOLERANCE
 }

@@ -264,6 +264,30 @@ async fn nothing_is_left_of_a_move_that_is_cancelled_while_the_old_phone_is_wait
     assert!(soft_token.accounts().unwrap().is_empty() && device.keys().is_empty());
 }
 
+/// The device's clock was not touched since message 4, so it is not the clock either; unless it was.
+#[tokio::test(start_paused = true)]
+async fn what_the_server_refuses_at_once_is_removed_unless_the_clock_was_set_while_the_person_was_asked() {
+    for is_set in [false, true] {
+        let (server, device) = (TestServer::new(), Device::new());
+        let soft_token = device.start(&server).await.unwrap();
+        let proposed = propose(&soft_token, server.ticket()).await.unwrap();
+        if is_set {
+            server.clock().advance(SignedDuration::from_hours(1));
+            server.state().ahead = SignedDuration::from_hours(-1);
+        } else {
+            server.reactivate();
+        }
+        let error = proposed.accept(Some(chosen(PIN))).await.unwrap_err();
+        if is_set {
+            assert!(is_refused(&error));
+            assert_eq!((soft_token.accounts().unwrap().len(), device.keys().len()), (1, 2));
+        } else {
+            assert!(matches!(error, Error::Withdrawn(_)));
+            assert!(soft_token.accounts().unwrap().is_empty() && device.keys().is_empty());
+        }
+    }
+}
+
 /// The clock was wrong when the token was stored, and what was learnt of that is wrong now.
 #[tokio::test(start_paused = true)]
 async fn an_account_is_confirmed_after_its_clock_was_set_right() {

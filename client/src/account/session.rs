@@ -143,17 +143,16 @@ impl Session {
         if self.vault.must_set_pin() { Err(Error::PinMustBeSet) } else { Ok(()) }
     }
 
-    /// Confirms, and where the token moves from another phone waits for that one to agree.
-    pub(crate) async fn confirm_patiently(&mut self) -> Result<(), Error> {
-        let mut has_waited = false;
+    /// Confirms, and where the token moves from another phone waits for that one to agree. A refusal is final where the code
+    /// is known to be right; so it is once the server waits for the other phone.
+    pub(crate) async fn confirm_patiently(&mut self, mut is_code_right: bool) -> Result<(), Error> {
         loop {
             match self.confirm().await {
                 Err(Error::MoveWaits(_)) => {
-                    has_waited = true;
+                    is_code_right = true;
                     tokio::time::sleep(MOVE_POLL).await;
                 }
-                // The server took the code a moment ago, so the move has ended.
-                Err(Error::ActivationRefused) if has_waited => return Err(self.give_up().await?),
+                Err(Error::ActivationRefused) if is_code_right => return Err(self.give_up().await?),
                 other => return other,
             }
         }
