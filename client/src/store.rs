@@ -8,7 +8,7 @@
 //!     push      which push address the server was told, and when
 //!     clock     how far the device's clock is off, and when the server was last asked
 //!     history   what was asked and decided, sealed under a key of the vault's
-//!     lock      held while tries are counted, and while the vault changes
+//!     lock      held while any of these is written
 //! HOME/loose-keys/<key set>    a set of keys that may belong to no account: written before the keys are made, and
 //!                              before an account that has them is removed; held locked by the process that is at it
 //! ```
