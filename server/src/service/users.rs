@@ -78,7 +78,7 @@ pub struct UserView {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub locked_until: Option<Timestamp>,
     /// How many tokens the user has.
-    pub tokens: usize,
+    pub tokens: u64,
     /// When the user was added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -162,10 +162,20 @@ pub fn find(snapshot: &dyn Snapshot, name: &Name) -> Result<User, ServiceError> 
 }
 
 fn view(snapshot: &dyn Snapshot, user: User, now: Timestamp) -> Result<UserView, ServiceError> {
-    let tokens = snapshot.tokens_of(user.id)?.len();
+    let views = views(snapshot, vec![user], now)?;
+    views.into_iter().next().ok_or_else(|| StorageError::Damaged("user").into())
+}
+
+fn views(snapshot: &dyn Snapshot, users: Vec<User>, now: Timestamp) -> Result<Vec<UserView>, ServiceError> {
+    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
+    let counts = snapshot.token_counts(&ids)?;
+    Ok(users.into_iter().zip(counts).map(|(user, tokens)| view_with(user, tokens, now)).collect())
+}
+
+fn view_with(user: User, tokens: u64, now: Timestamp) -> UserView {
     let state = user.state(now);
     let locked_until = user.lock.lock.ends_at().filter(|_| state == UserState::Locked);
-    Ok(UserView {
+    UserView {
         name: user.name,
         email: user.email,
         group: user.group,
@@ -174,7 +184,7 @@ fn view(snapshot: &dyn Snapshot, user: User, now: Timestamp) -> Result<UserView,
         locked_until,
         tokens,
         created_at: user.created_at,
-    })
+    }
 }
 
 /// Adds a user, if nobody has the name.
@@ -287,7 +297,7 @@ impl Service {
         let now = self.clock.now();
         self.store.read(|snapshot| {
             let users = snapshot.users(search, after, limit)?;
-            users.into_iter().map(|user| view(snapshot, user, now)).collect()
+            views(snapshot, users, now)
         })
     }
 

@@ -70,6 +70,8 @@ pub trait Tokens {
     fn token(&self, id: TokenId) -> Result<Option<Token>>;
     /// All tokens of a user, oldest first.
     fn tokens_of(&self, user: UserId) -> Result<Vec<Token>>;
+    /// How many tokens these users have, each in its place.
+    fn token_counts(&self, users: &[UserId]) -> Result<Vec<u64>>;
 }
 
 /// Tickets and handshakes, read.

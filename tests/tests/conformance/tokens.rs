@@ -98,6 +98,8 @@ pub(crate) fn many_are_added_and_looked_for_at_once(database: &Database) {
                 snapshot.are_maker_serials(&["m-1", "M-1", "M-2001", "M-2000", "M-1"])?,
                 [false, true, false, true, true]
             );
+            let holders: Vec<_> = [2, 0].map(|place: usize| holders[place].id).into();
+            assert_eq!(snapshot.token_counts(&holders)?, [667, 666]);
             assert_eq!((snapshot.are_serials(&[])?, snapshot.users_by_names(&[])?), (vec![], vec![]));
             Ok::<_, StorageError>(())
         })

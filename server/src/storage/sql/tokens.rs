@@ -312,6 +312,13 @@ impl Tokens for Open<'_> {
     fn tokens_of(&self, user: UserId) -> Result<Vec<Token>> {
         self.many(select!("WHERE user_id = ? ORDER BY id"), [user.0], read)
     }
+
+    fn token_counts(&self, users: &[UserId]) -> Result<Vec<u64>> {
+        let rows: Vec<_> = users.iter().map(|user| vec![Value::from(user.0)]).collect();
+        let count = |row: &Row<'_>| Columns::of(row).next();
+        let counts = self.one_each("SELECT count(*) FROM token WHERE user_id = ?", &rows, count)?;
+        Ok(counts.into_iter().map(Option::unwrap_or_default).collect())
+    }
 }
 
 impl WriteTokens for Open<'_> {
