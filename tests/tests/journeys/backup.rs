@@ -2,6 +2,7 @@
 //! key.
 
 use serde_json::{Value, json};
+use symbolon_core::otp::details_challenge;
 use symbolon_tests::{Caller, Clock, Imported, Installation, Server, accepted, reason, skip};
 
 #[tokio::test]
@@ -28,9 +29,19 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
     let nowhere = server.beside("nowhere").join("backup.db");
     assert_eq!(server.try_admin(&["backup", "create", nowhere.to_str().unwrap()]).exit, Some(2));
 
-    // After the backup: a code is used, a token is given to another phone.
+    // After the backup: codes are used, also by a token whose clock is far ahead, details are signed, a token is given to
+    // another phone.
     let used = bob.code_at(9);
     assert!(accepted(&caller.verify("bob", &used).await));
+    server.admin(&["token", "reset", "SW-1", &bob.code_at(100), &bob.code_at(101)]);
+    let far_ahead = bob.code_at(105);
+    assert!(accepted(&caller.verify("bob", &far_ahead).await));
+    let details = [("To", "ES91 2100 0418"), ("Amount", "12.50 EUR")];
+    let payment = json!({"user": "alice", "kind": "typed", "transaction": {"summary": "Pay 12.50 EUR", "details":
+        details.map(|(name, value)| json!({"name": name, "value": value}))}});
+    let signature = alice.respond(&details_challenge(&details.map(|(_, value)| value)).unwrap().to_string());
+    let signed = caller.challenge(&payment).await;
+    assert_eq!(caller.answer(&signed, &signature).await.read::<Value>()["status"], "confirmed");
     assert!(accepted(&caller.verify("carol", &carol.code_of_event(6)).await));
     server.admin(&["token", "reactivate", &alice.serial]);
     let later = server.beside("audit.jsonl");
@@ -52,8 +63,12 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
         assert_eq!(reason(&caller.verify("bob", &bob.code_at(step)).await), "replayed", "step {step}");
     }
     assert_eq!(server.admin(&["token", "show", &waiting.serial])["token"]["state"], "new", "its ticket is void");
-    clock.moved(660);
-    assert!(accepted(&caller.verify("bob", &bob.code_at(23)).await));
+    let signed = caller.challenge(&payment).await;
+    assert_eq!(caller.answer(&signed, &signature).await.read::<Value>()["status"], "pending");
+    clock.moved(100 * 30);
+    assert_eq!(reason(&caller.verify("bob", &far_ahead).await), "replayed");
+    clock.moved(143 * 30);
+    assert!(accepted(&caller.verify("bob", &bob.code_at(144)).await));
     assert_eq!(reason(&caller.verify("carol", &carol.code_of_event(6)).await), "outside_window");
     server.admin(&["token", "reset", "YK-1", &carol.code_of_event(7), &carol.code_of_event(8)]);
     assert!(accepted(&caller.verify("carol", &carol.code_of_event(9)).await));
@@ -72,7 +87,8 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
     let waiting = server.admin(&["backup", "waiting", "--audit", later.to_str().unwrap()]);
     assert_eq!(
         waiting["waiting"],
-        json!([{"serial": alice.serial, "user": "alice", "needs": "confirm", "since": ["token.reactivated"]}])
+        json!([{"serial": alice.serial, "user": "alice", "needs": "confirm",
+            "since": ["challenge.created", "challenge.ended", "token.reactivated"]}])
     );
     assert_eq!(server.try_admin(&["backup", "confirm", "YK-1"]).exit, Some(1), "it waits for nothing any more");
     assert_eq!(server.admin(&["backup", "confirm", "--all"])["confirmed"], json!([alice.serial]));
