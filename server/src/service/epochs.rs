@@ -42,6 +42,24 @@ pub struct Unconfirmed {
     pub since: BTreeSet<String>,
 }
 
+/// What takes something away: done after the backup, it is undone.
+const TAKEN_AWAY: [&str; 14] = [
+    "administrator.changed",
+    "administrator.password_set",
+    "administrator.removed",
+    "application.old_key_ended",
+    "application.removed",
+    "application.rotated",
+    "policy.changed",
+    "token.deleted",
+    "token.disabled",
+    "token.ticket_revoked",
+    "user.deleted",
+    "user.disabled",
+    "webhook.removed",
+    "webhook.rotated",
+];
+
 /// The number of the last entry of the audit that the backup had.
 const BACKUP_HEAD: &str = "backup_head";
 
@@ -90,8 +108,7 @@ impl Service {
     /// The store's.
     pub fn unconfirmed(&self, later: &[AuditEntry]) -> Result<Vec<Unconfirmed>, ServiceError> {
         self.store.read(|snapshot| {
-            let backup =
-                snapshot.meta(BACKUP_HEAD)?.and_then(|head| head.try_into().ok()).map_or(0, u64::from_be_bytes);
+            let backup = backup_head(snapshot)?;
             let later: Vec<&AuditEntry> = later.iter().filter(|entry| entry.sequence > backup).collect();
             let show = |id: TokenId| -> Result<Unconfirmed, ServiceError> {
                 let token = snapshot.token(id)?.ok_or(StorageError::Damaged("token"))?;
@@ -116,6 +133,17 @@ impl Service {
             let (token, _) = tokens::find(snapshot, serial)?;
             Ok(snapshot.is_unconfirmed(token.id)?.then(|| needs(&token)))
         })
+    }
+
+    /// What was taken away after the backup and is back, such as an application's key or an administrator, as `later` says:
+    /// entries of an audit that was kept elsewhere.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn taken_away(&self, later: Vec<AuditEntry>) -> Result<Vec<AuditEntry>, ServiceError> {
+        let backup = self.store.read(|snapshot| backup_head(snapshot))?;
+        let counts = |entry: &AuditEntry| entry.sequence > backup && TAKEN_AWAY.contains(&entry.action.as_str());
+        Ok(later.into_iter().filter(counts).collect())
     }
 
     /// Lets tokens approve again: those that are named, or all that wait and need no reset. Answers their serial numbers.
@@ -166,6 +194,10 @@ pub(super) fn confirmed(snapshot: &dyn Snapshot, tokens: Vec<Token>) -> Result<V
         }
     }
     Ok(confirmed)
+}
+
+fn backup_head(snapshot: &dyn Snapshot) -> Result<u64, ServiceError> {
+    Ok(snapshot.meta(BACKUP_HEAD)?.and_then(|head| head.try_into().ok()).map_or(0, u64::from_be_bytes))
 }
 
 const CONFIRMATION: &str = "confirm";

@@ -44,6 +44,7 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
     assert_eq!(caller.answer(&signed, &signature).await.read::<Value>()["status"], "confirmed");
     assert!(accepted(&caller.verify("carol", &carol.code_of_event(6)).await));
     server.admin(&["token", "reactivate", &alice.serial]);
+    server.admin(&["application", "remove", "verify,challenge 0"]);
     let later = server.beside("audit.jsonl");
     let audit: Vec<String> = server.audit().iter().map(Value::to_string).collect();
     std::fs::write(&later, audit.join("\n")).unwrap();
@@ -90,6 +91,8 @@ async fn a_restored_server_takes_no_code_twice_and_trusts_no_device_before_someb
         json!([{"serial": alice.serial, "user": "alice", "needs": "confirm",
             "since": ["challenge.created", "challenge.ended", "token.reactivated"]}])
     );
+    let back = waiting["taken_away"].as_array().unwrap();
+    assert_eq!(back.iter().map(|entry| &entry["action"]).collect::<Vec<_>>(), ["application.removed"]);
     assert_eq!(server.try_admin(&["backup", "confirm", "YK-1"]).exit, Some(1), "it waits for nothing any more");
     assert_eq!(server.admin(&["backup", "confirm", "--all"])["confirmed"], json!([alice.serial]));
     assert_eq!(caller.challenge(&approval).await["status"], "pending");

@@ -96,6 +96,13 @@ struct Waiting {
 }
 
 #[derive(Serialize)]
+struct Later {
+    waiting: Vec<Unconfirmed>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    taken_away: Vec<AuditEntry>,
+}
+
+#[derive(Serialize)]
 struct Confirmed {
     confirmed: Vec<SerialNumber>,
 }
@@ -130,7 +137,15 @@ pub(super) async fn run(command: Command, config: &Config, output: &Output) -> R
         Command::Waiting { audit } => {
             let service = installation::open(config).await?;
             let later = audit.map_or_else(|| Ok(Vec::new()), |file| entries(&file))?;
-            output.answer(&Waiting { waiting: service.unconfirmed(&later)? }, |waiting| lines(&waiting.waiting))
+            let waiting = service.unconfirmed(&later)?;
+            let later = Later { waiting, taken_away: service.taken_away(later)? };
+            output.answer(&later, |later| {
+                let taken: Vec<_> = later.taken_away.iter().map(taken).collect();
+                if taken.is_empty() {
+                    return lines(&later.waiting);
+                }
+                format!("{}\nTaken away since the backup, and back:\n{}", lines(&later.waiting), taken.join("\n"))
+            })
         }
         Command::Confirm { serials, all } => {
             let service = installation::open(config).await?;
@@ -182,6 +197,13 @@ fn lines(waiting: &[Unconfirmed]) -> String {
         format!("{}  {}  needs: {}  {since}", token.serial, token.user, token.needs).trim_end().to_owned()
     };
     waiting.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn taken(entry: &AuditEntry) -> String {
+    let of = [entry.user.clone(), entry.token.map(|token| token.to_string())];
+    let details = entry.details.iter().map(|(name, value)| format!("{name}: {value}"));
+    let of: Vec<_> = of.into_iter().flatten().chain(details).collect();
+    format!("{}  {}  by {}  {}", entry.time, entry.action, entry.actor, of.join(", ")).trim_end().to_owned()
 }
 
 /// The entries of an exported audit, one a line.
