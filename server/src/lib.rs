@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod attestation;
+mod audit_csv;
 mod checkpoints;
 pub mod commands;
 pub mod config;

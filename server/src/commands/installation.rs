@@ -1,7 +1,7 @@
 //! Opening an installation: its directory, its database, its keys.
 
 use std::fs::{File, TryLockError};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -195,7 +195,11 @@ fn add_roots(roots: &mut Roots, files: &[PathBuf], key: &str) -> Result<(), Fail
 /// commands are welcome.
 pub(super) fn hold(config: &Config) -> Result<File, Failure> {
     let path = config.data_dir.join("server.lock");
-    let file = File::create(&path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    let file = File::create(&path).map_err(|error| {
+        let told = format!("{}: {error}", path.display());
+        // A directory that was named by mistake, or a disk that broke.
+        if error.kind() == ErrorKind::ReadOnlyFilesystem { Failure::internal(told) } else { Failure::usage(told) }
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {

@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::audit_csv;
 use crate::checkpoints;
 use crate::commands::output::{Failure, Output, counted};
 use crate::config::Audit;
@@ -117,8 +118,7 @@ fn export(
     output: &Output,
 ) -> Result<(), Failure> {
     if format == Format::Csv {
-        output
-            .text(&csv_line(["sequence", "time", "actor", "action", "user", "token", "details"].map(str::to_owned))?)?;
+        output.text(audit_csv::HEADING)?;
     }
     let mut next = 1;
     loop {
@@ -128,37 +128,10 @@ fn export(
         for entry in page.iter().filter(|entry| within(entry)) {
             output.text(&match format {
                 Format::Json => serde_json::to_string(entry).map_err(Failure::internal)?,
-                Format::Csv => csv_line(cells(entry)?)?,
+                Format::Csv => audit_csv::line(entry).map_err(Failure::internal)?,
             })?;
         }
     }
-}
-
-fn cells(entry: &AuditEntry) -> Result<[String; 7], Failure> {
-    let details = match entry.details.is_empty() {
-        true => String::new(),
-        false => serde_json::to_string(&entry.details).map_err(Failure::internal)?,
-    };
-    Ok([
-        entry.sequence.to_string(),
-        entry.time.to_string(),
-        entry.actor.clone(),
-        entry.action.clone(),
-        entry.user.clone().unwrap_or_default(),
-        entry.token.map(|token| token.to_string()).unwrap_or_default(),
-        details,
-    ])
-}
-
-/// A line without its end. What a spreadsheet would take for a formula gets an apostrophe in front, which it does not
-/// show: a name in the audit may be chosen by a stranger.
-fn csv_line(cells: [String; 7]) -> Result<String, Failure> {
-    let harmless =
-        cells.map(|cell| if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell });
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(&harmless).map_err(Failure::internal)?;
-    let line = writer.into_inner().map_err(Failure::internal)?;
-    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
 fn lines(Verified { report, checkpoints }: &Verified) -> String {
