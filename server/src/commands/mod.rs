@@ -53,7 +53,7 @@ enum Command {
 /// Where the installation is.
 #[derive(Args, Clone, Default)]
 struct Place {
-    /// The directory in which everything is kept. `serve` makes it when it is not there.
+    /// The directory in which everything is kept; `serve` makes it.
     #[arg(long, value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
     /// A PostgreSQL database, in the place of one in the data directory. A password is better set as
