@@ -251,6 +251,8 @@ pub(super) async fn label(visit: Visit, Sent(fields): Sent) -> Result<Response, 
 #[template(path = "token-confirm.html")]
 struct ConfirmPage {
     frame: Frame,
+    /// The title, before and after the serial number.
+    heading: (&'static str, &'static str),
     token: TokenView,
     action: Action,
     text: &'static str,
@@ -297,23 +299,22 @@ fn confirm_page(
         }
         TokenAction::Enable | TokenAction::Unlock => "Its codes count again at once.",
     };
-    let serial = token.serial;
-    let title = match action {
-        TokenAction::Activate => format!("Give out a ticket for token {serial}?"),
-        TokenAction::Reactivate => format!("Reactivate token {serial}?"),
-        TokenAction::Enable => format!("Enable token {serial}?"),
-        TokenAction::Disable => format!("Disable token {serial}?"),
-        TokenAction::Unlock => format!("Unlock token {serial}?"),
-        TokenAction::Complete => format!("Complete the activation of token {serial}"),
-        TokenAction::Revoke => format!("Revoke the ticket of token {serial}?"),
-        TokenAction::UnlockPin => format!("Unlock code for the PIN of token {serial}"),
-        TokenAction::Reset => format!("Reset token {serial}"),
-        TokenAction::Delete => format!("Delete token {serial}?"),
+    let heading = match action {
+        TokenAction::Activate => ("Give out a ticket for token", "?"),
+        TokenAction::Reactivate => ("Reactivate token", "?"),
+        TokenAction::Enable => ("Enable token", "?"),
+        TokenAction::Disable => ("Disable token", "?"),
+        TokenAction::Unlock => ("Unlock token", "?"),
+        TokenAction::Complete => ("Complete the activation of token", ""),
+        TokenAction::Revoke => ("Revoke the ticket of token", "?"),
+        TokenAction::UnlockPin => ("Unlock code for the PIN of token", ""),
+        TokenAction::Reset => ("Reset token", ""),
+        TokenAction::Delete => ("Delete token", "?"),
     };
-    let frame = visit.frame(Section::Users, title);
+    let frame = visit.frame(Section::Users, format!("{} {}{}", heading.0, token.serial, heading.1));
     let ways = if gives_ticket { ways(visit, &token.user, sent)? } else { Vec::new() };
     let registration = sent.map(|fields| fields.text("registration_code").to_owned()).unwrap_or_default();
-    Ok(ConfirmPage { frame, token, action: describe(action), text, ways, registration, errors })
+    Ok(ConfirmPage { frame, heading, token, action: describe(action), text, ways, registration, errors })
 }
 
 /// What is asked before something is done with a token.
