@@ -13,7 +13,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tower::ServiceBuilder;
@@ -82,6 +83,17 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Takes an id away that no program would choose: it stands in the log and in the answer.
+fn with_plain_id(mut request: Request) -> Request {
+    let is_plain = |id: &HeaderValue| {
+        id.len() <= 64 && id.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+    };
+    if request.headers().get(&REQUEST_ID).is_some_and(|id| !is_plain(id)) {
+        request.headers_mut().remove(&REQUEST_ID);
+    }
+    request
+}
+
 /// All routes, and the pages of the console, with what surrounds them.
 pub fn router(api: Api, pages: Router) -> Router {
     // Each group's part of the document goes before the next one comes.
@@ -97,6 +109,7 @@ pub fn router(api: Api, pages: Router) -> Router {
         .merge(pages)
         .layer(
             ServiceBuilder::new()
+                .map_request(with_plain_id)
                 .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
                 .layer(axum::middleware::from_fn(problem::log_failures))
                 .layer(PropagateRequestIdLayer::new(REQUEST_ID))

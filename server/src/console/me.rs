@@ -533,7 +533,7 @@ pub(super) async fn disable(me: Me, Sent(fields): Sent) -> Result<Response, Fail
 }
 
 /// Reports a concern.
-pub(super) async fn concern(me: Me, Sent(fields): Sent) -> Result<Response, Failure> {
+pub(super) async fn concern(me: Me, _guess: Guess, Sent(fields): Sent) -> Result<Response, Failure> {
     let Ok(text) = fields.text("text").parse::<Text<500>>() else {
         return me.wrong(Form::new("concern", &fields, &["text"]), "wrong-concern").await;
     };

@@ -314,6 +314,13 @@ async fn floods_of_headers_and_broken_requests_end_their_own_connection_only() {
     let answer = raw(&server, endless.as_bytes()).await;
     assert!(matches!(status(&answer), 0 | 413), "{answer}");
 
+    // A caller may name its request, in plain letters.
+    for (id, kept) in [("trace-1.a", true), ("forged\"} {\"level\": \"ERROR", false), (&"a".repeat(65), false)] {
+        let answer =
+            raw(&server, format!("GET /healthz HTTP/1.1\r\nhost: a\r\nx-request-id: {id}\r\n\r\n").as_bytes()).await;
+        assert!(answer.contains("x-request-id: ") && answer.contains(id) == kept, "{answer}");
+    }
+
     assert!(accepted(&caller.verify("alice", &token.code()).await), "everybody else goes on");
     assert_eq!(server.count_of("code.refused"), 0);
 }
