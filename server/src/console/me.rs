@@ -201,8 +201,8 @@ impl MyPage {
 
     /// By what the error of a form is found that does not stand there any more.
     fn gone(&self, token: &TokenView) -> Option<String> {
-        let gone = FORMS.iter().filter(|form| !self.stands(form, token)).map(|form| self.key(form, token));
-        gone.into_iter().find(|key| self.errors.of(key).is_some())
+        let gone = FORMS.iter().filter(|form| !self.stands(form, token));
+        gone.map(|form| self.key(form, token)).find(|key| self.errors.of(key).is_some())
     }
 
     /// Whether another token has confirmed the visit, so that the unlock code of this one may be shown.

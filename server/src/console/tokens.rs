@@ -19,8 +19,9 @@ use super::users;
 use crate::service::ServiceError;
 use crate::service::attestation::{AttestationVerdict, require_attestation};
 use crate::service::audit::{AuditEntry, AuditFilter};
-use crate::service::tokens::{NewTemporaryCodes, TemporaryCodes};
-use crate::service::tokens::{NewToken, TokenAction, TokenView, TokenWithTicket, UnlockLeave};
+use crate::service::tokens::{
+    NewTemporaryCodes, NewToken, TemporaryCodes, TokenAction, TokenView, TokenWithTicket, UnlockLeave,
+};
 
 /// Which token, and what is to be done with it.
 #[derive(Deserialize, Default)]
