@@ -103,8 +103,8 @@ pub(crate) enum Command {
     },
     /// Sign details, such as an amount and an account, with a code
     Sign {
-        /// The values, in the order of the page, at most 10
-        #[arg(value_name = "VALUE", required = true)]
+        /// The values, in the order of the page, at most 10; “--” stands before one that begins with a hyphen
+        #[arg(value_name = "VALUE", required = true, allow_negative_numbers = true)]
         values: Vec<String>,
 
         #[command(flatten)]

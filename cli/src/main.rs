@@ -10,7 +10,6 @@ mod key_store;
 mod output;
 mod secrets;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,7 +21,7 @@ use crate::failure::Failure;
 use crate::output::Format;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse_from(given()) {
+    let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
@@ -40,22 +39,6 @@ fn main() -> ExitCode {
             ExitCode::from(failure.kind.exit_code())
         }
     }
-}
-
-/// The command line. A value to sign such as `-12.50 EUR` would be taken for an option, so it gets a space before it: white
-/// space around a value is not signed, and no option begins with a hyphen and a digit.
-fn given() -> Vec<OsString> {
-    let mut given: Vec<OsString> = std::env::args_os().collect();
-    let sign = given.iter().position(|word| word == "sign").unwrap_or(given.len());
-    for value in given.iter_mut().skip(sign) {
-        let is_amount = |text: &&str| {
-            text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
-        };
-        if let Some(text) = value.to_str().filter(is_amount) {
-            *value = format!(" {text}").into();
-        }
-    }
-    given
 }
 
 /// Help and version, or what is wrong with the command line, as clap says it.

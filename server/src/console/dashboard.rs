@@ -208,7 +208,7 @@ pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Res
     let is_by_day = asked.span == "month";
     let (hours, width) =
         if is_by_day { (30 * 24, SignedDuration::from_hours(24)) } else { (24, SignedDuration::from_hours(1)) };
-    let statistics = visit.service.statistics(hours)?;
+    let statistics = visit.service.statistics(hours).await?;
     let now = visit.service.clock.now();
     let charts = vec![
         chart(&statistics, now, width, "Codes", ("accepted", "refused"), |event, _| match event {

@@ -163,7 +163,7 @@ fn title(group: Option<&Name>) -> String {
 }
 
 /// The page: as things are, or with what somebody sent that can't be taken.
-fn settings_page(
+async fn settings_page(
     visit: &Visit,
     group: Option<Name>,
     sent: Option<&Fields>,
@@ -200,12 +200,12 @@ fn settings_page(
     }
     let frame = visit.frame(Section::Settings, title(group.as_ref()));
     let version = sent.and_then(|fields| fields.text("version").parse().ok()).unwrap_or(version.get());
-    Ok(SettingsPage { frame, group, groups: service.groups()?, version, parts, errors })
+    Ok(SettingsPage { frame, group, groups: service.groups().await?, version, parts, errors })
 }
 
 /// Shows the settings.
 pub(super) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Result<Response, Failure> {
-    let mut shown = settings_page(&visit, read_group(&asked.group)?, None, FieldErrors::default())?;
+    let mut shown = settings_page(&visit, read_group(&asked.group)?, None, FieldErrors::default()).await?;
     if asked.done == "saved" {
         shown.frame = shown.frame.notice(Some("The settings are saved. The audit has what changed."));
     }
@@ -292,29 +292,23 @@ struct Proposed {
 }
 
 /// What a form asks for, or the page with what is wrong in it.
-fn read(visit: &Visit, fields: &Fields) -> Result<Result<Proposed, Response>, Failure> {
+async fn read(visit: &Visit, fields: &Fields) -> Result<Result<Proposed, Response>, Failure> {
     let group = read_group(fields.text("group"))?;
-    let again = |group, errors| {
-        let shown = settings_page(visit, group, Some(fields), errors)?;
-        Ok(Err(html(StatusCode::BAD_REQUEST, &shown)))
-    };
     let (edit, mut errors) = read_edit(visit, group.as_ref(), fields)?;
-    if !errors.is_empty() {
-        return again(group, errors);
-    }
-    match visit.service.preview_policy(group.as_ref(), edit.clone()) {
-        Ok(preview) => Ok(Ok(Proposed { group, edit, preview })),
-        Err(ServiceError::Invalid { field, message }) => {
-            errors.add(field, message);
-            again(group, errors)
+    if errors.is_empty() {
+        match visit.service.preview_policy(group.as_ref(), edit.clone()) {
+            Ok(preview) => return Ok(Ok(Proposed { group, edit, preview })),
+            Err(ServiceError::Invalid { field, message }) => errors.add(field, message),
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    let shown = settings_page(visit, group, Some(fields), errors).await?;
+    Ok(Err(html(StatusCode::BAD_REQUEST, &shown)))
 }
 
 /// Shows what would change.
 pub(super) async fn preview(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
-    let Proposed { group, preview, .. } = match read(&visit, &fields)? {
+    let Proposed { group, preview, .. } = match read(&visit, &fields).await? {
         Ok(read) => read,
         Err(response) => return Ok(response),
     };
@@ -339,7 +333,7 @@ pub(super) async fn preview(visit: Visit, Sent(fields): Sent) -> Result<Response
 
 /// Makes the change, if nobody has changed a policy since it was looked at.
 pub(super) async fn save(visit: Visit, Sent(fields): Sent) -> Result<Response, Failure> {
-    let Proposed { group, edit, .. } = match read(&visit, &fields)? {
+    let Proposed { group, edit, .. } = match read(&visit, &fields).await? {
         Ok(read) => read,
         Err(response) => return Ok(response),
     };

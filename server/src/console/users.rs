@@ -91,7 +91,7 @@ struct NewUserPage {
 pub(super) async fn ask_new(visit: Visit) -> Result<Response, Failure> {
     let frame = visit.frame(Section::Users, "Add a user");
     let (name, email, group, language) = Default::default();
-    let groups = visit.service.groups()?;
+    let groups = visit.service.groups().await?;
     Ok(page(&NewUserPage { frame, errors: FieldErrors::default(), name, email, group, groups, language }))
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn add(visit: Visit, Sent(fields): Sent) -> Result<Response, Fa
     let frame = visit.frame(Section::Users, "Add a user");
     let text = |field| fields.text(field).to_owned();
     let (name, email, group, language) = (text("name"), text("email"), text("group"), text("language"));
-    let groups = visit.service.groups()?;
+    let groups = visit.service.groups().await?;
     Ok(html(StatusCode::BAD_REQUEST, &NewUserPage { frame, errors, name, email, group, groups, language }))
 }
 
@@ -205,7 +205,7 @@ pub(super) async fn ask_edit(visit: Visit, Query(named): Query<Named>) -> Result
     let email = user.email.map(String::from).unwrap_or_default();
     let group = user.group.map(String::from).unwrap_or_default();
     let language = user.language.map(|language| language.tag().to_owned()).unwrap_or_default();
-    let (groups, errors) = (visit.service.groups()?, FieldErrors::default());
+    let (groups, errors) = (visit.service.groups().await?, FieldErrors::default());
     Ok(page(&EditPage { frame, name: user.name, errors, email, group, groups, language }))
 }
 
@@ -227,7 +227,7 @@ pub(super) async fn edit(visit: Visit, Sent(fields): Sent) -> Result<Response, F
     let frame = visit.frame(Section::Users, format!("Change {name}"));
     let text = |field| fields.text(field).to_owned();
     let (email, group, language) = (text("email"), text("group"), text("language"));
-    let groups = visit.service.groups()?;
+    let groups = visit.service.groups().await?;
     Ok(html(StatusCode::BAD_REQUEST, &EditPage { frame, name, errors, email, group, groups, language }))
 }
 

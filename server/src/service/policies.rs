@@ -145,8 +145,8 @@ impl Service {
     ///
     /// # Errors
     /// The store's.
-    pub fn groups(&self) -> Result<Vec<GroupView>, ServiceError> {
-        self.store.read(|snapshot| {
+    pub async fn groups(&self) -> Result<Vec<GroupView>, ServiceError> {
+        let read = |snapshot: &dyn Snapshot| {
             let mut groups: BTreeMap<Name, (u64, PolicyPatch)> = BTreeMap::new();
             for (name, settings) in snapshot.group_policies()? {
                 // What was set and taken back leaves nothing behind but its version.
@@ -159,7 +159,8 @@ impl Service {
             }
             let view = |(name, (users, settings))| GroupView { name, users, settings };
             Ok(groups.into_iter().map(view).collect())
-        })
+        };
+        self.store.read_much(read).await
     }
 
     /// Lays `changes` over what was set, and answers the policy then in force.

@@ -6,7 +6,7 @@ use symbolon_core::text::Name;
 
 use super::applications::OldKeyView;
 use super::{Service, ServiceError};
-use crate::storage::DeliveryKind;
+use crate::storage::{DeliveryKind, Snapshot};
 
 /// Which entries of the audit are counted by the hour, and which of their details tells the kinds apart.
 const COUNTED: [(&str, &str); 7] = [
@@ -91,7 +91,7 @@ impl Service {
     ///
     /// # Errors
     /// The store's.
-    pub fn statistics(&self, hours: u16) -> Result<StatisticsView, ServiceError> {
+    pub async fn statistics(&self, hours: u16) -> Result<StatisticsView, ServiceError> {
         let now = self.clock.now();
         let since = now - SignedDuration::from_hours(i64::from(hours));
         let waiting_deliveries = self.outbox_depth()?.map(|(kind, count)| WaitingDeliveries { kind, count }).to_vec();
@@ -100,7 +100,8 @@ impl Service {
             .into_iter()
             .filter_map(|application| application.old_key.map(|key| EndingKey { application: application.name, key }));
         let old_keys = old_keys.collect();
-        self.store.read(|snapshot| {
+        let certificate_ends_at = self.identity.certificate_ends_at;
+        let read = move |snapshot: &dyn Snapshot| {
             let totals = snapshot.totals(now)?;
             let events = snapshot.hour_counts(since)?.into_iter().map(|counted| EventCount {
                 hour: counted.hour,
@@ -116,10 +117,11 @@ impl Service {
                 locked_users: totals.locked_users,
                 waiting_deliveries,
                 old_keys,
-                certificate_ends_at: self.identity.certificate_ends_at,
+                certificate_ends_at,
                 since,
                 events: events.collect(),
             })
-        })
+        };
+        self.store.read_much(read).await
     }
 }

@@ -199,5 +199,5 @@ pub(super) async fn show_of_user(
     responses((status = 200, body = ManyGroups))
 )]
 pub(super) async fn groups(State(api): State<Api>, _: Administrator) -> Result<axum::Json<ManyGroups>, Problem> {
-    Ok(axum::Json(ManyGroups { groups: api.service.groups()? }))
+    Ok(axum::Json(ManyGroups { groups: api.service.groups().await? }))
 }

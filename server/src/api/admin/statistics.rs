@@ -30,5 +30,5 @@ pub(super) async fn show(
     if !(1..=720).contains(&hours) {
         return Err(Problem::invalid("hours", "must be 1 to 720"));
     }
-    Ok(axum::Json(api.service.statistics(hours)?))
+    Ok(axum::Json(api.service.statistics(hours).await?))
 }

@@ -18,9 +18,9 @@ struct ManyGroups {
     groups: Vec<GroupView>,
 }
 
-pub(super) fn run(command: &Command, service: &Service, output: &Output) -> Result<(), Failure> {
+pub(super) async fn run(command: &Command, service: &Service, output: &Output) -> Result<(), Failure> {
     let Command::List = command;
-    let groups = ManyGroups { groups: service.groups()? };
+    let groups = ManyGroups { groups: service.groups().await? };
     output.answer(&groups, |many| many.groups.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 

@@ -109,7 +109,7 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
             Command::Backup(command) => backup::run(command, &config, output).await,
             Command::Key(command) => key::run(command, &config, output).await,
             Command::User(command) => users::run(command, &service().await?, output).await,
-            Command::Group(command) => groups::run(&command, &service().await?, output),
+            Command::Group(command) => groups::run(&command, &service().await?, output).await,
             Command::Token(command) => tokens::run(command, &service().await?, output).await,
             Command::Application(command) => applications::run(command, &service().await?, output).await,
             Command::Administrator(command) => administrators::run(command, &service().await?, output).await,

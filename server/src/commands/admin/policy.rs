@@ -44,7 +44,7 @@ pub(super) async fn run(command: Command, service: &Service, output: &Output) ->
     if let Command::Show { group: Some(group), .. }
     | Command::Set { group: Some(group), .. }
     | Command::Unset { group: Some(group), .. } = &command
-        && !service.groups()?.iter().any(|known| known.name == *group && known.users > 0)
+        && !service.groups().await?.iter().any(|known| known.name == *group && known.users > 0)
     {
         Output::note(&format!("no user is in the group {group}"));
     }
