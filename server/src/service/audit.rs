@@ -311,6 +311,10 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
+    fn holds(&self, time: Timestamp) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
+    }
+
     /// What the stored text of an entry must hold: no text within a string can look like this, since its quotes would
     /// be escaped.
     pub(super) fn parts(&self) -> [String; 4] {
@@ -342,9 +346,12 @@ pub struct AuditFindings {
 /// So many entries are looked through at a time.
 pub(super) const LOOKED_THROUGH: u64 = 10_000;
 
-/// The number of the first entry that is not before `time`: times rise with the numbers.
-fn sequence_at(snapshot: &dyn Snapshot, time: Timestamp, head: u64) -> Result<u64, StorageError> {
-    let (mut low, mut high) = (1, head + 1);
+/// The number of the entry that took the clock as it was for the last time.
+const CLOCK_ACCEPTED: &str = "audit.clock_accepted";
+
+/// The number of the first entry from `low` on that is not before `time`, where times rise with the numbers.
+fn sequence_at(snapshot: &dyn Snapshot, time: Timestamp, mut low: u64, head: u64) -> Result<u64, StorageError> {
+    let mut high = head + 1;
     while low < high {
         let middle = low.midpoint(high);
         match snapshot.audit_entries(middle, 1)?.first() {
@@ -356,7 +363,7 @@ fn sequence_at(snapshot: &dyn Snapshot, time: Timestamp, head: u64) -> Result<u6
 }
 
 impl Service {
-    /// Entries from `sequence` on, at most `limit`, within `from` and `to`.
+    /// Entries from `sequence` on, at most `limit`.
     ///
     /// # Errors
     /// The store's.
@@ -385,11 +392,23 @@ impl Service {
     ) -> Result<AuditFindings, ServiceError> {
         let find = move |snapshot: &dyn Snapshot| {
             let head = snapshot.audit_head()?.map_or(0, |head| head.sequence);
+            // From there on times rise with the numbers, but for the tolerance; what lies before may be of any time.
+            let accepted = snapshot.meta(CLOCK_ACCEPTED)?.and_then(|number| number.try_into().ok());
+            let accepted = accepted.map(u64::from_be_bytes);
             let end = match filter.to {
-                Some(to) => sequence_at(snapshot, to, head)?,
+                Some(to) => {
+                    let to = to.checked_add(TOLERANCE).unwrap_or(Timestamp::MAX);
+                    sequence_at(snapshot, to, accepted.unwrap_or(1), head)?
+                }
                 None => head + 1,
             };
-            let first = filter.from.map(|from| sequence_at(snapshot, from, head)).transpose()?.unwrap_or(1);
+            let first = match (filter.from, accepted) {
+                (Some(from), None) => {
+                    let from = from.checked_sub(TOLERANCE).unwrap_or(Timestamp::MIN);
+                    sequence_at(snapshot, from, 1, head)?
+                }
+                _ => 1,
+            };
             let before = before.unwrap_or(end).min(end);
             let from = before.saturating_sub(LOOKED_THROUGH).max(first);
             let stored = snapshot.find_entries(&filter.parts(), from, before, limit)?;
@@ -397,7 +416,8 @@ impl Service {
             let searched = if full { stored.last().map_or(from, |entry| entry.sequence) } else { from };
             let entries = stored.iter().map(|stored| serde_json::from_str(&stored.entry));
             let entries = entries.collect::<Result<Vec<AuditEntry>, _>>();
-            let entries = entries.map_err(|_| StorageError::Damaged("audit entry"))?;
+            let mut entries = entries.map_err(|_| StorageError::Damaged("audit entry"))?;
+            entries.retain(|entry| filter.holds(entry.time));
             Ok(AuditFindings { entries, next: Some(searched).filter(|searched| *searched > first) })
         };
         self.store.read_much(find).await
@@ -417,6 +437,8 @@ impl Service {
                     None => entry,
                 };
                 append_unchecked(transaction, vec![(entry, &actor, now)])?;
+                let head = transaction.audit_head()?.map_or(1, |head| head.sequence);
+                transaction.set_meta(CLOCK_ACCEPTED, &head.to_be_bytes())?;
                 Ok(now)
             })
             .await

@@ -79,6 +79,22 @@ async fn a_clock_that_stands_before_the_last_entry_is_noticed_by_everything_that
     assert_eq!(reason(&caller.verify("alice", &used).await), "replayed");
     assert!(accepted(&caller.verify("alice", &unused).await), "what was not decided is not used");
     assert_eq!(server.admin(&["audit", "verify"])["intact"], true);
+
+    // Times do not rise with the numbers any more, and each entry is found by its own.
+    let admin = server.caller("admin");
+    let find = async |bound: &str, ahead: SignedDuration| {
+        let time = Timestamp::now() + ahead;
+        let found = admin.get(&format!("/v1/admin/audit/search?limit=1000&{bound}={time}")).await.json();
+        let entries = found["entries"].as_array().unwrap().clone();
+        entries.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(find("from", SignedDuration::from_mins(30)).await, ["test.future"]);
+    let earlier = find("to", SignedDuration::from_mins(1)).await;
+    assert!(earlier.contains(&"clock.accepted".into()) && earlier.contains(&"user.added".into()), "{earlier:?}");
+    assert!(
+        earlier.iter().filter(|action| *action == "test.future").count() == 1,
+        "the one of four seconds: {earlier:?}"
+    );
 }
 
 /// What it would sign is a time that phones believe.

@@ -113,7 +113,7 @@ pub(super) async fn edit(
     Ok(axum::Json(OneUser { user: api.service.edit_user(actor, name, changes).await? }))
 }
 
-/// Adds the users of a CSV file, `name,email,group`: all of them, or none when a line is bad.
+/// Adds the users of a CSV file, `name,email,group,language`: all of them, or none when a line is bad.
 #[utoipa::path(
     post, path = "/v1/admin/users/import", tag = "admin", security(("key" = [])), params(Import),
     request_body(content((String = "text/csv"))),
