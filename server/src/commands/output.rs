@@ -133,7 +133,10 @@ impl From<ServiceError> for Failure {
             ServiceError::Storage(error) => error.into(),
             ServiceError::Sealed => Self::internal(error),
             // Commands are written with a hyphen where the API has an underscore.
-            ServiceError::State { .. } => Self::refused(error.to_string().replace('_', "-")),
+            ServiceError::State { subject, state, action, possible } => {
+                let [action, possible] = [action.to_owned(), possible.join(", ")].map(|names| names.replace('_', "-"));
+                Self::refused(format!("{subject} is {state}: {action} is not possible; possible: {possible}"))
+            }
             _ => Self::refused(error),
         }
     }

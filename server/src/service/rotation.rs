@@ -333,8 +333,8 @@ impl Service {
         let left = waiting(transaction, announced, now)?;
         if !force && !left.is_over() {
             return Err(ServiceError::Refused(format!(
-                "{} tokens have not heard of the next key, and would have to be activated anew; {} tickets that are out \
-                 would end. `key show` names them. Wait, or take it into force all the same by --force",
+                "not yet: tokens that have not heard of the next key, and would have to be activated anew: {}; tickets that \
+                 are out, and would end: {}. `key show` names them. Wait, or take it into force all the same by --force",
                 left.tokens, left.tickets
             )));
         }
@@ -366,9 +366,9 @@ impl Service {
         let behind = transaction.behind_keys(self.keyring.identities(transaction)?.tls_since(), 0)?.tokens;
         if !force && behind > 0 {
             return Err(ServiceError::Refused(format!(
-                "{behind} tokens have not heard of the authority in use since it was changed last: they are let in by the \
-                 one before it, and would have to be activated anew. Wait, or take the next one into use all the same by \
-                 --force"
+                "not yet: tokens that have not heard of the authority in use since it was changed last: {behind}. They are \
+                 let in by the one before it, and would have to be activated anew. Wait, or take the next one into use all \
+                 the same by --force"
             )));
         }
         let hash = tls::pin(&next).map_err(|error| StorageError::Failed(error.to_string()))?;
