@@ -292,10 +292,7 @@ fn look_at_restoration(service: &Service, findings: &mut Findings) {
         Ok(0) => {}
         Ok(waiting) => findings.warning(
             "restored",
-            format!(
-                "{} since a backup was restored, and approve nothing",
-                counted(waiting, "token waits", "tokens wait")
-            ),
+            format!("approving nothing since a backup was restored: {}", counted(waiting, "token", "tokens")),
             "`admin backup waiting` lists them, `admin backup confirm` lets them approve again",
         ),
     }

@@ -203,7 +203,7 @@ pub(super) fn hold(config: &Config) -> Result<File, Failure> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            Err(Failure::refused(format!("another server runs on {}", config.data_dir.display())))
+            Err(Failure::refused(format!("a server runs on {}: stop it first", config.data_dir.display())))
         }
         Err(TryLockError::Error(error)) => Err(Failure::internal(format!("{}: {error}", path.display()))),
     }

@@ -143,10 +143,10 @@ async fn rotate_master(
     let kept = kept.map(|path| path.display().to_string());
     let rotated = RotatedMaster { rotated: "master", key: place, old_key: kept };
     output.answer(&rotated, |RotatedMaster { key: place, old_key, .. }| {
-        let old = old_key.as_deref().map_or_else(|| "keep that".to_owned(), |path| format!("it is kept in {path}"));
+        let old = old_key.as_deref().map_or_else(|| "keep it".to_owned(), |path| format!("it is kept in {path}"));
         format!(
             "the master key is now in {place}; keep a copy of it apart from the backups\nthe backups made before open \
-             with the old one only: {old} as long as there are any, and remove it then"
+             with the old one only: {old}; remove it when there are none of them any more"
         )
     })
 }
