@@ -39,12 +39,13 @@ pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
     open_keyring(config, store, false).await
 }
 
-/// Opens the installation that `config` names, and makes what is not there yet in its directory.
-pub(super) async fn open_or_make(config: &Config) -> Result<Service, Failure> {
-    let Some(url) = &config.database else {
-        return open_database(config, &config.data_dir.join(DATABASE)).await;
+/// Opens the installation that `config` names, and makes it where there is none; answers whether it has.
+pub(super) async fn open_or_make(config: &Config) -> Result<(Service, bool), Failure> {
+    let (store, is_new) = match &config.database {
+        None => sqlite_store(&config.data_dir.join(DATABASE))?,
+        Some(url) => postgres_store(Address::new(url, config.database_authority.as_deref())?)?,
     };
-    open_postgres(config, Address::new(url, config.database_authority.as_deref())?).await
+    Ok((open_keyring(config, store, is_new).await?, is_new))
 }
 
 /// What is said where the data directory holds no installation.
@@ -62,18 +63,30 @@ fn is_there(path: &Path) -> Result<bool, Failure> {
 
 /// Opens the installation that `config` names on a PostgreSQL database.
 pub(super) async fn open_postgres(config: &Config, address: Address) -> Result<Service, Failure> {
+    let (store, is_new) = postgres_store(address)?;
+    open_keyring(config, store, is_new).await
+}
+
+/// The store in a PostgreSQL database, and whether it has no installation yet.
+fn postgres_store(address: Address) -> Result<(Store, bool), Failure> {
     let store = Store::new(Postgres::open(address)?);
     let is_new = !Keyring::is_made(&store)?;
-    open_keyring(config, store, is_new).await
+    Ok((store, is_new))
 }
 
 /// Opens the installation that `config` names on another database.
 pub(super) async fn open_database(config: &Config, database: &Path) -> Result<Service, Failure> {
+    let (store, is_new) = sqlite_store(database)?;
+    open_keyring(config, store, is_new).await
+}
+
+/// The store in a file, and whether that was not there.
+fn sqlite_store(database: &Path) -> Result<(Store, bool), Failure> {
     let is_new = !is_there(database)?;
     if !is_new {
         look_like_database(database)?;
     }
-    open_keyring(config, Store::new(Sqlite::open(database)?), is_new).await
+    Ok((Store::new(Sqlite::open(database)?), is_new))
 }
 
 /// Makes sure that a file can be read and begins as a database does. What cuts it short or changes it is found by others.

@@ -53,7 +53,7 @@ enum Command {
 /// Where the installation is.
 #[derive(Args, Clone, Default)]
 struct Place {
-    /// The directory in which everything is kept; `serve` makes it.
+    /// The directory in which everything is kept.
     #[arg(long, value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
     /// A PostgreSQL database, in the place of one in the data directory. A password is better set as

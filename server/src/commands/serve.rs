@@ -92,7 +92,7 @@ async fn serve(config: Config, insecure_http: bool, output: &Output) -> Result<(
     make_directory(&config.data_dir)?;
     // Before the database is opened: a restoration that holds the directory may be putting another one in its place.
     let _held = hold(&config)?;
-    let mut service = open_or_make(&config).await?;
+    let (mut service, _) = open_or_make(&config).await?;
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().map_err(Failure::internal)?;
     let metrics_listener = listen(config.metrics_listen).await?;

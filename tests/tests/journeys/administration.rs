@@ -194,16 +194,15 @@ async fn the_admin_api_tells_what_the_pages_of_the_console_show() {
 }
 
 #[test]
-fn only_the_server_itself_makes_an_installation() {
+fn where_nothing_is_nothing_is_looked_at_and_what_is_made_is_said() {
     let installation = Installation::new();
     let missing = installation.own_data_dir();
     let empty = installation.beside("empty");
     std::fs::create_dir(&empty).unwrap();
     let backup = installation.beside("backup.db");
-    let commands: [&[&str]; 5] = [
-        &["user", "list"],
-        &["user", "add", "alice"],
+    let commands: [&[&str]; 4] = [
         &["audit", "verify"],
+        &["clock", "accept"],
         &["backup", "create", backup.to_str().unwrap()],
         &["key", "rotate", "master"],
     ];
@@ -220,6 +219,10 @@ fn only_the_server_itself_makes_an_installation() {
     }
     assert!(!missing.exists() && !backup.exists());
     assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
+    for said in [true, false] {
+        let made = installation.admin_on(&missing, &["user", "list"]);
+        assert_eq!((made.exit, made.message.contains("a new one is made")), (Some(0), said), "{}", made.message);
+    }
     std::fs::write(empty.join("symbolon.db"), "a text").unwrap();
     let refused = installation.admin_on(&empty, &["user", "list"]);
     assert_eq!(refused.exit, Some(2), "{}", refused.message);

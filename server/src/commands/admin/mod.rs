@@ -18,7 +18,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::installation::open;
+use super::installation::{make_directory, open, open_or_make};
 use super::output::{Failure, Output};
 use crate::service::{Actor, Service};
 
@@ -102,8 +102,16 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         .build()
         .map_err(Failure::internal)?;
     runtime.block_on(async {
-        // A restoration must not open what it replaces.
-        let service = async || open(&config).await;
+        // What sets an installation up makes it, too; a restoration must not open what it replaces.
+        let service = async || {
+            make_directory(&config.data_dir)?;
+            let (service, is_new) = open_or_make(&config).await?;
+            if is_new {
+                Output::note("there was no installation here, so a new one is made");
+            }
+            Ok::<_, Failure>(service)
+        };
+        let existing = async || open(&config).await;
         match arguments.command {
             Command::Attestation(command) => attestation::run(&command, &config, output),
             Command::Backup(command) => backup::run(command, &config, output).await,
@@ -116,8 +124,8 @@ pub(super) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
             Command::Webhook(command) => webhooks::run(command, &service().await?, &config.outbound, output).await,
             Command::Outbox(command) => outbox::run(command, &service().await?, output).await,
             Command::Policy(command) => policy::run(command, &service().await?, output).await,
-            Command::Audit(command) => audit::run(&command, &service().await?, &config.audit, output),
-            Command::Clock(ClockCommand::Accept) => accept_clock(&service().await?, output).await,
+            Command::Audit(command) => audit::run(&command, &existing().await?, &config.audit, output),
+            Command::Clock(ClockCommand::Accept) => accept_clock(&existing().await?, output).await,
         }
     })
 }
