@@ -7,8 +7,7 @@ use axum::response::Response;
 use symbolon_core::text::Name;
 
 use super::fields::{FieldErrors, Named, Sent};
-use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page};
-use super::routes::see;
+use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page, see};
 use crate::service::ServiceError;
 use crate::service::applications::{ApplicationKey, ApplicationView, NewApplication};
 use crate::storage::Scope;

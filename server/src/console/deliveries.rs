@@ -7,8 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::fields::Sent;
-use super::layout::{Confirmation, Failure, Frame, Section, Visit, page};
-use super::routes::see;
+use super::layout::{Confirmation, Failure, Frame, Section, Visit, page, see};
 use crate::service::outbox::DeliveryView;
 use crate::storage::{DeliveryFilter, DeliveryId, DeliveryKind, DeliveryState};
 

@@ -8,7 +8,7 @@ use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 
 use super::sessions::Session;
@@ -60,6 +60,11 @@ impl FromRequestParts<Console> for Visit {
         let form_token = session.pass.form_token();
         Ok(Self { service: console.service.clone(), by: session.by.clone(), form_token })
     }
+}
+
+/// Shows another page after something was done; `path` is one of ours.
+pub(super) fn see(path: &str) -> Response {
+    Redirect::to(path).into_response()
 }
 
 /// The parts of the console, in the order of the navigation.

@@ -8,11 +8,11 @@ use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 
 use super::fields::{Fields, Size};
-use super::layout::{Failure, Visit};
+use super::layout::{Failure, Visit, see};
 use super::sessions::{self, Session};
 use super::{
     Console, activation, administrators, applications, assets, attempts, audit, dashboard, deliveries, language, me,
@@ -264,11 +264,6 @@ impl From<&SignedIn> for crate::service::Actor {
     fn from(by: &SignedIn) -> Self {
         Self::Administrator(by.name.clone())
     }
-}
-
-/// Shows another page after something was done; `path` is one of ours.
-pub(super) fn see(path: &str) -> Response {
-    Redirect::to(path).into_response()
 }
 
 #[cfg(test)]

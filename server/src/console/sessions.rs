@@ -14,8 +14,7 @@ use zeroize::Zeroizing;
 use super::Console;
 use super::fields::{FieldErrors, Sent};
 use super::guess::Guess;
-use super::layout::{Failure, Frame, Section, Visit, html, page};
-use super::routes::see;
+use super::layout::{Failure, Frame, Section, Visit, html, page, see};
 use crate::service::passwords::Password;
 use crate::service::sessions::{Pass, SignInError, SignedIn};
 

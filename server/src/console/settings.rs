@@ -10,8 +10,7 @@ use symbolon_core::policy::{Allowed, Policy, PolicyPatch, PolicyVersion, SETTING
 use symbolon_core::text::Name;
 
 use super::fields::{FieldErrors, Fields, Sent};
-use super::layout::{Failure, Frame, Section, Visit, html, page, sentence};
-use super::routes::see;
+use super::layout::{Failure, Frame, Section, Visit, html, page, see, sentence};
 use crate::service::ServiceError;
 use crate::service::policies::{GroupView, PolicyEdit, PolicyPreview};
 

@@ -12,9 +12,8 @@ use symbolon_core::text::{Name, Text};
 use zeroize::Zeroizing;
 
 use super::fields::{FieldErrors, Fields, Named, Sent};
-use super::layout::{Failure, Frame, Section, Visit, html, page};
+use super::layout::{Failure, Frame, Section, Visit, html, page, see};
 use super::qr;
-use super::routes::see;
 use super::users;
 use crate::service::ServiceError;
 use crate::service::attestation::{AttestationVerdict, require_attestation};

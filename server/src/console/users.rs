@@ -9,8 +9,7 @@ use symbolon_core::policy::SETTINGS;
 use symbolon_core::text::Name;
 
 use super::fields::{FieldErrors, Named, Sent};
-use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page, sentence};
-use super::routes::see;
+use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page, see, sentence};
 use super::{settings, tokens};
 use crate::service::ServiceError;
 use crate::service::audit::{AuditEntry, AuditFilter};

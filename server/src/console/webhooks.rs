@@ -9,8 +9,7 @@ use symbolon_core::push::Endpoint;
 use symbolon_core::text::Name;
 
 use super::fields::{FieldErrors, Fields, Sent};
-use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page};
-use super::routes::see;
+use super::layout::{Confirmation, Failure, Frame, Section, Visit, html, page, see};
 use crate::service::ServiceError;
 use crate::service::webhooks::{NewWebhook, WebhookSecret, WebhookView};
 use crate::storage::{Event, WebhookId};
