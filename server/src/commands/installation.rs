@@ -29,8 +29,8 @@ pub(super) async fn open(config: &Config) -> Result<Service, Failure> {
         }
         return open_database(config, &database).await;
     };
-    let store = Store::new(Postgres::open(Address::new(url, config.database_authority.as_deref())?)?);
-    if !Keyring::is_made(&store)? {
+    let (store, is_new) = postgres_store(Address::new(url, config.database_authority.as_deref())?)?;
+    if is_new {
         return Err(Failure::usage(
             "there is no installation in this database: name another one by --database, or make one there by \
              `symbolon-server serve`",

@@ -311,7 +311,8 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
-    fn holds(&self, time: Timestamp) -> bool {
+    /// Whether an entry of this time is within `from` and `to`.
+    pub(crate) fn holds(&self, time: Timestamp) -> bool {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
     }
 

@@ -10,7 +10,7 @@ use crate::audit_csv;
 use crate::checkpoints;
 use crate::commands::output::{Failure, Output, counted};
 use crate::config::Audit;
-use crate::service::audit::{self, AuditEntry, ChainReport};
+use crate::service::audit::{self, AuditEntry, AuditFilter, ChainReport};
 use crate::service::checkpoints::{Checkpoint, SignedCheckpoint};
 use crate::service::{self, Service, ServiceError};
 
@@ -82,8 +82,8 @@ pub(super) fn run(command: &Command, service: &Service, config: &Audit, output: 
             Err(Failure::usage(format!("--from {from} is after --to {to}")))
         }
         Command::Export { from, to, format } => {
-            let within =
-                |entry: &AuditEntry| from.is_none_or(|from| entry.time >= from) && to.is_none_or(|to| entry.time < to);
+            let filter = AuditFilter { from: *from, to: *to, ..AuditFilter::default() };
+            let within = |entry: &AuditEntry| filter.holds(entry.time);
             export(service, within, *format, output)
         }
         Command::Verify { checkpoint } => {
